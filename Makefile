@@ -1,0 +1,73 @@
+# Two commands do everything on a fresh machine:  make run  and  make test.  Both keep to their own .venv.
+VENV  := .venv
+PY    := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+JOBS  ?= 2
+
+# The venv's own kernel and nothing from the user's folders; one torch thread for each of the JOBS test workers.
+export JUPYTER_PREFER_ENV_PATH := 1
+export JUPYTER_PLATFORM_DIRS := 1
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+.PHONY: help install run test lint unit notebooks lab results clean
+help:
+	@echo "make run      install, then notebooks 01-05 (quick preset, shipped weights) -> outputs/index.html"
+	@echo "make test     install, then every test: ruff, unit, CLI, notebooks with the smoke preset"
+	@echo "make install  only the set-up: .venv with everything in pyproject.toml (make PYTHON=/path/to/python3.12 ...)"
+	@echo "make lab      JupyterLab on notebooks/"
+	@echo "make results  for maintainers: rewrites results/ and figures/"
+	@echo "make clean    removes .venv, outputs/ and caches; never a tracked file, never your own runs"
+
+install: $(STAMP)
+
+# Installs again only when pyproject.toml has changed. A candidate counts only if it runs, is new enough and can make
+# a venv: a pyenv shim or a Debian python3 without python3-venv can be on the PATH and fail at that.
+$(STAMP): pyproject.toml
+	@set -e; if ! $(PY) -m pip --version >/dev/null 2>&1; then \
+	  for p in $(or $(PYTHON),python3.13 python3.12 python3.11 python3.10 python3 python); do \
+	    if $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then \
+	      found=$$p; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "make: needs Python 3.10 or newer that can make a venv, found none$(if $(PYTHON), at $(PYTHON))." >&2; \
+	    echo "      Debian, Ubuntu: sudo apt install python3 python3-venv; else: make PYTHON=/path/to/python3 $(or $(MAKECMDGOALS),install)" >&2; \
+	    exit 1; fi; \
+	  echo "$(VENV): made with $$($$found --version)"; $$found -m venv --clear $(VENV); \
+	fi
+	@echo "Installing into $(VENV): a few minutes, several GB where torch comes with CUDA"
+	$(PY) -m pip install $(if $(CI),--quiet) --disable-pip-version-check -e ".[all]"
+	@touch $@
+
+run: $(STAMP)
+	$(PY) tools/run_notebooks.py --preset quick --out outputs
+
+test: $(STAMP)
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory notebooks
+
+lint: $(STAMP)
+	$(PY) -m ruff check .
+
+unit: $(STAMP)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --durations 10
+
+# On a copy, so that runs and figures land in .scratch and the committed notebooks stay as they are.
+notebooks: $(STAMP)
+	@rm -rf .scratch/notebooks && mkdir -p .scratch/notebooks && cp notebooks/*.ipynb .scratch/notebooks/
+	HLGAN_PRESET=smoke MPLBACKEND=agg OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --dist loadscope \
+	  --nbval-lax --nbval-current-env --nbval-cell-timeout 300 .scratch/notebooks
+
+lab: $(STAMP)
+	$(PY) -m jupyter lab notebooks
+
+results: $(STAMP)
+	$(PY) tools/results.py
+
+# git clean never touches a tracked file and prints each thing that it removes.
+clean:
+	@git rev-parse --is-inside-work-tree >/dev/null 2>&1 || { \
+	  echo "make clean asks git what is tracked, and this is no git checkout: delete $(VENV), outputs and .scratch by hand." >&2; exit 1; }
+	@git clean -ffdx -- $(VENV) outputs .scratch build dist hlgan_lib.egg-info .pytest_cache .ruff_cache
+	@find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec git clean -ffdxq -- {} +
+	@echo "Kept: tracked files, and untracked files of your own (runs, folders of pictures); git status --ignored lists them."

@@ -1,0 +1,94 @@
+"""Use trained networks: find their weights, degrade, upscale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .checkpoint import RunFolder, read_weights, stored_config
+from .errors import HLError
+from .networks import HighToLow, LowToHigh, check_images
+from .released import ReleasedLowToHigh
+
+NETWORKS: dict[str, type[nn.Module]] = {"h2l": HighToLow, "l2h": LowToHigh}
+SHIPPED = Path(__file__).parent / "weights"
+Weights = str | Path | nn.Module
+
+
+def shipped_weights() -> dict[str, Path]:
+    """Names and files of the weights inside the package."""
+    return {p.stem: p for p in sorted(SHIPPED.glob("*.safetensors"))}
+
+
+def load_weights(name_or_path: Weights, *, stage: str | None = None, device: str | torch.device = "cpu") -> nn.Module:
+    """A trained network in eval mode, its gradients off.
+
+    name_or_path: a shipped name (`shipped_weights()`), a finished run folder, a `.safetensors` file, or the authors'
+    `model.pkl` (read without unpickling code). stage: "h2l" or "l2h" where only that will do. A network is passed
+    through. Raises HLError when nothing fits.
+    """
+    if isinstance(name_or_path, nn.Module):
+        if stage and any(isinstance(name_or_path, c) for k, c in NETWORKS.items() if k != stage):
+            raise HLError(f"weights must be a network of stage {stage}, got {type(name_or_path).__name__}")
+        return name_or_path.to(device).eval()
+    path = shipped_weights().get(str(name_or_path)) or Path(name_or_path)
+    if path.is_dir():
+        path = RunFolder(path).weights
+        if not path.is_file():
+            raise HLError(f"weights {name_or_path}: the run is not finished; go on with --resume")
+    if not path.is_file():
+        raise HLError(f"weights must be a run folder, a .safetensors file, model.pkl or one of "
+                      f"{', '.join(shipped_weights()) or '(none shipped)'}, got {str(name_or_path)!r}")
+    if path.suffix in (".pkl", ".pth", ".pt"):
+        kind, net = "l2h", ReleasedLowToHigh.load(path)
+    else:
+        state, metadata = read_weights(path)
+        kind = metadata["stage"]
+        if kind not in NETWORKS:
+            raise HLError(f"weights {path} are of stage {kind!r}, which this version does not know")
+        net = NETWORKS[kind](stored_config(metadata))
+        try:
+            net.load_state_dict(state)
+        except RuntimeError as error:
+            raise HLError(f"weights {path} do not fit this version's {kind} network: train them anew") from error
+        net.about = metadata
+    if stage and kind != stage:
+        raise HLError(f"weights {name_or_path} are of stage {kind}, expected {stage}")
+    return net.to(device).eval().requires_grad_(False)
+
+
+def new_z(h2l: HighToLow, n: int, generator: torch.Generator) -> Tensor:
+    """Noise for n pictures: (n, z_dim) of N(0, 1), on the generator's device."""
+    return torch.randn(n, h2l.cfg.z_dim, generator=generator, device=generator.device)
+
+
+@torch.no_grad()
+def degrade(weights: Weights, hi: Tensor, n_z: int = 1, seed: int = 0) -> Tensor:
+    """Sharp pictures as H2L has learned to spoil them.
+
+    hi (B, 3, 64, 64) in [-1, 1] -> (B, n_z, 3, 16, 16) in [-1, 1] on hi's device, n_z noises a picture; the same seed
+    gives the same pictures. Raises HLError for a wrong shape or weights of another stage.
+
+    >>> import hlgan_lib as hl
+    >>> hi = hl.load_faces("faces:val:hi").batch(slice(0, 2))
+    >>> degrade(hl.HighToLow(hl.preset("smoke")), hi, n_z=3).shape
+    torch.Size([2, 3, 3, 16, 16])
+    """
+    if n_z < 1:
+        raise HLError(f"n_z must be 1 or more, got {n_z}")
+    h2l = load_weights(weights, stage="h2l", device=hi.device)
+    generator = torch.Generator(hi.device).manual_seed(seed)
+    return torch.stack([h2l(hi, new_z(h2l, len(hi), generator)) for _ in range(n_z)], dim=1)
+
+
+@torch.no_grad()
+def upscale(weights: Weights, lo: Tensor) -> Tensor:
+    """Poor pictures restored. lo (B, 3, 16, 16) in [-1, 1] -> (B, 3, 64, 64) in [-1, 1] on lo's device.
+
+    Raises HLError for a wrong shape or weights of another stage.
+    """
+    l2h = load_weights(weights, stage="l2h", device=lo.device)
+    check_images("lo", lo, l2h.cfg.size_lo)
+    return torch.cat([l2h(part) for part in lo.split(64)])

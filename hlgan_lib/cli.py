@@ -1,0 +1,316 @@
+"""The command line: `hlgan COMMAND --help` shows every flag with its unit and default.
+
+torch is imported by the commands that need it, so that help and mistakes are answered at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import re
+import shlex
+import sys
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Union
+
+import tyro
+from typing_extensions import Doc
+from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional
+
+from .config import PRESETS, RunConfig, preset
+from .console import bar, follow, pick_device, plain_messages, stop_signals, table
+from .errors import HLError
+
+Switch = FlagCreatePairsOff[bool]
+PresetName = Literal[tuple(PRESETS)]
+DEFAULT_PRESET = "quick"
+FACES = ("a folder of pictures, an .npz file, or faces:train-hi, faces:train-lo, faces:val, faces:test (of the last "
+         "two :hi or :lo picks a side)")
+WEIGHTS = "a run folder, a .safetensors file, a shipped name (hlgan info), or the authors' model.pkl"
+Device = Annotated[str | None, tyro.conf.arg(metavar="STR"), Doc("cpu, cuda or cuda:N; CUDA where there is one")]
+Names = Annotated[str | None, tyro.conf.arg(metavar="NAMES")]
+Number = Annotated[int | None, tyro.conf.arg(metavar="INT")]
+File = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
+
+
+# ---- commands --------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """The whole pipeline on the shipped faces with the shipped weights: pictures and scores in a minute."""
+
+    out: Annotated[Path, Doc("folder for degradation.png, restoration.png and scores.json")] = Path("demo")
+    h2l: Annotated[str, Doc(f"weights of stage one: {WEIGHTS}")] = "h2l"
+    l2h: Annotated[str, Doc(f"weights of stage two: {WEIGHTS}")] = "l2h"
+    device: Device = None
+
+    def run(self) -> int:
+        from .pipeline import demo
+
+        for path in demo(self.out, self.h2l, self.l2h, pick_device(self.device)):
+            print(f"wrote {path}", flush=True)
+        scores = json.loads(path.read_text())
+        table({way: {metric: s["value"] for metric, s in scores[way].items()} for way in ("bicubic", "ours")},
+              f"{scores['set']}, {scores['pairs']} pairs")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepare:
+    """Turn a data set, in its owners' own folder layout, into a FaceSet file."""
+
+    kind: Annotated[Positional[Literal["folder"]], Doc("folder: any pictures that Pillow reads, in any sub-folders")]
+    src: Annotated[Positional[Path], Doc("the folder")]
+    out: Annotated[Path, Doc("the FaceSet file, .npz")]
+    role: Annotated[Literal["hi", "lo"], Doc("hi: sharp pictures, lo: poor ones")] = "hi"
+    size: Annotated[Number, Doc("side [pixels]; 64 for hi, 16 for lo")] = None
+    contact_sheet: Annotated[File, Doc("also a PNG of 64 evenly spaced pictures")] = None
+
+    def run(self) -> int:
+        from .prepare import prepare
+
+        faces = prepare(self.kind, self.src, self.out, role=self.role, size=self.size, contact_sheet=self.contact_sheet)
+        h, w = faces.size
+        print(f"wrote {self.out}: {len(faces)} pictures of {w}x{h}, {len(faces.skipped)} skipped")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Train:
+    out: Annotated[Path, Doc("the run folder")]
+    hi: Annotated[str, Doc(f"sharp pictures: {FACES}")] = "faces:train-hi"
+    preset: Annotated[PresetName, Doc("where the defaults below come from")] = DEFAULT_PRESET
+    resume: Annotated[Switch, Doc("go on from the last checkpoint in --out")] = False
+    device: Device = None
+    cfg: Annotated[OmitArgPrefixes[RunConfig], Doc("The configuration: meaning [unit; source] (preset's value)")] = (
+        RunConfig())
+
+    stage: ClassVar[str]
+
+    def config(self) -> RunConfig:
+        short = {f"{self.stage}_{name}": getattr(self, name, None) for name in ("steps", "width")}
+        return self.cfg.replace(**{k: v for k, v in short.items() if v is not None})
+
+    def sources(self) -> dict[str, str]:
+        return {}
+
+    def run(self) -> int:
+        with stop_signals() as stop:
+            from .stages import train
+
+            cfg, device = self.config(), pick_device(self.device)
+            return follow(lambda: train(cfg, self.stage, hi=self.hi, out=self.out, resume=self.resume, device=device,
+                                        stop=stop, **self.sources()),
+                          self.out, self.resume, stop, getattr(cfg, f"{self.stage}_steps") * cfg.batch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainH2L(_Train):
+    """Stage one: learn from unpaired sharp and poor pictures how the world degrades."""
+
+    stage: ClassVar[str] = "h2l"
+    lo: Annotated[str, Doc(f"poor pictures: {FACES}")] = "faces:train-lo"
+    steps: Annotated[Number, Doc("short for --h2l-steps [generator updates]")] = None
+    width: Annotated[Number, Doc("short for --h2l-width [channels]")] = None
+
+    def sources(self) -> dict[str, str]:
+        return {"lo": self.lo}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainL2H(_Train):
+    """Stage two: learn to restore from pairs made on the fly by a degradation."""
+
+    stage: ClassVar[str] = "l2h"
+    degradation: Annotated[str, Doc(f"learned:W, bilinear, bicubic, handmade or camera; W: {WEIGHTS}")]
+    steps: Annotated[Number, Doc("short for --l2h-steps [generator updates]")] = None
+    width: Annotated[Number, Doc("short for --l2h-width [channels]")] = None
+
+    def sources(self) -> dict[str, str]:
+        return {"degradation": self.degradation}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJoint(_Train):
+    """The fine-tune at the end: both stages at once, started from two finished runs."""
+
+    stage: ClassVar[str] = "joint"
+    h2l: Annotated[str, Doc("folder of a finished h2l run")]
+    l2h: Annotated[str, Doc("folder of a finished l2h run")]
+    lo: Annotated[str, Doc(f"poor pictures: {FACES}")] = "faces:train-lo"
+    steps: Annotated[Number, Doc("short for --joint-steps [generator updates]")] = None
+
+    def sources(self) -> dict[str, str]:
+        return {"lo": self.lo, "h2l": self.h2l, "l2h": self.l2h}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Degrade:
+    """Spoil sharp pictures as H2L has learned; a PNG for each, under the name of its file."""
+
+    weights: Annotated[str, Doc(WEIGHTS)]
+    input: Annotated[str, Doc(f"sharp pictures: a picture, {FACES}; larger ones are cropped and reduced")]
+    out: Annotated[Path, Doc("folder for the PNGs")]
+    n_z: Annotated[int, Doc("pictures of each input, a noise each [pictures]; above 1 the names end in _z0, ...")] = 1
+    seed: Annotated[int, Doc("seed of the noise vectors [number]")] = 0
+    device: Device = None
+
+    def run(self) -> int:
+        from .pipeline import degrade_files
+
+        written = degrade_files(self.weights, self.input, self.out, self.n_z, self.seed, pick_device(self.device), bar)
+        print(f"wrote {len(written)} pictures to {self.out}")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upscale:
+    """Restore poor pictures with L2H; a PNG for each, under the name of its file."""
+
+    weights: Annotated[str, Doc(WEIGHTS)]
+    input: Annotated[str, Doc(f"poor pictures: a picture, {FACES}")]
+    out: Annotated[Path, Doc("folder for the PNGs")]
+    fit: Annotated[Switch, Doc("crop and reduce pictures of other sizes (nothing is enlarged), do not refuse")] = False
+    device: Device = None
+
+    def run(self) -> int:
+        from .pipeline import upscale_files
+
+        written = upscale_files(self.weights, self.input, self.out, self.fit, pick_device(self.device), bar)
+        print(f"wrote {len(written)} pictures to {self.out}")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Measure how far pictures are from real ones."""
+
+    fake: Annotated[str, Doc(f"pictures to measure: {FACES}")]
+    real: Annotated[str, Doc(f"pictures to measure against: {FACES}")]
+    paired: Annotated[Switch, Doc("picture by picture too (PSNR, SSIM), matched by name")] = False
+    metrics: Annotated[Names, Doc("joined by commas, such as psnr,ssim; without it all that apply")] = None
+    json: Annotated[File, Doc("also write the scores to this file")] = None
+    seed: Annotated[int, Doc("seed of the subsets that the kernel distance is measured on [number]")] = 0
+
+    def run(self) -> int:
+        from .pipeline import evaluate_files
+
+        scores = evaluate_files(self.fake, self.real, self.paired, self.metrics, self.seed, self.json)
+        table({name: {"value": s["value"], "95 %": "{:.4g} to {:.4g}".format(*s["ci"]) if s["ci"] else None,
+                      "floor": s["floor"], "n": s["n"], "of": s["features"], "note": s["note"]}
+               for name, s in scores.items()}, f"{self.fake} against {self.real}")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Info:
+    """Versions, device, presets and shipped weights; with --preset, its changes and the source of every value."""
+
+    preset: Annotated[PresetName | None, Doc("show this preset")] = None
+
+    def run(self) -> int:
+        from .info import about, about_preset
+
+        print(about_preset(self.preset) if self.preset else about())
+        return 0
+
+
+COMMANDS = {"demo": Demo, "prepare": Prepare, "train": {"h2l": TrainH2L, "l2h": TrainL2H, "joint": TrainJoint},
+            "degrade": Degrade, "upscale": Upscale, "evaluate": Evaluate, "info": Info}
+
+
+# ---- parsing ---------------------------------------------------------------------------------------------------------
+def parse(argv: list[str]):
+    """The command that the arguments describe. SystemExit after --help; HLError, one line, for a mistake.
+
+    The preset is read first: its values are the defaults of the training flags, in --help too.
+    """
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--preset", nargs="?")
+    name = first.parse_known_args(argv)[0].preset
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(_union(COMMANDS, preset(name if name in PRESETS else DEFAULT_PRESET)), prog="hlgan",
+                            description="Learn image degradation first, then super-resolution.", args=argv)
+    except SystemExit as end:
+        if not end.code:
+            raise
+        words = [w for w in argv[:2] if w in {**COMMANDS, **COMMANDS["train"]}]
+        raise HLError(f"{one_line(said.getvalue())}: see {' '.join(['hlgan', *words, '--help'])}") from None
+
+
+def _union(commands: dict, cfg: RunConfig):
+    """The commands as one type for tyro; the training ones start from cfg."""
+    options = []
+    for name, kind in commands.items():
+        if isinstance(kind, dict):
+            kind, about = _union(kind, cfg), tyro.conf.subcommand(name, description="Train a stage: h2l, l2h or joint.")
+        elif issubclass(kind, _Train):
+            required = {f.name: tyro.MISSING for f in fields(kind) if f.default is MISSING}
+            about = tyro.conf.subcommand(name, default=kind(cfg=cfg, **required))
+        else:
+            about = tyro.conf.subcommand(name)
+        options.append(Annotated[kind, about])
+    return Union[tuple(options)]  # noqa: UP007 (made at run time)
+
+
+def one_line(box: str) -> str:
+    """What tyro says in a framed box (of ASCII in plain terminals) as one line: its first part, a suggested flag."""
+    lines = [line.strip("│╭╰╮╯|+ ") for line in box.splitlines()]
+    if "Required options" in lines[0]:
+        return f"missing: {', '.join(line.split()[0] for line in lines if line.startswith('--'))}"
+    parts = [part.split() for part in re.split(r"[─-]{3,}", " \n ".join(lines[1:])) if part.strip()]
+    text = " ".join(parts[0])
+    text = re.sub(r"^Error parsing \S+\.cfg: ", "", text)
+    for part in parts[1:]:
+        if part[:3] == ["Perhaps", "you", "meant:"]:
+            text += f", did you mean {part[3].rstrip(',')}"
+    return text.rstrip(".: ")
+
+
+# ---- the program -----------------------------------------------------------------------------------------------------
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; the exit code: 0, 2 for what the user can mend (one line says what), 128 + n after signal n."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    try:
+        with plain_messages():
+            code = parse(argv or ["--help"]).run()
+            if code > 128:
+                again = shlex.join(["hlgan", *(a for a in argv if a != "--resume"), "--resume"])
+                print(f"stopped and saved; go on with: {again}")
+            sys.stdout.flush()
+        return code
+    except HLError as error:
+        return _refuse(str(error))
+    except SystemExit as end:  # --help
+        return end.code or 0
+    except KeyboardInterrupt:
+        print("hlgan: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `hlgan info | head`: nobody listens any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        return _refuse(f"cannot read or write {error.filename or 'a file'}: {error.strerror or error}")
+    except MemoryError:
+        return _refuse(TOO_LITTLE_MEMORY)
+    except RuntimeError as error:
+        if "out of memory" in str(error) or "not enough memory" in str(error):
+            return _refuse(TOO_LITTLE_MEMORY)
+        raise
+
+
+TOO_LITTLE_MEMORY = "the memory is used up: try a smaller --batch, smaller widths, or --device cpu"
+
+
+def _refuse(message: str) -> int:
+    print(f"hlgan: error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

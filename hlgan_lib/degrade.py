@@ -1,0 +1,305 @@
+"""From a sharp face to a poor one: the usual hand-made ways, and Camera, a simulated bad camera with a known truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
+
+from .errors import HLError
+from .jpeg import jpeg_inside_photograph
+
+KERNELS = ("box", "bilinear", "bicubic", "lanczos")     # the numbers 0..3 in Shot.params
+DEGRADATIONS = ("bilinear", "bicubic", "handmade", "camera")
+
+
+class Shot(NamedTuple):
+    """A poor picture lo (B, 3, s, s) in [-1, 1] and params, everything the camera drew: name -> (B, ...)."""
+
+    lo: Tensor
+    params: dict[str, Tensor]
+
+
+def _check(hi: Tensor, size: int) -> None:
+    if hi.ndim != 4 or hi.shape[1] != 3 or hi.shape[2] != hi.shape[3] or not hi.is_floating_point():
+        raise HLError(f"hi must be float (B, 3, n, n) in [-1, 1], got {hi.dtype} {tuple(hi.shape)}: crop to a square "
+                      "and convert with hl.data.to_float")
+    if hi.shape[-1] < size:
+        raise HLError(f"hi must be at least {size}x{size}, got {hi.shape[-1]}x{hi.shape[-1]}: did you pass lo?")
+
+
+def pool(hi: Tensor, size: int = 16) -> Tensor:
+    """Average over equal squares: lo[i, j] = mean of hi over the square of output pixel (i, j).
+
+    hi (B, 3, n, n) in [-1, 1] -> (B, 3, size, size). HLError where size does not divide n. Source: paper, pixel loss.
+    """
+    _check(hi, size)
+    if hi.shape[-1] % size:
+        raise HLError(f"pool needs a size that divides {hi.shape[-1]}, got {size}: use bilinear instead")
+    return avg_pool2d(hi, hi.shape[-1] // size)
+
+
+def bilinear(hi: Tensor, size: int = 16) -> Tensor:
+    """Antialiased triangle filter, (B, 3, n, n) in [-1, 1] -> (B, 3, size, size): what most papers train on."""
+    _check(hi, size)
+    return interpolate(hi, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+def bicubic(hi: Tensor, size: int = 16) -> Tensor:
+    """Antialiased cubic filter, clipped: (B, 3, n, n) in [-1, 1] -> (B, 3, size, size)."""
+    _check(hi, size)
+    return interpolate(hi, size=(size, size), mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
+
+
+# ---- optics -------------------------------------------------------------------------------------------------------
+def srgb_decode(v: Tensor) -> Tensor:
+    """sRGB value in [0, 1] to linear light: v / 12.92 below 0.04045, else ((v + 0.055) / 1.055)^2.4 (IEC 61966-2-1)."""
+    return torch.where(v <= 0.04045, v / 12.92, ((v.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+def srgb_encode(x: Tensor) -> Tensor:
+    """Linear light in [0, 1] to sRGB value: 12.92 x below 0.0031308, else 1.055 x^(1/2.4) - 0.055 (IEC 61966-2-1)."""
+    return torch.where(x <= 0.0031308, x * 12.92, 1.055 * x.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
+
+
+def psf(motion_px: Tensor, angle: Tensor, defocus_px: Tensor, half: int) -> Tensor:
+    """Point spread of a disc dragged along a line: k(x) = mean over t in [-1/2, 1/2] of disc_r(x - t L u).
+
+    motion_px L, angle (radians) and defocus_px r are (B,); disc_r(x) = clip(r + 1 - |x|, 0, 1), a disc with a soft rim,
+    a single pixel at r = 0. Returns (B, k, k), k = 2 half + 1, each summing to 1. Source: ours.
+    """
+    axis = torch.arange(-half, half + 1.0, device=angle.device)
+    t = torch.linspace(-0.5, 0.5, 13, device=angle.device) * motion_px[:, None]               # (B, 13)
+    dy = axis - (t * angle.sin()[:, None])[..., None]                                          # (B, 13, k)
+    dx = axis - (t * angle.cos()[:, None])[..., None]
+    distance = torch.sqrt(dy[..., :, None] ** 2 + dx[..., None, :] ** 2)
+    kernel = (defocus_px[:, None, None, None] + 1 - distance).clamp(0, 1).mean(1)
+    return kernel / kernel.sum((1, 2), keepdim=True)
+
+
+def gaussian(sigma_x: Tensor, sigma_y: Tensor, angle: Tensor, half: int) -> Tensor:
+    """Rotated Gaussian kernels (B, k, k), k = 2 half + 1, of spreads (B,) in pixels, each summing to 1."""
+    axis = torch.arange(-half, half + 1.0, device=angle.device)
+    y, x = axis[None, :, None], axis[None, None, :]
+    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    u, v = cos * x + sin * y, cos * y - sin * x
+    kernel = torch.exp(-0.5 * ((u / sigma_x[:, None, None]) ** 2 + (v / sigma_y[:, None, None]) ** 2))
+    return kernel / kernel.sum((1, 2), keepdim=True)
+
+
+def blur(x: Tensor, kernels: Tensor) -> Tensor:
+    """Each picture with its own kernel, mirrored at the border: (B, C, h, w), (B, k, k) -> (B, C, h, w)."""
+    half = kernels.shape[-1] // 2
+    x = pad(x, (half,) * 4, mode="reflect").transpose(0, 1)     # a group a picture: (C, B, h + 2 half, w + 2 half)
+    return conv2d(x, kernels[:, None], groups=len(kernels)).transpose(0, 1)
+
+
+def _weight(kernel: Tensor, t: Tensor) -> Tensor:
+    """The filters of KERNELS at distance t, in units of the coarser grid's pixel."""
+    t = t.abs()
+    box = (t <= 0.5).float()
+    triangle = (1 - t).clamp(min=0)
+    near, far = ((1.5 * t - 2.5) * t) * t + 1, ((-0.5 * t + 2.5) * t - 4) * t + 2
+    cubic = torch.where(t < 1, near, torch.where(t < 2, far, torch.zeros_like(t)))
+    lanczos = torch.sinc(t) * torch.sinc(t / 3) * (t < 3)
+    return torch.where(kernel == 0, box, torch.where(kernel == 1, triangle, torch.where(kernel == 2, cubic, lanczos)))
+
+
+def resampling(n_in: Tensor, n_out: Tensor, kernel: Tensor, rows: int, columns: int) -> Tensor:
+    """Antialiased resampling as matrices (B, rows, columns): n_in[b] pixels to n_out[b] by filter KERNELS[kernel[b]].
+
+    W[i, j] ~ K((j + 1/2 - (i + 1/2) n_in / n_out) / max(1, n_in / n_out)), rows summing to 1,
+    zero beyond the two sizes. Source: the rule of Pillow.
+    """
+    i = torch.arange(rows, device=n_in.device)[None, :, None]
+    j = torch.arange(columns, device=n_in.device)[None, None, :]
+    n_in, n_out, kernel = n_in[:, None, None], n_out[:, None, None], kernel[:, None, None]
+    ratio = n_in / n_out
+    w = _weight(kernel, (j + 0.5 - (i + 0.5) * ratio) / ratio.clamp(min=1)) * (j < n_in) * (i < n_out)
+    return w / torch.where(w.sum(2, keepdim=True) == 0, 1, w.sum(2, keepdim=True))
+
+
+def integration(n_in: int, n_out: Tensor, rows: int) -> Tensor:
+    """Matrices (B, rows, n_in): the share of each of n_in pixels of light that falls on each of n_out[b] photosites."""
+    edge = torch.arange(rows + 1, device=n_out.device)[None, :, None] * (n_in / n_out[:, None, None])
+    j = torch.arange(n_in, device=n_out.device)
+    covered = (torch.minimum(edge[:, 1:], j + 1.0) - torch.maximum(edge[:, :-1], j + 0.0)).clamp(min=0)
+    return covered * n_out[:, None, None] / n_in
+
+
+def apply(matrix: Tensor, x: Tensor) -> Tensor:
+    """The same matrix down the rows and along the columns of each picture: W x W^T, (B, m, n), (B, C, n, n)."""
+    return matrix[:, None] @ x @ matrix[:, None].transpose(2, 3)
+
+
+# ---- the camera -----------------------------------------------------------------------------------------------------
+class Dice:
+    """Draws n numbers at a time from one generator, on its device, and hands them over on another."""
+
+    def __init__(self, n: int, generator: torch.Generator, device: torch.device) -> None:
+        self.n, self.generator, self.device = n, generator, device
+
+    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        u = torch.rand(self.n, *shape, generator=self.generator, device=self.generator.device)
+        return (low + (high - low) * u).to(self.device)
+
+    def log_uniform(self, low: float, high: float) -> Tensor:
+        return torch.exp(self.uniform(torch.tensor(low).log().item(), torch.tensor(high).log().item()))
+
+    def mild(self, largest: float, power: float) -> Tensor:
+        """largest * u^power: mostly small, now and then large."""
+        return largest * self.uniform(0, 1) ** power
+
+    def middling(self, low: float, high: float) -> Tensor:
+        """The mean of two uniform draws: a triangle around the middle of the range."""
+        return (self.uniform(low, high) + self.uniform(low, high)) / 2
+
+    def integer(self, low: int, high: int, *shape: int) -> Tensor:
+        return self.uniform(low, high + 1, *shape).floor().clamp(max=high).long()
+
+    def chance(self, p: float) -> Tensor:
+        return self.uniform(0, 1) < p
+
+    def normal(self, *shape: int) -> Tensor:
+        return torch.randn(self.n, *shape, generator=self.generator, device=self.generator.device).to(self.device)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A bad camera in a crowd: light, lens, sensor, noise, tone, resizes, JPEG, all drawn anew for each shot.
+
+    Camera()(hi, generator) -> Shot. Lengths in pixels are of a 64x64 face and 16x16 picture; others scale.
+    Source: ours; the ranges were set by eye before any score was known.
+    """
+
+    size: int = 16                              # side of the poor picture, pixels
+    exposure_ev: tuple = (-1.1, 0.7)            # stops, triangular
+    warmth_ev: tuple = (-0.42, 0.42)            # stops of red over, blue under; triangular
+    tint_ev: tuple = (-0.12, 0.12)              # stops of green; triangular
+    motion_px: tuple = (8.0, 2.5)               # longest drag, and the power that makes it rare
+    defocus_px: tuple = (3.4, 1.6)              # largest radius, and the power that makes it rare
+    sensor_px: tuple = (16, 40)                 # photosites across the face, uniform
+    shot_gain: tuple = (0.0005, 0.02)           # variance of shot noise = gain * light; log-uniform
+    read_sigma: tuple = (0.002, 0.02)           # light, full scale 1; log-uniform
+    gamma: tuple = (0.8, 1.25)                  # exponent after the sRGB curve; triangular
+    contrast: tuple = (0.75, 1.35)              # slope at mid grey of the tone curve; triangular
+    p_two_resizes: float = 0.5
+    p_camera_jpeg: float = 0.6                  # a first JPEG, before the resizes
+    camera_quality: tuple = (45, 95)
+    site_quality: tuple = (40, 95)              # the last JPEG, always
+    p_subsampled: float = 0.6                   # 4:2:0 chroma
+
+    def draw(self, n: int, generator: torch.Generator, device: torch.device | str = "cpu") -> dict[str, Tensor]:
+        """The parameters of n shots, name -> (n, ...) on device."""
+        dice = Dice(n, generator, torch.device(device))
+        warmth, tint = dice.middling(*self.warmth_ev), dice.middling(*self.tint_ev)
+        sensor = dice.integer(self.sensor_px[0] * self.size // 16, self.sensor_px[1] * self.size // 16)
+        two, first = dice.chance(self.p_two_resizes), dice.chance(self.p_camera_jpeg)
+        between = self.size + (dice.uniform(0, 1) * (sensor - self.size + 1)).long().clamp(min=0)
+        return {
+            "exposure_ev": dice.middling(*self.exposure_ev),
+            "white_balance": 2 ** torch.stack((warmth, tint, -warmth), 1),       # gains of R, G, B
+            "motion_px": dice.mild(*self.motion_px),
+            "motion_angle": dice.uniform(0, torch.pi),                           # radians from the rows, downwards
+            "defocus_px": dice.mild(*self.defocus_px),
+            "sensor_px": sensor,
+            "shot_gain": dice.log_uniform(*self.shot_gain),
+            "read_sigma": dice.log_uniform(*self.read_sigma),
+            "gamma": dice.middling(*self.gamma),
+            "contrast": dice.middling(*self.contrast),
+            "camera_quality": torch.where(first, dice.integer(*self.camera_quality), 0),   # 0: no first JPEG
+            "camera_subsampled": dice.chance(self.p_subsampled),
+            "camera_offset": dice.integer(0, 15, 2),                             # rows, columns from the block grid
+            "between_px": torch.where(two, between, sensor),                     # equal to sensor_px: one resize
+            "kernel_1": dice.integer(0, len(KERNELS) - 1),
+            "kernel_2": dice.integer(0, len(KERNELS) - 1),
+            "site_quality": dice.integer(*self.site_quality),
+            "site_subsampled": dice.chance(self.p_subsampled),
+            "site_offset": dice.integer(0, 15, 2),
+        }
+
+    def shoot(self, hi: Tensor, params: dict[str, Tensor], generator: torch.Generator) -> Tensor:
+        """One picture of each face with the given parameters; the generator makes the noise.
+
+        light = gains * 2^ev * decode(hi);   photo = S (light * psf) S^T;   photo += sqrt(gain photo + read^2) n
+        value = contrast(encode(photo)^gamma);   lo = JPEG(resize(resize(JPEG(value)))), rounded to 8 bits
+        hi (B, 3, n, n) in [-1, 1] -> (B, 3, size, size) in [-1, 1], on the device of hi.
+        """
+        _check(hi, self.size)
+        p, dice, unit = params, Dice(len(hi), generator, hi.device), hi.shape[-1] / 64
+        per = lambda name: p[name].float().reshape(-1, 1, 1, 1)                  # noqa: E731
+        light = srgb_decode((hi.float() + 1) / 2) * p["white_balance"][:, :, None, None] * 2 ** per("exposure_ev")
+
+        half = int((self.motion_px[0] / 2 + self.defocus_px[0]) * unit) + 1
+        light = blur(light, psf(p["motion_px"] * unit, p["motion_angle"], p["defocus_px"] * unit, half))
+
+        n = self.sensor_px[1] * self.size // 16
+        photo = apply(integration(hi.shape[-1], p["sensor_px"], n), light)
+        variance = per("shot_gain") * photo + per("read_sigma") ** 2
+        photo = (photo + variance.sqrt() * dice.normal(3, n, n)).clamp(0, 1)
+
+        value = srgb_encode(photo) ** per("gamma")
+        value = tone(value, per("contrast"))
+
+        quality = p["camera_quality"]
+        coded = jpeg_inside_photograph(value, p["sensor_px"], quality, p["camera_subsampled"], p["camera_offset"])
+        value = torch.where((quality > 0)[:, None, None, None], coded, value)
+        value = apply(resampling(p["sensor_px"], p["between_px"], p["kernel_1"], n, n), value)
+        out = torch.full_like(p["sensor_px"], self.size)
+        value = apply(resampling(p["between_px"], out, p["kernel_2"], self.size, n), value).clamp(0, 1)
+        value = jpeg_inside_photograph(value, out, p["site_quality"], p["site_subsampled"], p["site_offset"])
+        return torch.round(value * 255) / 127.5 - 1
+
+    @torch.no_grad()
+    def __call__(self, hi: Tensor, generator: torch.Generator) -> Shot:
+        """Draw the parameters of len(hi) shots and take them; the same generator state gives the same pixels."""
+        _check(hi, self.size)
+        params = self.draw(len(hi), generator, hi.device)
+        return Shot(self.shoot(hi, params, generator), params)
+
+
+def tone(v: Tensor, contrast: Tensor) -> Tensor:
+    """A curve through (0, 0), (1/2, 1/2), (1, 1) of slope c at the middle: v^c / (v^c + (1 - v)^c)."""
+    a, b = v.clamp(1e-4, 1 - 1e-4) ** contrast, (1 - v.clamp(1e-4, 1 - 1e-4)) ** contrast
+    return a / (a + b)
+
+
+# ---- hand-made, the fair baseline ------------------------------------------------------------------------------------
+@torch.no_grad()
+def second_order(hi: Tensor, generator: torch.Generator, size: int = 16) -> Tensor:
+    """Twice over: Gaussian blur, resize by a random filter, Gaussian noise, JPEG.
+
+    hi (B, 3, n, n) in [-1, 1] -> (B, 3, size, size). Source: Real-ESRGAN (2107.10833), its order with milder ranges for
+    faces of 64 pixels; it knows nothing of Camera's colour, exposure or signal-dependent noise.
+    """
+    _check(hi, size)
+    dice, unit, n = Dice(len(hi), generator, hi.device), hi.shape[-1] / 64, hi.shape[-1]
+    value, side = (hi.float() + 1) / 2, torch.full((len(hi),), n, device=hi.device)
+    for last in (False, True):
+        spread = [dice.uniform(0.2, 0.8 if last else 2.0) * unit for _ in range(2)]
+        value = blur(value, gaussian(*spread, dice.uniform(0, torch.pi), int(4 * unit)))
+        low, high = int(size * 1.0), max(size, int(0.75 * n))
+        goal = torch.full_like(side, size) if last else dice.integer(low, high)
+        rows = size if last else high
+        value = apply(resampling(side, goal, dice.integer(0, 3), rows, value.shape[-1]), value)
+        sigma = dice.uniform(1 / 255, 12 / 255)[:, None, None, None]
+        value = (value + sigma * dice.normal(3, rows, rows)).clamp(0, 1)
+        value = jpeg_inside_photograph(value, goal, dice.integer(30, 95), dice.chance(0.5), dice.integer(0, 15, 2))
+        side = goal
+    return torch.round(value * 255) / 127.5 - 1
+
+
+def degradation(name: str, size: int = 16) -> Callable[[Tensor, torch.Generator], Tensor]:
+    """The degradation of that name as a function (hi, generator) -> lo of that size; HLError for an unknown name."""
+    camera = Camera(size=size)
+    makers = {"bilinear": lambda hi, generator: bilinear(hi, size), "bicubic": lambda hi, generator: bicubic(hi, size),
+              "handmade": lambda hi, generator: second_order(hi, generator, size),
+              "camera": lambda hi, generator: camera(hi, generator).lo}
+    if name not in makers:
+        raise HLError(f"degradation must be one of {', '.join(DEGRADATIONS)}, got {name!r}: "
+                      "for a trained H2L give learned:RUN")
+    return makers[name]

@@ -1,0 +1,87 @@
+"""Each loss next to its equation. The paper: loss = alpha * pixel + beta * GAN with alpha = 1, beta = 0.05."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .networks import Discriminator
+
+
+def hinge_d(score_real: Tensor, score_fake: Tensor) -> Tensor:
+    """The discriminator's hinge loss: L_D = E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))].
+
+    Both scores (B,), any range; the result is a scalar >= 0. Source: paper, after SN-GAN (1802.05957).
+
+    >>> hinge_d(torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 0.0]))
+    tensor(0.7500)
+    """
+    return F.relu(1 - score_real).mean() + F.relu(1 + score_fake).mean()
+
+
+def hinge_g(score_fake: Tensor) -> Tensor:
+    """The generator's hinge loss: L_G = -E[D(fake)]. score_fake (B,) -> scalar, any sign. Source: paper.
+
+    >>> hinge_g(torch.tensor([1.0, -3.0]))
+    tensor(1.)
+    """
+    return -score_fake.mean()
+
+
+def pixel_h2l(lo_fake: Tensor, hi: Tensor) -> Tensor:
+    """H2L's pixel loss: || H2L(hi, z) - pool(hi) ||^2 / N, pool averaging hi down to the size of lo_fake.
+
+    lo_fake (B, 3, s, s), hi (B, 3, S, S), both in [-1, 1] -> scalar in [0, 4]. Source: paper, equation 2.
+    """
+    return F.mse_loss(lo_fake, F.adaptive_avg_pool2d(hi, lo_fake.shape[-2:]))
+
+
+def pixel_l2h(hi_fake: Tensor, hi: Tensor) -> Tensor:
+    """L2H's pixel loss: || L2H(lo) - hi ||^2 / N, both (B, 3, S, S) in [-1, 1] -> scalar in [0, 4]. Source: paper."""
+    return F.mse_loss(hi_fake, hi)
+
+
+def mode_seeking(lo_a: Tensor, lo_b: Tensor, z_a: Tensor, z_b: Tensor, w_detail: float = 0.1) -> Tensor:
+    """How little two noises change a picture: E[|z_a - z_b| / (|light_a - light_b| + eps)] + w_detail (same of detail).
+
+    light is the mean colour of the picture, detail what averages out over a 4x4 grid; pictures (B, 3, s, s) of the same
+    faces, noises (B, n) -> scalar > 0, small when z matters. On whole pictures the cheapest way to differ is shading
+    and stains that no camera makes; without the second term grain becomes a fixed pattern of the face, which L2H then
+    learns to read. Source: 1903.05628; the two parts are ours.
+    """
+    d_z, difference = (z_a - z_b).abs().mean(1), lo_a - lo_b
+    light = difference.mean((2, 3))
+    coarse = F.adaptive_avg_pool2d(difference, 4)
+    detail = difference - F.interpolate(coarse, size=difference.shape[-2:], mode="bilinear")
+    light, detail = light.abs().mean(1), detail.abs().mean((1, 2, 3))
+    return (d_z / (light + 1e-2)).mean() + w_detail * (d_z / (detail + 1e-2)).mean()
+
+
+def r1(d: Discriminator, real: Tensor) -> Tensor:
+    """The R1 penalty: 1/2 E || grad_x D(x) ||^2 over real pictures (B, 3, S, S) -> scalar. Source: 1801.04406."""
+    real = real.detach().requires_grad_()
+    (grad,) = torch.autograd.grad(d(real).sum(), real, create_graph=True)
+    return grad.square().sum((1, 2, 3)).mean() / 2
+
+
+def diff_augment(x: Tensor, generator: torch.Generator) -> Tensor:
+    """DiffAugment's translation and cutout, differentiable; x (B, 3, S, S) -> the same shape.
+
+    Shifts by up to an eighth of the side (filled with 0) and blanks a square of half the side. The colour policy is
+    left out: D_lo must see colour. Source: 2006.10738.
+    """
+    b, _, s, _ = x.shape
+    reach, hole = s // 8, s // 2
+
+    def draw(low: int, high: int) -> Tensor:
+        return torch.randint(low, high, (b, 1), generator=generator, device=x.device)
+
+    at = torch.arange(s, device=x.device)[None]
+    rows, cols = at + draw(0, 2 * reach + 1), at + draw(0, 2 * reach + 1)
+    padded = F.pad(x, [reach] * 4)
+    picture = torch.arange(b, device=x.device)[:, None, None]
+    x = padded[picture, :, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
+    top, left = draw(-hole // 2, s - hole // 2), draw(-hole // 2, s - hole // 2)
+    in_hole = ((at >= top) & (at < top + hole))[:, :, None] & ((at >= left) & (at < left + hole))[:, None, :]
+    return x * ~in_hole[:, None]

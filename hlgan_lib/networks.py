@@ -1,0 +1,326 @@
+"""The three networks of the paper: High-to-Low, Low-to-High, and the discriminator of either size.
+
+What the paper fixes is fixed here (block counts and the size at which each works); what it leaves open is a switch of
+`RunConfig`. Sources and their certainty: docs/paper.md.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from .config import RunConfig
+from .degrade import blur
+from .errors import HLError
+
+PAPER = RunConfig()
+BOTTLENECK = 4  # pixels a side: where H2L turns round and the discriminators end
+
+
+def check_images(name: str, x: Tensor, size: int, hint: str = "") -> None:
+    """Raise HLError unless x is a float batch (B, 3, size, size)."""
+    if x.ndim != 4 or tuple(x.shape[1:]) != (3, size, size) or not x.is_floating_point():
+        raise HLError(f"{name} must be float (B, 3, {size}, {size}), got {str(x.dtype).removeprefix('torch.')} "
+                      f"{tuple(x.shape)}{': ' + hint if hint else ''}")
+
+
+def _conv(c_in: int, c_out: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:
+    return nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=bias)
+
+
+def _norm(kind: str, channels: int) -> nn.Module:
+    return nn.BatchNorm2d(channels) if kind == "batch" else nn.Identity()
+
+
+class ResBlock(nn.Module):
+    """y = x + conv(act(conv(act(x)))) with `order="pre"`; activations after the convolutions with "post".
+
+    x and y: (B, channels, S, S). `norm`: batch normalisation before each activation, or none.
+    """
+
+    def __init__(self, channels: int, norm: str = "batch", order: str = "pre"):
+        super().__init__()
+        bias = norm == "none"
+        layers: list[nn.Module] = []
+        for _ in range(2):
+            conv, activate = [_conv(channels, channels, bias=bias)], [_norm(norm, channels), nn.ReLU()]
+            layers += activate + conv if order == "pre" else conv + activate
+        if order == "post":
+            layers.pop()  # the last activation comes after the sum
+        self.body = nn.Sequential(*layers)
+        self.after = nn.ReLU() if order == "post" else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.after(x + self.body(x))
+
+
+def _from_z(z_dim: int, n: int, std: float) -> nn.Linear:
+    """A linear layer from z that starts small and around 0."""
+    layer = nn.Linear(z_dim, n)
+    nn.init.normal_(layer.weight, std=std)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class NoiseInput(nn.Module):
+    """How z reaches the features of one size: x + w_c map(z) ("inject"), x (1 + s(z)) + b(z) ("film").
+
+    map(z) is a fixed random projection of z to one number a pixel, of unit variance: the same z gives the same picture.
+    w starts at 0 as in the released code of 2021, and stays near it. s and b (ours) start small.
+    """
+
+    def __init__(self, kinds: set[str], z_dim: int, channels: int, size: int):
+        super().__init__()
+        self.weight = self.film = None
+        if "inject" in kinds:
+            project = torch.randn(z_dim, size * size, generator=torch.Generator().manual_seed(size)) / math.sqrt(z_dim)
+            self.register_buffer("project", project, persistent=False)
+            self.weight = nn.Parameter(torch.zeros(1, channels, 1, 1))
+        if "film" in kinds:
+            self.film = _from_z(z_dim, 2 * channels, 0.05)
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        if self.weight is not None:
+            x = x + self.weight * (z @ self.project).view(len(z), 1, *x.shape[2:])
+        if self.film is not None:
+            s, b = self.film(z)[:, :, None, None].chunk(2, dim=1)
+            x = x * (1 + s) + b
+        return x
+
+
+class Grain(nn.Module):
+    """A sensor's noise: x + exp(level(z)) w_c map_c(z), a map for each channel, w ~ N(0, 0.2^2) at the start.
+
+    map(z) = (cos a1 z + cos a2 z + cos a3 z + cos a4 z) / sqrt(2), every pixel with fixed random a of its own (random
+    Fourier features, Rahimi and Recht 2007): near a normal number, independent from pixel to pixel; the same z gives
+    the same picture. A linear map of 64 numbers would leave most directions of a picture without any noise. Ours.
+    """
+
+    FREQUENCY = 40.0  # radians: the standard deviation of a z, so that neighbouring z give other noise
+
+    def __init__(self, z_dim: int, channels: int, size: int):
+        super().__init__()
+        waves = torch.randn(z_dim, 4 * channels * size**2, generator=torch.Generator().manual_seed(size))
+        self.register_buffer("waves", self.FREQUENCY * waves / math.sqrt(z_dim), persistent=False)
+        self.weight = nn.Parameter(0.2 * torch.randn(1, channels, 1, 1))
+        self.level = _from_z(z_dim, 1, 0.05)
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        with torch.autocast(z.device.type, enabled=False):  # half precision would round the angles
+            noise = (z.float() @ self.waves.float()).cos().view(len(z), 4, *x.shape[1:]).sum(1) / math.sqrt(2)
+        return x + self.level(z).exp()[:, :, None, None] * self.weight * noise
+
+
+class LearnedShot(nn.Module):
+    """The shortcut of H2L as a simple camera that z chooses: atanh(lo) -> gain(z) atanh(kernel(z) * lo) + offset(z).
+
+    lo (B, 3, s, s) in [-1, 1] -> unbounded, before the tanh. The 5x5 kernel is positive, sums to 1 (softmax) and starts
+    with half of its weight in the middle; gain and offset, one number a colour, start near 1 and 0. All is learned.
+    Ours: blur, exposure and colour act on a whole picture alike, which a network of minutes does not find out.
+    """
+
+    SIDE = 5
+
+    def __init__(self, z_dim: int):
+        super().__init__()
+        self.kernel, self.light = _from_z(z_dim, self.SIDE**2, 0.1), _from_z(z_dim, 6, 0.01)
+        nn.init.constant_(self.kernel.bias[self.SIDE**2 // 2], 3.0)
+
+    def forward(self, lo: Tensor, z: Tensor) -> Tensor:
+        lo = blur(lo, self.kernel(z).softmax(1).view(len(z), self.SIDE, self.SIDE))
+        gain, offset = self.light(z)[:, :, None, None].chunk(2, dim=1)
+        return (1 + gain) * _unsquash(lo) + offset
+
+
+def _unsquash(x: Tensor) -> Tensor:
+    """atanh(x), finite at black and white: tanh(y + _unsquash(x)) is x at y = 0 and stays in [-1, 1]."""
+    return torch.atanh(x.clamp(-0.98, 0.98))
+
+
+class HighToLow(nn.Module):
+    """(hi, z) -> lo: the network that learns how the world degrades.
+
+    hi (B, 3, 64, 64) in [-1, 1], z (B, 64) of N(0, 1) -> (B, 3, 16, 16) in [-1, 1]. z passes a fully connected layer
+    to one 64x64 channel (`z_input` names other ways: NoiseInput, Grain, LearnedShot); 12 residual blocks in 6 groups
+    of 2: four encoder groups 64 -> 32 -> 16 -> 8 -> 4, two decoder groups 4 -> 8 -> 16 by pixel shuffle. For other
+    sizes the number of groups follows. Source: paper, section 3.1.
+    Raises HLError for a wrong shape, or for `shot` without `skip`.
+    """
+
+    def __init__(self, cfg: RunConfig = PAPER):
+        super().__init__()
+        self.cfg = cfg
+        self.kinds = set(cfg.z_input.split("+")) - {"none"}
+        if "shot" in self.kinds and not cfg.skip:
+            raise HLError("z_input shot acts on H2L's shortcut: set skip too, or leave shot out of z_input")
+        n_down, n_up = int(math.log2(cfg.size_hi // BOTTLENECK)), int(math.log2(cfg.size_lo // BOTTLENECK))
+        w, concat = cfg.h2l_width, "concat" in self.kinds
+        if concat:
+            self.fc = nn.Linear(cfg.z_dim, cfg.size_hi**2)
+        self.stem = _conv(4 if concat else 3, w)
+        self.encoder, self.doubles, self.decoder, self.noise = (nn.ModuleList() for _ in range(4))
+        size = cfg.size_hi
+        for _ in range(n_down):
+            blocks, halve = [ResBlock(w, cfg.norm, cfg.order) for _ in range(2)], self._halve(w)
+            self.encoder.append(nn.Sequential(*(halve + blocks if cfg.down_first else blocks + halve)))
+            size //= 2
+            self.noise.append(NoiseInput(self.kinds, cfg.z_dim, w, size))
+        for _ in range(n_up):
+            self.doubles.append(nn.Sequential(_conv(w, 4 * w), nn.PixelShuffle(2)))
+            self.decoder.append(nn.Sequential(*(ResBlock(w, cfg.norm, cfg.order) for _ in range(2))))
+            size *= 2
+            self.noise.append(NoiseInput(self.kinds, cfg.z_dim, w, size))
+        self.grain = Grain(cfg.z_dim, w, cfg.size_lo) if "grain" in self.kinds else None
+        self.shot = LearnedShot(cfg.z_dim) if "shot" in self.kinds else None
+        self.head = nn.Sequential(_norm(cfg.norm, w), nn.ReLU(), _conv(w, 3))
+
+    def _halve(self, w: int) -> list[nn.Module]:
+        if self.cfg.down == "conv":
+            return [_norm(self.cfg.norm, w), nn.ReLU(), _conv(w, w, stride=2)]
+        return [nn.AvgPool2d(2) if self.cfg.down == "avg" else nn.MaxPool2d(2)]
+
+    def forward(self, hi: Tensor, z: Tensor) -> Tensor:
+        check_images("hi", hi, self.cfg.size_hi, "did you pass lo?" if hi.shape[-1:] == (self.cfg.size_lo,) else "")
+        if z.shape != (len(hi), self.cfg.z_dim):
+            raise HLError(f"z must be ({len(hi)}, {self.cfg.z_dim}), one row a picture, got {tuple(z.shape)}")
+        x = hi
+        if "concat" in self.kinds:
+            x = torch.cat([hi, self.fc(z).view(len(z), 1, *hi.shape[2:])], dim=1)
+        x = self.stem(x)
+        noises, seen = iter(self.noise), {}  # seen: the encoder's features by size
+        for group in self.encoder:
+            x = next(noises)(group(x), z)
+            seen[x.shape[-1]] = x
+        for double, group in zip(self.doubles, self.decoder, strict=True):
+            x = double(x)
+            if self.cfg.skip:
+                x = x + seen[x.shape[-1]]
+            x = group(next(noises)(x, z))
+        y = self.head(self.grain(x, z) if self.grain else x)
+        if self.cfg.skip:
+            lo = F.adaptive_avg_pool2d(hi, self.cfg.size_lo)
+            y = y + (self.shot(lo, z) if self.shot else _unsquash(lo))
+        return torch.tanh(y)
+
+
+class _Group(nn.Module):
+    """A run of residual blocks under one long skip: y = x + blocks(x)."""
+
+    def __init__(self, n_blocks: int, channels: int, cfg: RunConfig):
+        super().__init__()
+        self.blocks = nn.Sequential(*(ResBlock(channels, cfg.norm, cfg.order) for _ in range(n_blocks)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.blocks(x)
+
+
+def _double(c_in: int, c_out: int, norm: str) -> nn.Sequential:
+    """Twice the size: bilinear, normalise, activate, 1x1 convolution, as in the released L2H."""
+    return nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), _norm(norm, c_in), nn.ReLU(),
+                         nn.Conv2d(c_in, c_out, 1))
+
+
+class LowToHigh(nn.Module):
+    """lo -> hi: the network that restores.
+
+    lo (B, 3, 16, 16) in [-1, 1] -> (B, 3, 64, 64) in [-1, 1]. Groups of 12, 3 and 2 residual blocks at 16, 32 and 64
+    pixels, one long skip over each. Factor 2 leaves out the last group, each doubling beyond 4 adds one of 2 blocks.
+    Source: paper, section 3.2; channels 256, 128 from the released code, 64 in line with them. Raises HLError for
+    a wrong shape.
+    """
+
+    def __init__(self, cfg: RunConfig = PAPER):
+        super().__init__()
+        self.cfg = cfg
+        n_double = int(math.log2(cfg.size_hi // cfg.size_lo))
+        n_blocks = [12, 3] + [2] * (n_double - 1)
+        widths = [max(cfg.l2h_width >> i, 1) for i in range(n_double + 1)]
+        self.stem = _conv(3, widths[0])
+        self.groups = nn.ModuleList(_Group(n, w, cfg) for n, w in zip(n_blocks, widths, strict=True))
+        self.doubles = nn.ModuleList(_double(a, b, cfg.norm) for a, b in zip(widths, widths[1:], strict=False))
+        self.head = nn.Sequential(_norm(cfg.norm, widths[-1]), nn.ReLU(), _conv(widths[-1], 3))
+
+    def forward(self, lo: Tensor) -> Tensor:
+        check_images("lo", lo, self.cfg.size_lo, "did you pass hi?" if lo.shape[-1:] == (self.cfg.size_hi,) else "")
+        x = self.groups[0](self.stem(lo))
+        for double, group in zip(self.doubles, self.groups[1:], strict=True):
+            x = group(double(x))
+        y = self.head(x)
+        if self.cfg.skip:
+            y = y + _unsquash(F.interpolate(lo, size=y.shape[2:], mode="bilinear", align_corners=False))
+        return torch.tanh(y)
+
+
+class _DBlock(nn.Module):
+    """A spectrally normalised residual block without batch norm; pools both paths when it halves."""
+
+    def __init__(self, channels: int, pool: nn.Module):
+        super().__init__()
+        self.conv1, self.conv2 = (spectral_norm(_conv(channels, channels)) for _ in range(2))
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pool(x + self.conv2(F.relu(self.conv1(F.relu(x)))))
+
+
+class Discriminator(nn.Module):
+    """Pictures -> one number each, above 0 for real. x (B, 3, size, size) in [-1, 1] -> (B,).
+
+    Six residual blocks with spectral norm on every layer and no batch norm, then a fully connected layer. At 16 pixels
+    four blocks keep the size and two halve it; at 64 two keep and four halve: both end at 4x4. Source: paper, 3.
+    Raises HLError for a wrong shape.
+    """
+
+    def __init__(self, size: int = 64, width: int = 128, pool: str = "avg", opponent: bool = False):
+        super().__init__()
+        self.opponent = opponent
+        n_halve = int(math.log2(size // BOTTLENECK))
+        n_keep = max(6 - n_halve, 0)
+        halve = nn.AvgPool2d(2) if pool == "avg" else nn.MaxPool2d(2)
+        self.size = size
+        self.stem = spectral_norm(_conv(3, width))
+        self.blocks = nn.Sequential(*(_DBlock(width, nn.Identity() if i < n_keep else halve)
+                                      for i in range(n_keep + n_halve)))
+        self.fc = spectral_norm(nn.Linear(width * BOTTLENECK**2, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_images("x", x, self.size)
+        x = opponent_colours(x) if self.opponent else x
+        return self.fc(F.relu(self.blocks(self.stem(x))).flatten(1)).squeeze(1)
+
+
+def opponent_colours(x: Tensor, gain: float = 4.0) -> Tensor:
+    """RGB (B, 3, S, S) -> luminance, blue-yellow and green-magenta, the last two times `gain`. Ours.
+
+    Colour detail is faint beside that of luminance, and spectral norm forbids a first layer to amplify it: without
+    this, D overlooks what JPEG's chroma subsampling leaves.
+    """
+    red, green, blue = x.unbind(1)
+    return torch.stack([(red + green + blue) / 3, gain * (red - blue) / 2, gain * (2 * green - red - blue) / 4], dim=1)
+
+
+class CoarseDiscriminator(nn.Module):
+    """Judges light and colour alone: a picture pooled to 4x4, luminance and colour differences, three linear layers.
+
+    (B, 3, S, S) in [-1, 1] -> (B,).
+    What `Discriminator` finds in texture drowns how far exposure and colour wander from shot to shot; here they have a
+    score of their own. Ours, after the discriminators at several scales of 1711.11585.
+    """
+
+    def __init__(self, width: int = 64):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Flatten(), spectral_norm(nn.Linear(3 * BOTTLENECK**2, width)), nn.LeakyReLU(0.2),
+            spectral_norm(nn.Linear(width, width)), nn.LeakyReLU(0.2), spectral_norm(nn.Linear(width, 1)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(opponent_colours(F.adaptive_avg_pool2d(x, BOTTLENECK)) * 4).squeeze(1)
+
+
+def count_parameters(net: nn.Module) -> int:
+    """Number of trainable parameters."""
+    return sum(p.numel() for p in net.parameters() if p.requires_grad)

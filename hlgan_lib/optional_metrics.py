@@ -1,0 +1,65 @@
+"""Scores that need more than this package installs: FID and LPIPS (weights to download), the face rate (OpenCV)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .data import FaceSet, to_uint8
+from .errors import HLError
+
+NEEDS = {"fid": ("torch-fidelity and its Inception weights", "pip install torch-fidelity and connect to the network"),
+         "lpips": ("torchvision's AlexNet weights", "connect to the network")}
+
+
+def _loaded(name: str, make: Callable[[], nn.Module]) -> nn.Module:
+    """What `make` loads, or one line that says what is missing."""
+    try:
+        return make()
+    except (ImportError, OSError, RuntimeError) as error:
+        what, remedy = NEEDS[name]
+        first = (str(error).strip().splitlines() or ["no message"])[0]
+        raise HLError(f"{name} needs {what}, a download, got {type(error).__name__} ({first}): {remedy}, or use "
+                      "frechet_lite0, which needs neither") from error
+
+
+def fid_network(device: torch.device) -> nn.Module:
+    """torchmetrics' Frechet distance on Inception features; update(float [0, 1], real=...), then compute()."""
+    from torchmetrics.image.fid import FrechetInceptionDistance
+    return _loaded("fid", lambda: FrechetInceptionDistance(normalize=True).to(device))
+
+
+def lpips_network(device: torch.device) -> nn.Module:
+    """LPIPS with AlexNet: net(a, b, normalize=True) on [0, 1] (B, 3, H, W) -> (B, 1, 1, 1)."""
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+    return _loaded("lpips", lambda: LearnedPerceptualImagePatchSimilarity(net_type="alex").net.to(device))
+
+
+def face_rate(images: FaceSet | Tensor) -> float:
+    """The share of pictures in which OpenCV's Haar cascade `alt2` finds a face, each doubled in size first.
+
+    images: a FaceSet, or float (N, 3, H, W) in [-1, 1], 64x64 or larger. A floor against nonsense, no score of quality:
+    nearly all faces pass, few shuffled ones. HLError where OpenCV or its cascades are missing. Source: Viola and Jones
+    (2001).
+    """
+    try:
+        import cv2
+        found = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
+        broken = found.empty()
+    except (ImportError, AttributeError):
+        broken = True
+    if broken:
+        raise HLError("face_rate needs OpenCV 4 with its Haar cascades, got none (5.x ships none): "
+                      'pip install "opencv-python-headless<5"')
+    pictures = images.images if isinstance(images, FaceSet) else to_uint8(images).cpu().numpy()
+    if not len(pictures) or min(pictures.shape[-2:]) < 48:
+        raise HLError(f"face_rate needs pictures of at least 48x48, got {pictures.shape}: pass faces of 64x64")
+    hits = 0
+    for picture in pictures:
+        grey = cv2.cvtColor(np.ascontiguousarray(picture.transpose(1, 2, 0)), cv2.COLOR_RGB2GRAY)
+        grey = cv2.resize(grey, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        hits += len(found.detectMultiScale(grey, scaleFactor=1.05, minNeighbors=3, minSize=(40, 40))) > 0
+    return hits / len(pictures)

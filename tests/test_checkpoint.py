@@ -1,0 +1,209 @@
+"""Saves that cannot leave half a file, checkpoints that can be trusted, folders that are not overwritten."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from hlgan_lib import HighToLow, HLError, preset
+from hlgan_lib.checkpoint import (
+    RunFolder,
+    atomic,
+    load_checkpoint,
+    read_weights,
+    save_checkpoint,
+    save_json,
+    save_weights,
+    stored_config,
+)
+
+CFG = preset("smoke")
+
+
+def test_atomic_writes_and_leaves_nothing_else(tmp_path):
+    atomic(tmp_path / "deep" / "file", lambda f: f.write(b"whole"))
+    assert (tmp_path / "deep" / "file").read_bytes() == b"whole"
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("boom"), ValueError("boom"), KeyboardInterrupt()])
+def test_a_write_that_breaks_off_keeps_the_old_file(tmp_path, error):
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, {"n": 1})
+
+    def half(file):
+        file.write(b"PK half a checkpoint")
+        raise error
+
+    with pytest.raises(type(error)):
+        atomic(path, half)
+    assert load_checkpoint(path) == {"n": 1}
+    save_checkpoint(path, {"n": 2})  # and what it left behind is in nobody's way
+    assert load_checkpoint(path) == {"n": 2}
+
+
+KILLED = """
+import os, random, signal, sys, time
+from pathlib import Path
+import torch
+from hlgan_lib.checkpoint import load_checkpoint, save_checkpoint
+torch.set_num_threads(1)
+path, rng = Path(sys.argv[1]), random.Random(0)
+save_checkpoint(path, {"n": 0, "w": torch.zeros(100_000)})
+for round in range(6):
+    before = path.stat().st_mtime_ns
+    child = os.fork()
+    if not child:
+        n = 0
+        while True:
+            n += 1
+            save_checkpoint(path, {"n": n, "w": torch.full((100_000,), float(n))})
+    while path.stat().st_mtime_ns == before:  # its first save
+        time.sleep(0.002)
+    time.sleep(rng.uniform(0, 0.04))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    state = load_checkpoint(path)
+    assert (state["w"] == state["n"]).all()
+    assert state["n"] > 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kill -9 needs a POSIX system")
+def test_kill_9_while_saving_leaves_a_whole_checkpoint(tmp_path):
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "last.pt")], capture_output=True, text=True,
+                          cwd=Path(__file__).parent.parent, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT])
+def test_full_disk_and_read_only_folder_are_one_line(tmp_path, monkeypatch, code):
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, {"n": 1})
+
+    def refuse(fd):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(HLError, match="cannot write .*last.pt: ") as error:
+        save_checkpoint(path, {"n": 2})
+    assert "\n" not in str(error.value)
+    monkeypatch.undo()
+    assert load_checkpoint(path) == {"n": 1} and len(list(tmp_path.iterdir())) == 1
+
+
+def test_disk_full_within_torch_save(tmp_path):
+    def write(file):
+        class Full:
+            def write(self, data):
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+            def flush(self):
+                pass
+
+        torch.save({"w": torch.zeros(1000)}, Full())
+
+    with pytest.raises(HLError, match="the disk is full: free some space"):
+        atomic(tmp_path / "last.pt", write)
+
+
+def test_a_path_through_a_file_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(HLError, match="a part of the path is a file"):
+        save_json(tmp_path / "file" / "config.json", {})
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:len(b) // 2], lambda b: b"", lambda b: b"not a checkpoint",
+                                    lambda b: b[:200] + bytes(200) + b[400:]], ids=["cut", "empty", "text", "zeros"])
+def test_damaged_checkpoint(tmp_path, damage):
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, {"w": torch.arange(100.0)})
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(HLError, match="last.pt cannot be read .*go on from another one") as error:
+        load_checkpoint(path)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_checkpoint(tmp_path):
+    with pytest.raises(HLError, match="no checkpoint at"):
+        load_checkpoint(tmp_path / "last.pt")
+
+
+class _Evil:
+    def __reduce__(self):
+        return print, ("a stranger's code ran",)
+
+
+def test_a_checkpoint_runs_no_code(tmp_path, capsys):
+    torch.save({"w": _Evil()}, tmp_path / "last.pt")
+    with pytest.raises(HLError, match="cannot be read"):
+        load_checkpoint(tmp_path / "last.pt")
+    assert capsys.readouterr().out == ""
+
+
+def test_weights_carry_stage_and_configuration(tmp_path):
+    net, path = HighToLow(CFG), tmp_path / "weights.safetensors"
+    save_weights(path, net.state_dict(), "h2l", CFG, {"images": 24})
+    state, metadata = read_weights(path)
+    assert metadata["stage"] == "h2l" and metadata["images"] == "24" and stored_config(metadata) == CFG
+    assert state.keys() == net.state_dict().keys()
+    assert all(torch.equal(v, state[k]) for k, v in net.state_dict().items())
+
+
+def test_foreign_and_damaged_weights(tmp_path):
+    from safetensors.torch import save_file
+
+    path = tmp_path / "w.safetensors"
+    save_file({"w": torch.zeros(2)}, path)
+    with pytest.raises(HLError, match="carry no stage and configuration"):
+        read_weights(path)
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(HLError, match="cannot be read"):
+        read_weights(path)
+
+
+ABOUT = {"stage": "h2l", "config": CFG.as_dict(), "hi": "faces:train-hi"}
+
+
+def test_a_folder_that_holds_a_run_is_refused(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.start(ABOUT, resume=False)
+    with pytest.raises(HLError, match="already holds a run: add --resume"):
+        folder.start(ABOUT, resume=False)
+    folder.start(ABOUT, resume=True)
+    other = ABOUT | {"hi": "mine", "config": ABOUT["config"] | {"lr": 1.0}}
+    with pytest.raises(HLError, match="started with another lr, hi"):
+        folder.start(other, resume=True)
+    assert json.loads(folder.config.read_text()) == ABOUT
+
+
+def test_other_peoples_files_are_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years")
+    with pytest.raises(HLError, match="holds other files"):
+        RunFolder(tmp_path).start(ABOUT, resume=False)
+    with pytest.raises(HLError, match="is a file"):
+        RunFolder(tmp_path / "thesis.tex").start(ABOUT, resume=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_run_killed_before_its_configuration_was_written_can_start(tmp_path):
+    (tmp_path / ".config.json.part").write_text("{")
+    RunFolder(tmp_path).start(ABOUT, resume=True)
+    assert json.loads(RunFolder(tmp_path).config.read_text()) == ABOUT
+
+
+def test_cut_back_drops_what_is_later_than_the_checkpoint(tmp_path):
+    folder = RunFolder(tmp_path)
+    for step in (1, 2, 3):
+        folder.append_log({"step": step})
+        folder.save_sample(step, torch.zeros(3, 2, 2, dtype=torch.uint8))
+    with open(folder.log, "a") as file:
+        file.write('{"step": 4, "los')  # killed in the middle of a line
+    folder.cut_back(2)
+    assert [json.loads(line)["step"] for line in folder.log.read_text().splitlines()] == [1, 2]
+    assert sorted(p.name for p in folder.samples.iterdir()) == ["0000001.png", "0000002.png"]

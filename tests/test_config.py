@@ -1,0 +1,78 @@
+"""The configuration: every field is explained and sourced, every wrong value is refused in one line."""
+
+import dataclasses
+import json
+
+import pytest
+
+from hlgan_lib.config import PRESETS, SOURCES, RunConfig, differences, field_specs, from_dict, preset
+from hlgan_lib.errors import HLError
+
+FIELDS = [f.name for f in dataclasses.fields(RunConfig)]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_has_meaning_unit_and_source(name):
+    spec = field_specs()[name]
+    assert len(spec.meaning) > 10 and spec.unit and spec.source in SOURCES
+    assert spec.meaning in spec.documentation and spec.unit in spec.documentation and spec.source in spec.documentation
+
+
+def test_paper_preset_is_the_paper():
+    cfg = preset("paper")
+    assert (cfg.w_pix, cfg.w_gan, cfg.lr, cfg.beta1, cfg.beta2) == (1, 0.05, 1e-4, 0, 0.9)
+    assert (cfg.d_steps, cfg.batch, cfg.z_dim, cfg.joint_steps) == (5, 64, 64, 2_000)
+    assert cfg.h2l_steps == cfg.l2h_steps == round(182_866 / 64 * 200)
+    assert (cfg.size_hi, cfg.size_lo, cfg.z_input) == (64, 16, "concat")
+    assert (cfg.ema, cfg.w_z, cfg.w_r1, cfg.d_aug, cfg.skip, cfg.amp) == (0, 0, 0, False, False, "off")
+    assert cfg == RunConfig() and differences(cfg) == {}
+
+
+@pytest.mark.parametrize("name", ["smoke", "quick", "study", "colab", "paper", "modern"])
+def test_a_preset_is_the_paper_and_its_differences(name):
+    cfg = preset(name)
+    assert cfg is PRESETS[name]
+    assert RunConfig().replace(**{k: own for k, (_, own) in differences(cfg).items()}) == cfg
+    assert all(base != own for base, own in differences(cfg).values())
+
+
+def test_modern_improves_and_keeps_the_architecture_of_the_paper():
+    changed = set(differences(preset("modern")))
+    assert {"ema", "d_aug", "w_r1", "w_z", "d_steps", "lr_d"} <= changed
+    assert not changed & {"size_hi", "size_lo", "h2l_width", "l2h_width", "d_width", "norm", "skip", "batch", "w_gan"}
+
+
+def test_unknown_preset():
+    with pytest.raises(HLError, match="preset must be one of smoke, .*got 'papr'"):
+        preset("papr")
+
+
+WRONG = [
+    ("size_hi", 48), ("size_lo", 64), ("size_lo", 4), ("batch", 1), ("batch", 0), ("d_steps", 0), ("z_dim", 0),
+    ("h2l_width", 0), ("l2h_steps", 0), ("tick_images", 0), ("lr", -1e-4), ("lr", float("nan")),
+    ("w_gan", float("inf")),
+    ("beta2", 1.0), ("scale", 1.5), ("z_input", "concat+magic"), ("z_input", ""), ("norm", "layer"), ("order", "mid"),
+    ("down", "stride"), ("d_pool", "min"), ("lr_schedule", "step"), ("amp", "fp8"), ("n_val", -1)]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG, ids=[f"{k}={v}" for k, v in WRONG])
+def test_wrong_values_are_refused_in_one_line(name, value):
+    with pytest.raises(HLError, match=name) as error:
+        RunConfig().replace(**{name: value})
+    assert "must be" in str(error.value) or "must join" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_no_loss_at_all_is_refused():
+    with pytest.raises(HLError, match="w_pix and w_gan are both 0"):
+        RunConfig(w_pix=0, w_gan=0)
+    assert RunConfig(w_gan=0).w_pix == 1
+
+
+def test_frozen_and_through_json():
+    cfg = preset("study")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        cfg.lr = 1
+    assert from_dict(json.loads(json.dumps(cfg.as_dict()))) == cfg
+    with pytest.raises(HLError, match="unknown fields .'beta3'"):
+        from_dict(cfg.as_dict() | {"beta3": 1})

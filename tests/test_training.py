@@ -1,0 +1,655 @@
+"""The loop and its tasks: who learns from whom, exact resume, what a run folder holds, what stops a run."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import hlgan_lib as hl
+from hlgan_lib import tasks
+from hlgan_lib.checkpoint import RunFolder, load_checkpoint, read_weights
+from hlgan_lib.data import FaceSet
+from hlgan_lib.stages import resolve_degradation
+from hlgan_lib.training import Loop, TrainingDiverged
+
+CPU = torch.device("cpu")
+TINY = hl.RunConfig(
+    size_hi=32, size_lo=8, h2l_width=4, l2h_width=8, d_width=4, norm="none", down_first=True, skip=True,
+    z_input="concat+grain+film", batch=4, h2l_steps=6, l2h_steps=6, joint_steps=2, d_steps=1, lr=5e-4, lr_d=5e-4,
+    lr_schedule="cosine", ema=0.1, scale=0, rotate_deg=0, colour=0, channels_last=True, n_val=4, tick_images=4,
+    save_images=8)
+RICH = dict(norm="batch", skip=False, d_steps=2, d_aug=True, w_r1=1.0, w_z=0.1, scale=0.1, rotate_deg=10, colour=0.1)
+
+
+def pictures(size: int, n: int = 40) -> FaceSet:
+    """Smooth pictures, each of its own colours."""
+    rng = torch.Generator().manual_seed(size)
+    x = torch.rand(n, 3, 4, 4, generator=rng) * 255
+    x = nn.functional.interpolate(x, size=size, mode="bicubic", align_corners=False).clamp(0, 255)
+    return FaceSet(x.byte().numpy(), tuple(f"{i}.png" for i in range(n)), f"made{size}")
+
+
+HI, LO = pictures(32), pictures(8)
+
+
+def train(stage: str, cfg=TINY, **more):
+    data = {"hi": HI, "degradation": "bilinear"} if stage == "l2h" else {"hi": HI, "lo": LO}
+    return hl.train(cfg, stage, **(data | {"device": "cpu"} | more))
+
+
+def loop_of(stage: str, cfg=TINY, degrade=None) -> Loop:
+    torch.manual_seed(cfg.seed)
+    rng = torch.Generator().manual_seed(cfg.seed)
+    if stage == "l2h":
+        task = tasks.L2HTask(cfg, HI, degrade, rng, CPU)
+    else:
+        task = (tasks.H2LTask if stage == "h2l" else tasks.JointTask)(cfg, HI, LO, rng, CPU)
+    return Loop(cfg, task, cfg.h2l_steps)
+
+
+def bilinear(hi, rng):
+    return nn.functional.interpolate(hi, size=8, mode="bilinear", antialias=True, align_corners=False)
+
+
+def weights(net: nn.Module) -> dict[str, torch.Tensor]:
+    return {k: v.clone() for k, v in net.state_dict().items()}
+
+
+def same(a, b, path: str = "") -> list[str]:
+    """Where two nested states differ, to the bit."""
+    if isinstance(a, dict):
+        return [f"{path}: keys"] if a.keys() != b.keys() else [d for k in a for d in same(a[k], b[k], f"{path}/{k}")]
+    if isinstance(a, (list, tuple)):
+        return same(dict(enumerate(a)), dict(enumerate(b)), path)
+    if isinstance(a, torch.Tensor):
+        return [] if a.dtype == b.dtype and torch.equal(a, b) else [path]
+    return [] if a == b or a != a and b != b else [f"{path}: {a} {b}"]
+
+
+def content(out) -> dict:
+    """All that a run folder must repeat to the bit: times are left out."""
+    folder = RunFolder(out)
+    log = [json.loads(line) for line in folder.log.read_text().splitlines()]
+    state = load_checkpoint(folder.last) | {"seconds": 0}
+    kept = {"log": [{k: v for k, v in entry.items() if k not in ("seconds", "rate")} for entry in log], "last": state,
+            "best": load_checkpoint(folder.best) | {"seconds": 0},
+            "samples": {p.name: p.read_bytes() for p in sorted(folder.samples.iterdir())}}
+    if folder.finished:
+        kept["weights"] = read_weights(folder.weights)[0]
+        kept["scores"] = {k: v for k, v in json.loads(folder.scores.read_text()).items() if k != "seconds"}
+    return kept
+
+
+def after(n: int):
+    """A `stop` that says yes at the n-th update."""
+    count = iter(range(1, 10**6))
+    return lambda: next(count) == n
+
+
+# ---- exact resume ----------------------------------------------------------------------------------------------------
+CASES = {"h2l": ("h2l", {}), "h2l rich": ("h2l", RICH | {"ema": 0.5}), "l2h": ("l2h", {"norm": "batch", "ema": 0.0}),
+         "h2l wide ticks, pixels": ("h2l", {"tick_images": 8, "w_gan": 0.0}),
+         "l2h rich": ("l2h", {"d_aug": True, "w_r1": 1.0}), "h2l coarse": ("h2l", {"w_coarse": 1.0})}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_six_updates_are_three_and_three(tmp_path, case):
+    stage, changes = CASES[case]
+    cfg = TINY.replace(**changes)
+    whole = list(train(stage, cfg, out=tmp_path / "whole"))
+    first = list(train(stage, cfg, out=tmp_path / "parts", stop=after(3)))
+    folder = RunFolder(tmp_path / "parts")
+    assert load_checkpoint(folder.last)["step"] == 3 and not folder.finished
+    second = list(train(stage, cfg, out=tmp_path / "parts", resume=True))
+    assert [t.step for t in first + second] == [t.step for t in whole] and whole[-1].step == 6
+    want, got = content(tmp_path / "whole"), content(tmp_path / "parts")
+    assert same(want, got) == []
+    assert len(want["log"]) == len(whole) and want["weights"] and len(want["samples"]) == 3
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of an unbroken run."""
+    out = tmp_path_factory.mktemp("whole")
+    list(train("h2l", out=out))
+    return out
+
+
+class Killed(Exception):
+    pass
+
+
+def kill_after(n: int):
+    stop = after(n)
+
+    def kill():
+        if stop():
+            raise Killed
+        return False
+
+    return kill
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_killed_between_checkpoints_the_log_is_cut_back(whole, tmp_path, n):
+    with pytest.raises(Killed):  # after log lines that no checkpoint knows of, as by kill -9
+        list(train("h2l", out=tmp_path, stop=kill_after(n)))
+    folder = RunFolder(tmp_path)
+    assert folder.last.is_file() == (n > 2)
+    with open(folder.log, "a") as file:
+        file.write('{"step": 3, "losses"')
+    folder.save_sample(5, torch.zeros(3, 2, 2, dtype=torch.uint8))
+    list(train("h2l", out=tmp_path, resume=True))
+    assert same(content(whole), content(tmp_path)) == []
+
+
+def test_killed_before_the_weights_were_written(tmp_path):
+    cfg = TINY.replace(norm="batch", h2l_steps=2)
+    list(train("h2l", cfg, out=tmp_path))
+    want, folder = content(tmp_path), RunFolder(tmp_path)
+    folder.weights.unlink(), folder.scores.unlink()
+    assert list(train("h2l", cfg, out=tmp_path, resume=True)) == []
+    assert folder.finished and same(want, content(tmp_path)) == []
+
+
+def test_closing_the_iterator_saves(whole, tmp_path):
+    ticks = train("h2l", out=tmp_path)
+    next(ticks)
+    ticks.close()
+    assert load_checkpoint(RunFolder(tmp_path).last)["step"] == 1
+    list(train("h2l", out=tmp_path, resume=True))
+    assert same(content(whole), content(tmp_path)) == []
+
+
+def test_a_finished_run_is_left_alone(whole):
+    times = {p: p.stat().st_mtime_ns for p in whole.rglob("*")}
+    assert list(train("h2l", out=whole, resume=True)) == []
+    assert {p: p.stat().st_mtime_ns for p in whole.rglob("*")} == times
+
+
+def test_same_seed_same_run_other_seed_another():
+    def end(cfg):
+        *_, tick = train("h2l", cfg)
+        return tick.losses, tick.score, tick.samples
+
+    a, b, other = end(TINY), end(TINY), end(TINY.replace(seed=1))
+    assert same(a, b) == [] and len(same(a, other)) > 5
+
+
+def test_training_leaves_the_global_stream_alone():
+    before = torch.random.get_rng_state()
+    next(train("h2l")), next(train("l2h"))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_looking_does_not_change_training(tmp_path):
+    often, seldom = (TINY.replace(norm="batch", ema=0.0, h2l_steps=4, save_images=n) for n in (4, 16))
+    list(train("h2l", often, out=tmp_path / "often"))
+    list(train("h2l", seldom, out=tmp_path / "seldom"))
+    a, b = (load_checkpoint(RunFolder(tmp_path / n).last) for n in ("often", "seldom"))
+    for state in (a, b):
+        state["best"] = state["seconds"] = 0
+    assert same(a, b) == []
+
+
+# ---- who learns from whom --------------------------------------------------------------------------------------------
+def grads(nets: nn.Module) -> set[bool]:
+    return {p.grad is not None for p in nets.parameters()}
+
+
+@pytest.mark.parametrize("stage", ["h2l", "l2h", "joint"])
+def test_each_half_step_reaches_exactly_its_network(stage):
+    loop = loop_of(stage, TINY.replace(w_r1=1.0), bilinear)
+    g, d = loop.task.generators, loop.task.discriminators
+    before_g, before_d = weights(g), {k: p.clone() for k, p in d.named_parameters()}
+    loop._half(loop.task.d_loss, loop.opt_d)
+    assert grads(g) == {False} and grads(d) == {True}
+    assert same(before_g, weights(g)) == []
+    assert all(not torch.equal(p, before_d[k]) for k, p in d.named_parameters() if p.grad.any())
+    after_d = {k: p.clone() for k, p in d.named_parameters()}
+    loop.opt_d.zero_grad(set_to_none=True)
+    d.requires_grad_(False)
+    loop._half(loop.task.g_loss, loop.opt_g)
+    assert grads(d) == {False} and grads(g) == {True}
+    assert same(after_d, dict(d.named_parameters())) == []
+    assert same(before_g, weights(g)) != []
+
+
+def test_the_coarse_discriminator_has_its_weight_and_its_own_learning():
+    cfg = TINY.replace(w_gan=0.3, w_coarse=2.0, d_aug=True)
+    loop = loop_of("h2l", cfg)
+    loss, logs = loop.task.g_loss(loop.task.batch())
+    assert loss.item() == pytest.approx((logs["pix"] + 0.3 * logs["gan"] + 0.6 * logs["coarse_gan"]).item(), rel=1e-5)
+    before = weights(loop.task.discriminators)
+    loop.update()
+    learned = {d.split("/")[1].split(".")[0] for d in same(before, weights(loop.task.discriminators))}
+    assert learned == {"d_lo", "d_coarse"}
+    assert "coarse_d_loss" in loop.means()
+    assert "d_coarse" not in loop_of("h2l", cfg.replace(w_coarse=0.0)).task.discriminators
+    assert "d_coarse" not in loop_of("h2l", cfg.replace(w_gan=0.0)).task.discriminators
+
+
+def test_update_computes_no_gradients_of_d_in_the_g_step(monkeypatch):
+    loop, seen = loop_of("h2l"), []
+    g_loss = loop.task.g_loss
+
+    def watched(batch):
+        seen.append({p.requires_grad for p in loop.task.discriminators.parameters()})
+        return g_loss(batch)
+
+    monkeypatch.setattr(loop.task, "g_loss", watched)
+    loop.update(), loop.update()
+    assert seen == [{False}, {False}]
+
+
+def test_the_gan_loss_reaches_the_generator_through_d():
+    loop = loop_of("h2l")
+    _, logs = loop.task.g_loss(loop.task.batch())
+    logs["gan"].backward()
+    assert grads(loop.task.generators) == {True} and any(p.grad.any() for p in loop.task.generators.parameters())
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_d_steps_for_each_g_step(n, monkeypatch):
+    loop, calls = loop_of("h2l", TINY.replace(d_steps=n)), []
+
+    def counted(name, loss):
+        return lambda batch: (calls.append(name), loss(batch))[1]
+
+    for name in ("d_loss", "g_loss"):
+        monkeypatch.setattr(loop.task, name, counted(name, getattr(loop.task, name)))
+    loop.update(), loop.update()
+    assert calls == (["d_loss"] * n + ["g_loss"]) * 2
+    assert {s["step"].item() for s in loop.opt_d.state.values()} == {2 * n}
+
+
+@pytest.mark.parametrize("stage", ["h2l", "l2h", "joint"])
+def test_without_gan_there_is_no_discriminator(stage):
+    loop = loop_of(stage, TINY.replace(w_gan=0.0), bilinear)
+    loop.update()
+    assert len(loop.task.discriminators) == 0 and loop.opt_d is None
+    assert loop.means().keys() == ({"pix"} if stage == "l2h" else {"pix", "fake_spread"}) | (
+        {"hi_pix"} if stage == "joint" else {"fake_spread"})
+
+
+def test_loss_is_alpha_pixel_and_beta_gan():
+    loop = loop_of("h2l", TINY.replace(w_pix=2.0, w_gan=0.3, w_z=0.5))
+    loss, logs = loop.task.g_loss(loop.task.batch())
+    assert loss.item() == pytest.approx((2 * logs["pix"] + 0.3 * logs["gan"] + 0.5 * logs["z_loss"]).item(), rel=1e-5)
+    loop = loop_of("l2h", TINY.replace(w_pix=2.0, w_gan=0.3), bilinear)
+    loss, logs = loop.task.g_loss({"hi": HI.batch(), "lo_fake": LO.batch()})
+    assert loss.item() == pytest.approx((2 * logs["pix"] + 0.3 * logs["gan"]).item(), rel=1e-5)
+
+
+def test_stage_two_leaves_stage_one_untouched(tmp_path):
+    cfg = TINY.replace(norm="batch", h2l_steps=2, l2h_steps=2)
+    list(train("h2l", cfg, out=tmp_path / "h2l"))
+    files = {p: p.read_bytes() for p in (tmp_path / "h2l").rglob("*") if p.is_file()}
+    h2l = hl.load_weights(tmp_path / "h2l", stage="h2l")
+    before = weights(h2l)
+    rng = torch.Generator().manual_seed(0)
+    loop = loop_of("l2h", cfg, lambda hi, g: h2l(hi, torch.randn(len(hi), cfg.z_dim, generator=rng)))
+    loop.update(), loop.update()
+    assert same(before, weights(h2l)) == [] and grads(h2l) == {False} and not h2l.training
+    list(train("l2h", cfg, degradation=f"learned:{tmp_path / 'h2l'}", out=tmp_path / "l2h"))
+    assert files == {p: p.read_bytes() for p in (tmp_path / "h2l").rglob("*") if p.is_file()}
+
+
+def test_learned_pairs_are_seeded_and_carry_no_gradient(whole):
+    degrade = resolve_degradation(f"learned:{whole}", TINY, CPU)
+    task = loop_of("l2h", degrade=degrade).task
+    assert not task.batch()["lo_fake"].requires_grad
+    a, b, c = (degrade(HI.batch(), torch.Generator().manual_seed(s)) for s in (0, 0, 1))
+    assert torch.equal(a, b) and not torch.equal(a, c)
+
+
+def test_lo_pictures_are_only_flipped_and_pairs_share_the_transform():
+    task = loop_of("h2l", TINY.replace(scale=0.3, rotate_deg=30, colour=0.5)).task
+    known = {x.numpy().tobytes() for x in torch.cat([LO.batch(), LO.batch().flip(-1)])}
+    sharp = {x.numpy().tobytes() for x in torch.cat([HI.batch(), HI.batch().flip(-1)])}
+    for _ in range(4):
+        batch = task.batch()
+        assert {x.numpy().tobytes() for x in batch["lo"]} <= known
+        assert not {x.numpy().tobytes() for x in batch["hi"]} & sharp
+    pair = loop_of("l2h", TINY.replace(scale=0.3, rotate_deg=30), bilinear).task.batch()
+    assert torch.equal(pair["lo_fake"], bilinear(pair["hi"], None))
+
+
+@pytest.mark.parametrize("stage", ["h2l", "l2h"])
+def test_one_batch_is_overfitted(stage, monkeypatch):
+    cfg = TINY.replace(w_gan=0.0, skip=False, norm="batch", lr=5e-3, beta1=0.9, beta2=0.999, lr_schedule="constant",
+                       batch=2, h2l_width=8, l2h_width=16)
+    loop = loop_of(stage, cfg, bilinear)
+    batch = loop.task.batch()
+    monkeypatch.setattr(loop.task, "batch", lambda: batch)
+    losses = []
+    for _ in range(40):
+        loop.sums, loop.n_summed = {}, 0
+        loop.update()
+        losses.append(loop.means()["pix"])
+    assert losses[-1] < losses[0] / 5
+
+
+def test_a_gan_step_moves_scores_the_right_way(monkeypatch):
+    loop = loop_of("h2l", TINY.replace(lr_d=2e-3))
+    batch = loop.task.batch()
+    monkeypatch.setattr(loop.task, "batch", lambda: batch)
+    gaps = []
+    for _ in range(30):
+        loop._half(loop.task.d_loss, loop.opt_d)
+        _, logs = loop.task.d_loss(batch)
+        gaps.append((logs["d_real"] - logs["d_fake"]).item())
+    assert gaps[-1] > gaps[0] + 0.5  # D tells them apart
+    scores = []
+    for _ in range(30):
+        _, logs = loop.task.g_loss(batch)
+        scores.append(-logs["gan"].item())
+        loop._half(lambda b: (loop.task.g_loss(b)[1]["gan"], {}), loop.opt_g)
+    assert scores[-1] > scores[0] + 0.2  # and the generator pleases it
+
+
+# ---- averages, schedules, statistics ---------------------------------------------------------------------------------
+def test_ema_formula():
+    cfg = TINY.replace(ema=0.5, h2l_steps=6)
+    loop, mean = loop_of("h2l", cfg), None
+    for n in range(6):
+        loop.update()
+        new = weights(loop.task.generators)
+        decay = min(1 - 1 / 3, (1 + n) / (10 + n))  # a memory of half of 6 updates, shorter at the start
+        mean = new if mean is None else {k: mean[k] + (1 - decay) * (new[k] - mean[k]) for k in new}
+        assert all(torch.allclose(mean[k], v, atol=1e-6) for k, v in loop.nets.state_dict().items())
+    assert same(new, weights(loop.nets)) != []
+
+
+def test_ema_forgets_the_untrained_start():
+    loop = loop_of("h2l", TINY.replace(ema=1.0, h2l_steps=50))
+    loop.update()
+    assert same(weights(loop.task.generators), weights(loop.nets)) == []  # the first weights are not in it at all
+
+
+def test_without_ema_the_generators_themselves_are_shipped():
+    loop = loop_of("h2l", TINY.replace(ema=0.0))
+    assert loop.nets is loop.task.generators
+
+
+def test_learning_rates():
+    loop = loop_of("h2l", TINY.replace(lr=1e-3, lr_d=4e-3, lr_schedule="cosine", h2l_steps=10))
+    for step, want in ((0, [1e-3, 4e-3]), (5, [0.55e-3, 2.2e-3]), (10, [1e-4, 4e-4])):
+        loop.step = step
+        loop.set_lr()
+        assert [o.param_groups[0]["lr"] for o in (loop.opt_g, loop.opt_d)] == pytest.approx(want)
+    loop = loop_of("h2l", TINY.replace(lr=1e-3, lr_d=0.0, lr_schedule="constant"))
+    loop.step = 5
+    loop.set_lr()
+    assert [o.param_groups[0]["lr"] for o in (loop.opt_g, loop.opt_d)] == [1e-3, 1e-3]
+    assert loop.opt_g.param_groups[0]["betas"] == (0.0, 0.9)
+
+
+def test_vitals_and_look_leave_batch_norm_alone():
+    loop = loop_of("h2l", TINY.replace(norm="batch", ema=0.0))
+    loop.update()
+    before = weights(loop.nets)
+    loop.vitals(), loop.look()
+    assert same(before, weights(loop.nets)) == []
+    assert all(m.training for m in loop.nets.modules())
+
+
+def test_batch_norm_statistics_are_taken_anew():
+    loop = loop_of("h2l", TINY.replace(norm="batch", ema=0.0, lr=2e-3, h2l_steps=40))
+    for _ in range(5):
+        loop.update()
+    net, seen = loop.nets["h2l"], []
+    norm = net.encoder[0][0] if isinstance(net.encoder[0][0], nn.BatchNorm2d) else net.encoder[0][0].body[0]
+    before, params = weights(loop.nets), {k: p.clone() for k, p in loop.nets.named_parameters()}
+    hook = norm.register_forward_hook(lambda m, x, y: seen.append(x[0].detach()))
+    loop.reestimate_batch_norm(7)
+    hook.remove()
+    assert len(seen) == 7 and norm.momentum == 0.1
+    means, variances = (torch.stack([f(x, (0, 2, 3)) for x in seen]).mean(0) for f in (torch.mean, torch.var))
+    assert torch.allclose(norm.running_mean, means, atol=1e-5)
+    assert torch.allclose(norm.running_var, variances, rtol=1e-4)
+    assert same(params, dict(loop.nets.named_parameters())) == []
+    assert same(before, weights(loop.nets)) != []
+
+
+def test_train_and_eval_outputs_of_a_trained_h2l_are_close():
+    cfg = TINY.replace(norm="batch", ema=0.0, batch=16, lr=1e-3, w_gan=0.0, h2l_steps=30)
+    loop = loop_of("h2l", cfg)
+    for _ in range(30):
+        loop.update()
+    loop.reestimate_batch_norm(20)
+    h2l = loop.nets["h2l"]
+    hi, z = loop.task.hi.batch(), loop.task.new_z(len(loop.task.hi))
+    with torch.no_grad():
+        moving = {m: m.momentum for m in h2l.modules() if isinstance(m, nn.BatchNorm2d)}
+        for m in moving:
+            m.momentum = 0.0
+        in_train, in_eval = h2l.train()(hi, z), h2l.eval()(hi, z)
+        for m in moving:
+            m.reset_running_stats()
+        untaken = h2l(hi, z)
+    gap = (in_train - in_eval).abs().mean().item()
+    assert gap < 0.05  # of a range of 2
+    assert gap < (in_train - untaken).abs().mean().item() / 3  # what wrong statistics would do
+
+
+def test_channels_last_changes_the_layout_and_not_the_result():
+    plain, last = (loop_of("h2l", TINY.replace(channels_last=c)) for c in (False, True))
+    for loop in (plain, last):
+        loop.update(), loop.update()
+    a, b = plain.means(), last.means()
+    assert a.keys() == b.keys() and all(a[k] == pytest.approx(b[k], abs=1e-3) for k in a)
+    assert next(p for p in last.nets.parameters() if p.ndim == 4 and min(p.shape) > 1).is_contiguous(
+        memory_format=torch.channels_last)
+
+
+# ---- ticks and folders -----------------------------------------------------------------------------------------------
+def test_ticks_report_position_speed_losses_and_scores(tmp_path):
+    cfg = TINY.replace(tick_images=8, save_images=16, h2l_steps=5)
+    ticks = list(train("h2l", cfg, out=tmp_path))
+    assert [(t.step, t.steps, t.images) for t in ticks] == [(2, 5, 8), (4, 5, 16), (5, 5, 20)]
+    assert [t.score is not None for t in ticks] == [False, True, True]
+    assert all((t.samples is None) == (t.score is None) and t.rate > 0 and t.left_s >= 0 for t in ticks)
+    assert ticks[-1].left_s == 0 and ticks[0].seconds < ticks[-1].seconds
+    assert ticks[0].losses.keys() == {"d_loss", "d_real", "d_fake", "d_sure", "real_spread", "pix", "gan",
+                                      "fake_spread", "z_spread"}
+    assert all(math.isfinite(v) for t in ticks for v in t.losses.values())
+    folder = RunFolder(tmp_path)
+    lines = [json.loads(line) for line in folder.log.read_text().splitlines()]
+    assert [x["losses"] for x in lines] == [t.losses for t in ticks]
+    assert sorted(p.name for p in folder.samples.iterdir()) == ["0000004.png", "0000005.png"]
+    assert json.loads(folder.config.read_text())["config"] == cfg.as_dict()
+
+
+def test_a_tick_is_a_mean_since_the_last():
+    fine, coarse = (list(train("h2l", TINY.replace(tick_images=n))) for n in (4, 12))
+    for name in ("pix", "gan", "d_loss"):
+        want = np.mean([t.losses[name] for t in fine[:3]])
+        assert coarse[0].losses[name] == pytest.approx(want, rel=1e-5)
+
+
+def test_best_is_the_checkpoint_of_the_lowest_score(tmp_path, monkeypatch):
+    scores = iter([5.0, 3.0, 4.0, 4.0])
+    monkeypatch.setattr(tasks.H2LTask, "validate", lambda self, nets: next(scores))
+    ticks = list(train("h2l", out=tmp_path))
+    assert [t.score for t in ticks if t.score] == [5, 3, 4]
+    folder = RunFolder(tmp_path)
+    assert load_checkpoint(folder.best)["step"] == 4 and load_checkpoint(folder.last)["step"] == 6
+    assert load_checkpoint(folder.last)["best"] == 3
+
+
+def test_nothing_is_stored_without_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    list(train("h2l"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_finished_weights_are_the_average_with_fresh_statistics(tmp_path):
+    list(train("h2l", TINY.replace(norm="batch", ema=0.5), out=tmp_path))
+    state, metadata = read_weights(tmp_path / "weights.safetensors")
+    last = load_checkpoint(RunFolder(tmp_path).last)
+    ema = {k.removeprefix("module.h2l."): v for k, v in last["ema"].items() if k.startswith("module.")}
+    assert all(torch.equal(v, ema[k]) for k, v in state.items() if "running" not in k and "num_batches" not in k)
+    assert any(not torch.equal(v, ema[k]) for k, v in state.items() if "running" in k)
+    assert metadata["stage"] == "h2l" and metadata["hi"] == "made32"
+    assert json.loads((tmp_path / "scores.json").read_text())["images"] == 24
+
+
+@pytest.mark.parametrize("n", [2, 3, 9])
+def test_very_few_pictures_are_enough(n):
+    *_, tick = train("h2l", TINY.replace(h2l_steps=2), hi=HI[:n], lo=LO[:n])
+    assert math.isfinite(tick.score)
+
+
+# ---- joint -----------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory):
+    out = tmp_path_factory.mktemp("stages")
+    cfg = TINY.replace(h2l_steps=2, l2h_steps=2)
+    list(train("h2l", cfg, out=out / "h2l"))
+    list(train("l2h", cfg, degradation=f"learned:{out / 'h2l'}", out=out / "l2h"))
+    return {"h2l": out / "h2l", "l2h": out / "l2h"}
+
+
+def test_joint_goes_on_from_two_runs(stages, tmp_path, monkeypatch):
+    started = {}
+    update = Loop.update
+
+    def watched(loop):
+        if not started:
+            nets = [*loop.task.generators.items(), *loop.task.discriminators.items()]
+            started.update({name: weights(net) for name, net in nets})
+        update(loop)
+
+    monkeypatch.setattr(Loop, "update", watched)
+    *_, tick = train("joint", out=tmp_path / "joint", **stages)
+    assert tick.step == TINY.joint_steps
+    assert {"pix", "hi_pix", "gan", "hi_gan", "d_loss", "hi_d_loss"} <= tick.losses.keys()
+    for stage, d in (("h2l", "d_lo"), ("l2h", "d_hi")):
+        folder = RunFolder(stages[stage])
+        assert same(started[stage], read_weights(folder.weights)[0]) == []
+        stored = load_checkpoint(folder.last)["discriminators"]
+        assert same(started[d], {k.removeprefix(d + "."): v for k, v in stored.items()}) == []
+    for stage in ("h2l", "l2h"):
+        name = "weights.safetensors" if stage == "l2h" else "weights-h2l.safetensors"
+        assert same(weights(hl.load_weights(tmp_path / "joint" / name, stage=stage)), started[stage]) != []
+    assert hl.load_weights(tmp_path / "joint").cfg == TINY
+
+
+def test_joint_gradients_of_the_restorer_reach_the_degrader():
+    loop = loop_of("joint")
+    _, logs = loop.task.g_loss(loop.task.batch())
+    logs["hi_pix"].backward()
+    assert any(p.grad is not None and p.grad.any() for p in loop.task.generators["h2l"].parameters())
+
+
+def test_joint_resumes_to_the_bit(stages, tmp_path):
+    cfg = TINY.replace(joint_steps=2)
+    list(train("joint", cfg, out=tmp_path / "whole", **stages))
+    list(train("joint", cfg, out=tmp_path / "parts", stop=after(1), **stages))
+    list(train("joint", cfg, out=tmp_path / "parts", resume=True, **stages))
+    assert same(content(tmp_path / "whole"), content(tmp_path / "parts")) == []
+
+
+def test_joint_needs_two_finished_runs_of_this_configuration(stages, tmp_path):
+    with pytest.raises(hl.HLError, match="--l2h is missing"):
+        train("joint", h2l=stages["h2l"])
+    with pytest.raises(hl.HLError, match="not the folder of a finished h2l run"):
+        train("joint", h2l=tmp_path, l2h=stages["l2h"])
+    with pytest.raises(hl.HLError, match="of stage l2h, expected h2l"):
+        train("joint", h2l=stages["l2h"], l2h=stages["l2h"])
+    with pytest.raises(hl.HLError, match="another configuration"):
+        train("joint", TINY.replace(h2l_width=8), **stages)
+    with pytest.raises(hl.HLError, match="another skip"):  # does not show in the shapes
+        train("joint", TINY.replace(skip=False), **stages)
+
+
+# ---- what stops a run ------------------------------------------------------------------------------------------------
+def check_diverged(error, folder, step):
+    text = str(error.value)
+    assert all(part in text for part in ("became NaN or infinite", "try a smaller --lr", str(folder.last)))
+    assert "\n" not in text
+    state = load_checkpoint(folder.last)
+    assert state["step"] == step and all(v.isfinite().all() for v in state["generators"].values())
+    assert isinstance(error.value, hl.HLError)
+
+
+def test_nan_loss_stops_and_the_checkpoint_is_kept(tmp_path, monkeypatch):
+    cfg = TINY.replace(tick_images=8)
+    list(train("h2l", cfg, out=tmp_path, stop=after(2)))
+    monkeypatch.setattr(tasks, "hinge_g", lambda score: score.mean() * math.nan)
+    with pytest.raises(TrainingDiverged) as error:
+        list(train("h2l", cfg, out=tmp_path, resume=True))
+    check_diverged(error, RunFolder(tmp_path), 2)
+    assert "gan, " in str(error.value)
+    monkeypatch.undo()
+    assert [t.step for t in train("h2l", cfg, out=tmp_path, resume=True)] == [4, 6]  # and training can go on
+
+
+def test_nan_weights_behind_finite_losses_are_not_saved(tmp_path, monkeypatch):
+    update = Loop.update
+
+    def poison(loop):
+        update(loop)
+        if loop.step == 4:  # a gradient that overflowed: the losses show it one update later
+            nn.init.constant_(next(loop.task.generators["l2h"].parameters()), math.inf)
+
+    monkeypatch.setattr(Loop, "update", poison)
+    with pytest.raises(TrainingDiverged, match="weights of l2h became") as error:
+        list(train("l2h", out=tmp_path))
+    check_diverged(error, RunFolder(tmp_path), 2)
+
+
+def test_an_absurd_learning_rate_diverges_by_itself():
+    with pytest.raises(TrainingDiverged, match="no checkpoint yet"):
+        list(train("h2l", TINY.replace(lr=1e30, lr_d=1e30, h2l_steps=20)))
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (dict(stage="l2l"), "stage must be one of h2l, l2h, joint, got 'l2l'"),
+    (dict(stage="l2h", degradation=None), "degradation is missing"),
+    (dict(stage="l2h", degradation="blurry"), "degradation must be one of"),
+    (dict(stage="l2h", degradation="learned:nowhere"), "weights must be a run folder"),
+    (dict(hi=LO), "hi must be 32x32 pictures, got 8x8"), (dict(lo=HI), "lo must be 8x8 pictures, got 32x32"),
+    (dict(hi="no/such/folder"), "no such folder or file")])
+def test_wrong_calls_are_one_line_and_make_no_folder(tmp_path, change, message):
+    with pytest.raises(hl.HLError, match=message) as error:
+        train(**({"stage": "h2l", "out": tmp_path / "run"} | change))
+    assert "\n" not in str(error.value) and not (tmp_path / "run").exists()
+
+
+def test_a_learned_degradation_of_other_sizes_is_refused(stages):
+    with pytest.raises(hl.HLError, match="makes 8x8 from 32x32"):
+        resolve_degradation(f"learned:{stages['h2l']}", TINY.replace(size_hi=64), CPU)
+
+
+def test_resume_with_another_flag_is_refused(tmp_path):
+    list(train("h2l", out=tmp_path, stop=after(1)))
+    with pytest.raises(hl.HLError, match="started with another lr, seed"):
+        train("h2l", TINY.replace(lr=2e-3, seed=5), out=tmp_path, resume=True)
+    with pytest.raises(hl.HLError, match="already holds a run"):
+        train("h2l", out=tmp_path)
+
+
+# ---- GPU -------------------------------------------------------------------------------------------------------------
+needs_gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+
+
+@pytest.mark.parametrize("amp", [pytest.param(a, marks=needs_gpu) for a in ("off", "bf16", "fp16")])
+@pytest.mark.parametrize("stage", ["h2l", "l2h"])
+def test_gpu_trains_and_resumes_in_every_precision(tmp_path, stage, amp):
+    cfg = hl.preset("smoke").replace(amp=amp)
+    data = {"hi": "faces:train-hi"} | ({"degradation": "bilinear"} if stage == "l2h" else {"lo": "faces:train-lo"})
+    list(hl.train(cfg, stage, out=tmp_path, stop=after(3), **data))
+    *_, tick = hl.train(cfg, stage, out=tmp_path, resume=True, **data)
+    assert tick.step == 6 and all(math.isfinite(v) for v in tick.losses.values())
+    assert RunFolder(tmp_path).finished and json.loads((tmp_path / "scores.json").read_text())["device"] == "cuda"
+
+
+@pytest.mark.parametrize("stage", [pytest.param("h2l", marks=needs_gpu)])
+def test_gpu_compiled_networks_keep_their_names(tmp_path, stage):
+    list(hl.train(hl.preset("smoke").replace(compile=True), stage, out=tmp_path))
+    assert hl.load_weights(tmp_path).cfg.compile
