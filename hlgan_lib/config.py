@@ -93,6 +93,9 @@ class RunConfig:
     shift: Annotated[float, Spec("random shift", "+- fraction of the side", "ours")] = 0.0
     colour: Annotated[float, Spec("random brightness, contrast and saturation", "+- fraction", "paper",
                                   "remembered, amount ours")] = 0.1
+    # Data
+    n_hi: Annotated[int, Spec("sharp pictures used, evenly spaced over the set; 0 uses all", "images", "ours")] = 0
+    n_lo: Annotated[int, Spec("poor pictures used, evenly spaced over the set; 0 uses all", "images", "ours")] = 0
     # Machine
     amp: Annotated[Literal["off", "bf16", "fp16"], Spec("mixed precision on CUDA", "name", "ours")] = "off"
     channels_last: Annotated[bool, Spec("memory layout of the networks, faster on most machines", "yes/no",

@@ -36,8 +36,8 @@ def train(cfg: RunConfig, stage: str, *, hi: str | Path | FaceSet = "faces:train
     if stage not in STAGES:
         raise HLError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    hi_set = _faces(hi, cfg.size_hi, "hi")
-    lo_set = _faces(lo, cfg.size_lo, "lo") if stage != "l2h" else None
+    hi_set = _faces(hi, cfg.size_hi, "hi", cfg.n_hi)
+    lo_set = _faces(lo, cfg.size_lo, "lo", cfg.n_lo) if stage != "l2h" else None
     about = {"stage": stage, "config": cfg.as_dict(), "hi": hi_set.source}
     if lo_set:
         about["lo"] = lo_set.source
@@ -63,12 +63,14 @@ def train(cfg: RunConfig, stage: str, *, hi: str | Path | FaceSet = "faces:train
     return run(loop, folder, resume, stop, lambda done: finish(done, folder, stage, about))
 
 
-def _faces(source: str | Path | FaceSet, size: int, role: str) -> FaceSet:
+def _faces(source: str | Path | FaceSet, size: int, role: str, n: int = 0) -> FaceSet:
     faces = source if isinstance(source, FaceSet) else load_faces(source, size, role=role)
     if faces.size != (size, size):
         raise HLError(f"{role} must be {size}x{size} pictures, got {faces.size[0]}x{faces.size[1]}: set size_{role}, "
                       "or give a folder, which is fitted")
-    return faces
+    if n > len(faces):
+        raise HLError(f"n_{role} must be at most the {len(faces)} pictures of {faces.source}, got {n}: 0 uses all")
+    return faces[torch.linspace(0, len(faces) - 1, n).long().tolist()] if n else faces
 
 
 def _task(stage: str, cfg: RunConfig, hi: FaceSet, lo: FaceSet | None, degradation: str | Degradation | None,
