@@ -53,6 +53,8 @@ class RunConfig:
                                                   "average in two codes, max in a third")] = "avg"
     d_opponent: Annotated[bool, Spec("H2L's discriminator sees luminance and, four times as strong, colour differences "
                                      "instead of RGB", "yes/no", "ours", "or it overlooks colour detail")] = False
+    d_norm: Annotated[Literal["spectral", "none"], Spec("normalisation of the discriminators", "name",
+                                                        "paper")] = "spectral"
     skip: Annotated[bool, Spec("shortcuts: a generator adds to its resized input (inside the tanh) instead of drawing "
                                "the whole picture, and H2L's decoder adds the encoder's features of its size", "yes/no",
                                "ours", "keeps colours and detail and learns in far fewer images")] = False

@@ -26,8 +26,9 @@ def train(cfg: RunConfig, stage: str, *, hi: str | Path | FaceSet = "faces:train
     """Train a stage; an iterator of ticks.
 
     stage "h2l" learns from `hi` (sharp) and `lo` (poor, unpaired); "l2h" from `hi` and a `degradation`:
-    "learned:W" (W as in `load_weights`), "bilinear", "bicubic", "handmade", "camera", or a function (hi, generator) ->
-    lo; "joint" fine-tunes the runs (folders) `h2l` and `l2h` together on `hi` and `lo`. `hi`, `lo`: as `load_faces`.
+    "learned:W" (W as in `load_weights`), "bilinear", "bicubic", "blur", "handmade", "camera", or a function (hi,
+    generator) -> lo; "joint" fine-tunes the runs (folders) `h2l` and `l2h` together on `hi` and `lo`. `hi`, `lo`: as
+    `load_faces`.
     `out`: the run folder; nothing is stored without one. `resume`: go on from its last checkpoint. `device`: a CUDA
     device is used when there is one. `stop()`: asked after each update; true saves and ends.
 
@@ -43,7 +44,8 @@ def train(cfg: RunConfig, stage: str, *, hi: str | Path | FaceSet = "faces:train
         about["lo"] = lo_set.source
     if stage == "l2h":
         if degradation is None:
-            raise HLError("degradation is missing: give learned:W, bilinear, bicubic, handmade, camera or a function")
+            raise HLError("degradation is missing: give learned:W, bilinear, bicubic, blur, handmade, camera or a "
+                          "function")
         about["degradation"] = degradation if isinstance(degradation, str) else getattr(
             degradation, "__name__", type(degradation).__name__)
     if stage == "joint":
