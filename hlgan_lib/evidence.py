@@ -54,11 +54,18 @@ class Stored:
         atomic(Path(folder) / "ablation.npz", lambda file: file.write(packed.getvalue()))
         atomic(Path(folder) / "ablation.json", lambda file: file.write(text.encode()))
 
-    def found(self, cell: Cell | str) -> dict[int, dict]:
-        """seed -> the stored run of a cell; empty where it was not run."""
+    def planned(self, cell: Cell | str) -> list[Planned]:
+        """The stored trainings of a cell, seed by seed; empty where it was not run."""
         cell = CELLS[cell] if isinstance(cell, str) else cell
-        planned = planned_of(cell, self.about["preset"], range(MAX_SEEDS))
-        return {p.seed: self.runs[p.run.name] for p in planned if p.run.name in self.runs}
+        return [p for p in planned_of(cell, self.about["preset"], range(MAX_SEEDS)) if p.run.name in self.runs]
+
+    def found(self, cell: Cell | str) -> dict[int, dict]:
+        """seed -> the stored run of a cell."""
+        return {p.seed: self.runs[p.run.name] for p in self.planned(cell)}
+
+    def names(self, cells: Iterable[str]) -> set[str]:
+        """The folder names, with their keys, of all stored runs of some cells and of the runs that these need."""
+        return {r.name for c in cells for p in self.planned(c) for r in in_order([p.run])}
 
     def values(self, cell: Cell | str, test: str, metric: str) -> list[float]:
         """A score of a cell, one a seed."""
@@ -192,11 +199,9 @@ def all_gaps(stored: Stored) -> dict[str, dict]:
     gaps = {}
     for loss in LOSSES:
         for way in set(DEGRADATIONS) - {"bilinear", "camera"}:
-            runs = {d: list(stored.found(f"{d}-{loss}")) for d in ("bilinear", way, "camera")}
-            if not all(runs.values()):
+            names = {d: [p.run.name for p in stored.planned(f"{d}-{loss}")] for d in ("bilinear", way, "camera")}
+            if not all(names.values()):
                 continue
-            names = {d: [p.run.name for p in planned_of(CELLS[f"{d}-{loss}"], stored.about["preset"], seeds)]
-                     for d, seeds in runs.items()}
             for metric in ("psnr", "frechet_lite0"):
                 key = f"{metric}/{loss}/{way}"
                 before = stored.gaps.get(key, {})
