@@ -8,12 +8,13 @@ from pathlib import Path
 
 from .ablation import AXES, CELLS, Cell, planned_of
 from .checkpoint import atomic, save_json
+from .errors import HLError
 from .evidence import Stored, load, train_and_score
 from .experiments import Outcome
 from .reported import REPORTED, SURE, reported_table
 from .scoring import METRICS, TESTS
 
-DIGITS = {"psnr": 2, "ssim": 3, "frechet_lite0": 0, "kernel_lite0": 2, "consistency": 1}
+DIGITS = {"psnr": 2, "ssim": 3, "frechet_lite0": 0, "kernel_lite0": 1, "consistency": 1}
 ABOUT = {"camera": "shots of the camera, with their truth; distances to the truth's own set",
          "clean": "the truth shrunk bilinearly, as most papers test",
          "wild": "the same shots without a truth; distances to as many sharp training faces"}
@@ -27,6 +28,8 @@ def methods() -> list[Cell]:
 def compare(preset_name: str, out: str | Path, *, seeds: int = 1, jobs: int | None = None, device: str | None = None,
             stop: Callable[[], bool] = lambda: False) -> Outcome:
     """Train what a method still lacks in out/runs (shared with `ablate`), score it, write compare.md and .json."""
+    if seeds < 1:
+        raise HLError(f"--seeds must be 1 or more, got {seeds}")
     planned = [p for cell in methods() for p in planned_of(cell, preset_name, range(seeds))]
     outcome = train_and_score(planned, preset_name, out, jobs, device, stop)
     if not outcome.stopped:
@@ -64,7 +67,7 @@ def markdown(stored: Stored) -> str:
     about = stored.about
     lines = ["# Methods compared", "", f"Preset `{about['preset']}`, `{about['test']}`, n = {about['n']} in every set, "
              f"{about['hardware']}. In brackets: 95 % bootstrap interval over faces. Floor of the distances without a "
-             f"truth: {about['floors']['frechet_lite0']:.0f} and {about['floors']['kernel_lite0']:.2f}."]
+             f"truth: {about['floors']['frechet_lite0']:.0f} and {about['floors']['kernel_lite0']:.1f}."]
     if about["preset"] == "smoke":
         lines += ["", "**The smoke preset trains for seconds, to test the machinery: these scores are no results.**"]
     for test, rows in table(stored).items():

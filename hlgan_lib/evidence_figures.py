@@ -30,10 +30,12 @@ from .evidence_numbers import (
 )
 from .scoring import N_SHOWN
 from .tables import write_tables
-from .viz import face_grid
+from .viz import face_grid, plain_log
 
 COLOUR = dict(zip(DEGRADATIONS, (COLOURS[k] for k in ("vermilion", "orange", "purple", "blue", "green")), strict=True))
-MARKER = dict(zip(LOSSES, MARKERS, strict=False))
+MARKER = dict(zip(DEGRADATIONS, MARKERS, strict=False))
+RIVAL_MARKER = {"srgan": "P", "cyclegan": "X"}
+FILL = dict(zip(LOSSES, ("none", "left", "full"), strict=True))
 
 
 # ---- drawing blocks --------------------------------------------------------------------------------------------------
@@ -47,19 +49,21 @@ def not_run(ax: Axes, at: float, horizontal: bool = True) -> None:
             rotation=0 if horizontal else 90, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
 
 
-def draw_bars(ax: Axes, rows: dict[str, Bar | None], xlabel: str, digits: int = 4) -> None:
-    """Horizontal bars with interval, a dot a seed, and the number beside."""
-    held = [b for b in rows.values() if b]
-    largest = max((max(b.value, b.high or 0) for b in held), default=1)
+def draw_bars(ax: Axes, rows: dict[str, Bar | None], xlabel: str, digits: int = 4, points: bool = False) -> None:
+    """Horizontal bars with interval and number; or points, for a scale on which 0 means nothing."""
     for i, b in enumerate(rows.values()):
         if b is None:
             not_run(ax, i)
             continue
-        ax.barh(i, b.value, color=CYCLE[0], height=0.6)
+        if points:
+            ax.plot(b.value, i, marker="o", color=CYCLE[0], linestyle="none")
+        else:
+            ax.barh(i, b.value, color=CYCLE[0], height=0.6)
         if b.low is not None:
             low, high = min(b.low, b.value), max(b.high, b.value)
             ax.errorbar(b.value, i, xerr=[[b.value - low], [high - b.value]], color="black", capsize=3, linewidth=1.2)
-        ax.text(max(b.value, b.high or b.value) + 0.02 * largest, i, f"{b.value:.{digits}g}", va="center", fontsize=8)
+        ax.annotate(f"{b.value:.{digits}g}", (max(b.value, b.high or b.value), i), (6, 0), va="center", fontsize=8,
+                    textcoords="offset points")
     ax.set_yticks(range(len(rows)), list(rows), fontsize=8)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.margins(x=0.16)
@@ -87,7 +91,10 @@ def matrix(stored: Stored) -> Figure:
     blanks = np.broadcast_to(hatch, (N_SHOWN, 3, 64, 64))
     shown = {k if v is not None else f"{k}: not run": blanks if v is None else v for k, v in rows.items()}
     alt = (f"The first {N_SHOWN} test faces, not selected, a row each: " + ", ".join(shown))
-    return face_grid(shown, alt=alt, title="smoke preset, no result" if stored.about["preset"] == "smoke" else "")
+    figure = face_grid(shown, alt=alt, title="smoke preset, no result" if stored.about["preset"] == "smoke" else "")
+    for text in figure.texts:
+        text.set_text(text.get_text().replace("not run · 64×64 px", "not run"))
+    return figure
 
 
 def scores(stored: Stored, cells: Sequence[str]) -> Figure:
@@ -95,10 +102,8 @@ def scores(stored: Stored, cells: Sequence[str]) -> Figure:
     data = [bars_of(stored, cells, test, metric) for test, metric in SHOWN]
     figure = blank(9.6, 1.0 + 0.3 * len(data[0]))
     left, right = figure.subplots(1, 2, sharey=True)
-    draw_bars(left, data[0], "PSNR on camera shots (dB), more is better")
+    draw_bars(left, data[0], "PSNR on camera shots (dB), more is better", points=True)
     draw_bars(right, data[1], "Frechet distance (Lite0) to sharp faces, less is better")
-    held = [b.low if b.low is not None else b.value for b in data[0].values() if b]
-    left.set_xlim(left=max(0, min(held) - 1.5))     # no PSNR of interest is near 0
     floor = stored.about["floors"]["frechet_lite0"]
     right.axvline(floor, color="black", linestyle="--", linewidth=1.2)
     right.set_title(f"dashed: floor {floor:.0f}", fontsize=8)
@@ -146,16 +151,17 @@ def plane(stored: Stored) -> Figure:
     points, said = plane_points(stored), []
     for cell, seeds in points.items():
         d, _, loss = cell.rpartition("-")
-        colour, marker = (COLOUR[d], MARKER[loss]) if d in COLOUR else (COLOURS["black"], MARKERS[4])
+        colour, marker = COLOUR.get(d, COLOURS["black"]), MARKER.get(d) or RIVAL_MARKER[cell]
         said.append(f"{CELLS[cell].label} " + (f"{np.mean(seeds[0]):.4g} dB, {np.mean(seeds[1]):.4g}" if seeds else
                                                "not run"))
         words = CELLS[cell].label + ("" if seeds else ": not run")
         ax.plot(*(seeds or ([], [])), marker=marker, color=colour if seeds else "#AAAAAA", linestyle="none",
-                markersize=7, label=words, fillstyle="full" if loss != "pixel" else "none", markeredgewidth=1.6)
+                markersize=7, label=words, fillstyle=FILL.get(loss, "full"), markeredgewidth=1.6)
     ax.plot(*([bar_of([stored.references["bicubic"]], t, m).value] for t, m in SHOWN), marker="*", color="black",
             linestyle="none", markersize=10, label="bicubic enlargement")
     ax.axhline(stored.about["floors"]["frechet_lite0"], color="black", linestyle="--", linewidth=1, label="floor")
     ax.set_yscale("log")
+    plain_log(ax.yaxis)
     quiet(ax, "PSNR on camera shots (dB): right is nearer to the truth",
           "Frechet distance (Lite0): low looks like faces")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, frameon=False)
@@ -200,7 +206,7 @@ def diversity(stored: Stored) -> Figure:
     ax.set_ylim(len(rows) - 0.5, -0.5)
     quiet(ax, "spread over repeated shots of one face (part of full scale)", "")
     ax.grid(visible=False, axis="y")
-    ax.legend(frameon=False, fontsize=8, loc="lower right")
+    ax.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     said = [f"{k} colour {r['colour']:.3f}, detail {r['detail']:.3f}" if r else f"{k} not run" for k, r in rows.items()]
     return finish(figure, stored, "Spread over shots of one face: " + "; ".join(said))
 

@@ -12,7 +12,7 @@ from .evidence_numbers import NATURAL, WAYS, bar_of
 from .scoring import METRICS, TESTS
 
 COLUMNS = (("camera", "psnr", 2), ("camera", "ssim", 3), ("clean", "psnr", 2), ("wild", "frechet_lite0", 0),
-           ("wild", "kernel_lite0", 2), ("wild", "consistency", 1))      # test, metric, digits
+           ("wild", "kernel_lite0", 1), ("wild", "consistency", 1))      # test, metric, digits
 
 
 def number(runs: list[dict], test: str, metric: str, digits: int) -> str:
@@ -30,7 +30,7 @@ def heading(stored: Stored) -> str:
     smoke = " **The smoke preset tests the machinery: no results.**" if a["preset"] == "smoke" else ""
     return (f"Measured on `{a['test']}` (n = {a['n']}), preset `{a['preset']}`, {a['hardware']}; +- is half the range "
             f"over seeds. Floor of the distances: {a['floors']['frechet_lite0']:.0f} and "
-            f"{a['floors']['kernel_lite0']:.2f}.{smoke}")
+            f"{a['floors']['kernel_lite0']:.1f}.{smoke}")
 
 
 def axis_table(stored: Stored, axis: str) -> str:

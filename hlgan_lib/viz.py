@@ -140,14 +140,14 @@ def lines(series: Mapping[str, tuple], *, xlabel: str, ylabel: str, title: str =
             ax.fill_between(x, *band, color=CYCLE[i % len(CYCLE)], alpha=0.18, linewidth=0)
     ax.set(xscale="log" if logx else "linear", yscale="log" if logy else "linear")
     for axis in [ax.xaxis] * logx + [ax.yaxis] * logy:
-        _plain_log(axis)
+        plain_log(axis)
     quiet(ax, xlabel, ylabel, title)
     if len(series) > 1:  # beside the axes where it would cover lines
         ax.legend(frameon=False, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(series) > 3 else {}))
     return with_alt(figure, alt)
 
 
-def _plain_log(axis: Axis) -> None:
+def plain_log(axis: Axis) -> None:
     """1, 2, 5, 10 for 10^0 and so on, on a logarithmic axis of less than three decades."""
     low, high = axis.get_view_interval()
     if high < 1000 * low:

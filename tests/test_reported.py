@@ -1,0 +1,20 @@
+"""The reported figures: each with a certainty, none missing, the table shows all."""
+
+from hlgan_lib.ablation import AXES
+from hlgan_lib.reported import REPORTED, SURE, reported_table
+
+
+def test_every_figure_says_how_sure_it_is():
+    for r in REPORTED:
+        for value, sure in ((r.fid, r.fid_sure), (r.psnr, r.psnr_sure)):
+            assert (value is None) == (sure == "") and (not sure or sure in SURE)
+        assert r.cell is None or r.cell in (*AXES["rivals"].cells, "srgan", "cyclegan")
+    assert len({r.method for r in REPORTED}) == len(REPORTED)
+
+
+def test_the_table_shows_each_figure_in_its_row_and_says_that_none_compares():
+    table = reported_table()
+    for r in REPORTED:
+        row = next(line for line in table.splitlines() if line.startswith(f"| {r.method} |"))
+        assert (f"{r.fid:.2f}" in row) and (r.psnr is None or f"{r.psnr:.2f}" in row)
+    assert "Not comparable" in table and "**C**" not in table, "only the letters that occur are explained"
