@@ -53,7 +53,7 @@ def _check_pair(hi: Tensor, lo: Tensor) -> int:
 def shots(degradation: str | Degradation | HighToLow, hi: Tensor, n: int = 1, seed: int = 0) -> Tensor:
     """n poor pictures of each face: (B, 3, N, N) in [-1, 1] -> (n, B, 3, s, s), the same for the same seed.
 
-    degradation: as in `hl.train` ("learned:W", "bilinear", "bicubic", "handmade", "camera", a function
+    degradation: as in `hl.train` ("learned:W", "bilinear", "bicubic", "blur", "handmade", "camera", a function
     (hi, generator) -> lo), or an H2L network. A learned one draws a new z, the camera new parameters for each.
     """
     _check("hi", hi)

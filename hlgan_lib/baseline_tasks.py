@@ -98,7 +98,7 @@ class CycleGANTask(Task):
         self.add_lo(lo)
         self.generators["cyclegan"], self.generators["spoil"] = CycleGAN(cfg), CycleGenerator(cfg)
         for name in ("d_hi", "d_lo"):
-            self.discriminators[name] = Discriminator(cfg.size_hi, cfg.d_width, cfg.d_pool)
+            self.discriminators[name] = Discriminator(cfg.size_hi, cfg.d_width, cfg.d_pool, norm=cfg.d_norm)
             self.samplers[f"past {name}"] = History(HISTORY, rng)
 
     def batch(self) -> dict[str, Tensor]:

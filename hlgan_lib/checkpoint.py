@@ -128,7 +128,8 @@ class RunFolder:
         if not resume:
             raise HLError(f"--out {self.path} already holds a run: add --resume to go on, or choose another folder")
         stored = json.loads(self.config.read_text())
-        differing = [k for k in about["config"] if stored["config"].get(k) != about["config"][k]]
+        usual = RunConfig().as_dict()  # of fields that are younger than the run
+        differing = [k for k in about["config"] if stored["config"].get(k, usual.get(k)) != about["config"][k]]
         differing += [k for k in about if k != "config" and stored.get(k) != about[k]]
         if differing:
             raise HLError(f"--resume: {self.path} was started with another {', '.join(differing)}: use the same flags, "

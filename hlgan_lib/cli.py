@@ -19,22 +19,13 @@ from typing import Annotated, ClassVar, Literal, Union
 
 import tyro
 from typing_extensions import Doc
-from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional
+from tyro.conf import OmitArgPrefixes, Positional
 
+from .cli_plans import Ablate, Compare, Figures
 from .config import PRESETS, RunConfig, preset
 from .console import bar, follow, pick_device, plain_messages, stop_signals, table
 from .errors import HLError
-
-Switch = FlagCreatePairsOff[bool]
-PresetName = Literal[tuple(PRESETS)]
-DEFAULT_PRESET = "quick"
-FACES = ("a folder of pictures, an .npz file, or faces:train-hi, faces:train-lo, faces:val, faces:test (of the last "
-         "two :hi or :lo picks a side)")
-WEIGHTS = "a run folder, a .safetensors file, a shipped name (hlgan info), or the authors' model.pkl"
-Device = Annotated[str | None, tyro.conf.arg(metavar="STR"), Doc("cpu, cuda or cuda:N; CUDA where there is one")]
-Names = Annotated[str | None, tyro.conf.arg(metavar="NAMES")]
-Number = Annotated[int | None, tyro.conf.arg(metavar="INT")]
-File = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
+from .flags import DEFAULT_PRESET, FACES, WEIGHTS, Device, File, Names, Number, PresetName, Switch
 
 
 # ---- commands --------------------------------------------------------------------------------------------------------
@@ -125,7 +116,7 @@ class TrainL2H(_Train):
     """Stage two: learn to restore from pairs made on the fly by a degradation."""
 
     stage: ClassVar[str] = "l2h"
-    degradation: Annotated[str, Doc(f"learned:W, bilinear, bicubic, handmade or camera; W: {WEIGHTS}")]
+    degradation: Annotated[str, Doc(f"learned:W, bilinear, bicubic, blur, handmade or camera; W: {WEIGHTS}")]
     steps: Annotated[Number, Doc("short for --l2h-steps [generator updates]")] = None
     width: Annotated[Number, Doc("short for --l2h-width [channels]")] = None
 
@@ -239,7 +230,8 @@ class Info:
 
 COMMANDS = {"demo": Demo, "prepare": Prepare, "train": {"h2l": TrainH2L, "l2h": TrainL2H, "joint": TrainJoint,
                                                                   "srgan": TrainSRGAN, "cyclegan": TrainCycleGAN},
-            "degrade": Degrade, "upscale": Upscale, "evaluate": Evaluate, "info": Info}
+            "degrade": Degrade, "upscale": Upscale, "evaluate": Evaluate, "compare": Compare, "ablate": Ablate,
+            "figures": Figures, "info": Info}
 
 
 # ---- parsing ---------------------------------------------------------------------------------------------------------
@@ -301,7 +293,8 @@ def main(argv: list[str] | None = None) -> int:
         with plain_messages():
             code = parse(argv or ["--help"]).run()
             if code > 128:
-                again = shlex.join(["hlgan", *(a for a in argv if a != "--resume"), "--resume"])
+                resume = ["--resume"] if argv[0] == "train" else []  # a plan goes on by itself
+                again = shlex.join(["hlgan", *(a for a in argv if a != "--resume"), *resume])
                 print(f"stopped and saved; go on with: {again}")
             sys.stdout.flush()
         return code

@@ -56,6 +56,8 @@ class RunConfig:
                                                   "average in two codes, max in a third")] = "avg"
     d_opponent: Annotated[bool, Spec("H2L's discriminator sees luminance and, four times as strong, colour differences "
                                      "instead of RGB", "yes/no", "ours", "or it overlooks colour detail")] = False
+    d_norm: Annotated[Literal["spectral", "none"], Spec("normalisation of the discriminators", "name",
+                                                        "paper")] = "spectral"
     skip: Annotated[bool, Spec("shortcuts: a generator adds to its resized input (inside the tanh) instead of drawing "
                                "the whole picture, and H2L's decoder adds the encoder's features of its size", "yes/no",
                                "ours", "keeps colours and detail and learns in far fewer images")] = False
@@ -108,6 +110,9 @@ class RunConfig:
     shift: Annotated[float, Spec("random shift", "+- fraction of the side", "ours")] = 0.0
     colour: Annotated[float, Spec("random brightness, contrast and saturation", "+- fraction", "paper",
                                   "remembered, amount ours")] = 0.1
+    # Data
+    n_hi: Annotated[int, Spec("sharp pictures used, evenly spaced over the set; 0 uses all", "images", "ours")] = 0
+    n_lo: Annotated[int, Spec("poor pictures used, evenly spaced over the set; 0 uses all", "images", "ours")] = 0
     # Machine
     amp: Annotated[Literal["off", "bf16", "fp16"], Spec("mixed precision on CUDA", "name", "ours")] = "off"
     channels_last: Annotated[bool, Spec("memory layout of the networks, faster on most machines", "yes/no",

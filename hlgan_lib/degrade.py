@@ -14,7 +14,7 @@ from .errors import HLError
 from .jpeg import jpeg_inside_photograph
 
 KERNELS = ("box", "bilinear", "bicubic", "lanczos")     # the numbers 0..3 in Shot.params
-DEGRADATIONS = ("bilinear", "bicubic", "handmade", "camera")
+DEGRADATIONS = ("bilinear", "bicubic", "blur", "handmade", "camera")
 
 
 class Shot(NamedTuple):
@@ -53,6 +53,18 @@ def bicubic(hi: Tensor, size: int = 16) -> Tensor:
     """Antialiased cubic filter, clipped: (B, 3, n, n) in [-1, 1] -> (B, 3, size, size)."""
     _check(hi, size)
     return interpolate(hi, size=(size, size), mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
+
+
+@torch.no_grad()
+def blurred(hi: Tensor, generator: torch.Generator, size: int = 16) -> Tensor:
+    """A round Gaussian blur of random width, then bilinear: (B, 3, n, n) in [-1, 1] -> (B, 3, size, size).
+
+    The spread is uniform in 0.5 to 3 pixels of a 64x64 face. Source: ours, the blur of older pipelines.
+    """
+    _check(hi, size)
+    dice, unit = Dice(len(hi), generator, hi.device), hi.shape[-1] / 64
+    sigma = dice.uniform(0.5, 3.0) * unit
+    return bilinear(blur(hi, gaussian(sigma, sigma, 0 * sigma, int(9 * unit))), size)
 
 
 # ---- optics -------------------------------------------------------------------------------------------------------
@@ -314,6 +326,7 @@ def degradation(name: str, size: int = 16) -> Callable[[Tensor, torch.Generator]
     """The degradation of that name as a function (hi, generator) -> lo of that size; HLError for an unknown name."""
     camera = Camera(size=size)
     makers = {"bilinear": lambda hi, generator: bilinear(hi, size), "bicubic": lambda hi, generator: bicubic(hi, size),
+              "blur": lambda hi, generator: blurred(hi, generator, size),
               "handmade": lambda hi, generator: second_order(hi, generator, size),
               "camera": lambda hi, generator: camera(hi, generator).lo}
     if name not in makers:

@@ -19,6 +19,7 @@ from .errors import HLError
 
 PAPER = RunConfig()
 BOTTLENECK = 4  # pixels a side: where H2L turns round and the discriminators end
+D_NORMS = {"spectral": spectral_norm, "none": lambda layer: layer}  # of every layer of a discriminator
 
 
 def check_images(name: str, x: Tensor, size: int, hint: str = "") -> None:
@@ -256,11 +257,11 @@ class LowToHigh(nn.Module):
 
 
 class _DBlock(nn.Module):
-    """A spectrally normalised residual block without batch norm; pools both paths when it halves."""
+    """A residual block without batch norm; pools both paths when it halves."""
 
-    def __init__(self, channels: int, pool: nn.Module):
+    def __init__(self, channels: int, pool: nn.Module, norm: str):
         super().__init__()
-        self.conv1, self.conv2 = (spectral_norm(_conv(channels, channels)) for _ in range(2))
+        self.conv1, self.conv2 = (D_NORMS[norm](_conv(channels, channels)) for _ in range(2))
         self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
@@ -275,17 +276,18 @@ class Discriminator(nn.Module):
     Raises HLError for a wrong shape.
     """
 
-    def __init__(self, size: int = 64, width: int = 128, pool: str = "avg", opponent: bool = False):
+    def __init__(self, size: int = 64, width: int = 128, pool: str = "avg", opponent: bool = False,
+                 norm: str = "spectral"):
         super().__init__()
         self.opponent = opponent
         n_halve = int(math.log2(size // BOTTLENECK))
         n_keep = max(6 - n_halve, 0)
         halve = nn.AvgPool2d(2) if pool == "avg" else nn.MaxPool2d(2)
         self.size = size
-        self.stem = spectral_norm(_conv(3, width))
-        self.blocks = nn.Sequential(*(_DBlock(width, nn.Identity() if i < n_keep else halve)
+        self.stem = D_NORMS[norm](_conv(3, width))
+        self.blocks = nn.Sequential(*(_DBlock(width, nn.Identity() if i < n_keep else halve, norm)
                                       for i in range(n_keep + n_halve)))
-        self.fc = spectral_norm(nn.Linear(width * BOTTLENECK**2, 1))
+        self.fc = D_NORMS[norm](nn.Linear(width * BOTTLENECK**2, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         check_images("x", x, self.size)
@@ -313,11 +315,12 @@ class CoarseDiscriminator(nn.Module):
 
     size = BOTTLENECK
 
-    def __init__(self, width: int = 64):
+    def __init__(self, width: int = 64, norm: str = "spectral"):
         super().__init__()
+        linear = lambda a, b: D_NORMS[norm](nn.Linear(a, b))  # noqa: E731
         self.body = nn.Sequential(
-            nn.Flatten(), spectral_norm(nn.Linear(3 * BOTTLENECK**2, width)), nn.LeakyReLU(0.2),
-            spectral_norm(nn.Linear(width, width)), nn.LeakyReLU(0.2), spectral_norm(nn.Linear(width, 1)))
+            nn.Flatten(), linear(3 * BOTTLENECK**2, width), nn.LeakyReLU(0.2), linear(width, width),
+            nn.LeakyReLU(0.2), linear(width, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(opponent_colours(F.adaptive_avg_pool2d(x, BOTTLENECK)) * 4).squeeze(1)

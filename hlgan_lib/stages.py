@@ -29,9 +29,9 @@ def train(cfg: RunConfig, stage: str, *, hi: str | Path | FaceSet = "faces:train
     """Train a stage; an iterator of ticks.
 
     stage "h2l" learns from `hi` (sharp) and `lo` (poor, unpaired); "l2h" from `hi` and a `degradation`:
-    "learned:W" (W as in `load_weights`), "bilinear", "bicubic", "handmade", "camera", or a function (hi, generator) ->
-    lo; "joint" fine-tunes the runs (folders) `h2l` and `l2h` together on `hi` and `lo`. The rivals: "srgan" learns as
-    "l2h", by default on bilinear pairs, "cyclegan" as "h2l". `hi`, `lo`: as `load_faces`.
+    "learned:W" (W as in `load_weights`), "bilinear", "bicubic", "blur", "handmade", "camera", or a function (hi,
+    generator) -> lo; "joint" fine-tunes the runs (folders) `h2l` and `l2h` together on `hi` and `lo`. The rivals:
+    "srgan" learns as "l2h", by default on bilinear pairs, "cyclegan" as "h2l". `hi`, `lo`: as `load_faces`.
     `out`: the run folder; nothing is stored without one. `resume`: go on from its last checkpoint. `device`: a CUDA
     device is used when there is one. `stop()`: asked after each update; true saves and ends.
 
@@ -40,15 +40,16 @@ def train(cfg: RunConfig, stage: str, *, hi: str | Path | FaceSet = "faces:train
     if stage not in STAGES:
         raise HLError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    hi_set = _faces(hi, cfg.size_hi, "hi")
-    lo_set = _faces(lo, cfg.size_lo, "lo") if stage in UNPAIRED else None
+    hi_set = _faces(hi, cfg.size_hi, "hi", cfg.n_hi)
+    lo_set = _faces(lo, cfg.size_lo, "lo", cfg.n_lo) if stage in UNPAIRED else None
     about = {"stage": stage, "config": cfg.as_dict(), "hi": hi_set.source}
     if lo_set:
         about["lo"] = lo_set.source
     if stage in PAIRED:
         degradation = degradation or ("bilinear" if stage == "srgan" else None)
         if degradation is None:
-            raise HLError("degradation is missing: give learned:W, bilinear, bicubic, handmade, camera or a function")
+            raise HLError("degradation is missing: give learned:W, bilinear, bicubic, blur, handmade, camera or a "
+                          "function")
         about["degradation"] = degradation if isinstance(degradation, str) else getattr(
             degradation, "__name__", type(degradation).__name__)
     if stage == "joint":
@@ -68,12 +69,14 @@ def train(cfg: RunConfig, stage: str, *, hi: str | Path | FaceSet = "faces:train
     return run(loop, folder, resume, stop, lambda done: finish(done, folder, stage, about))
 
 
-def _faces(source: str | Path | FaceSet, size: int, role: str) -> FaceSet:
+def _faces(source: str | Path | FaceSet, size: int, role: str, n: int = 0) -> FaceSet:
     faces = source if isinstance(source, FaceSet) else load_faces(source, size, role=role)
     if faces.size != (size, size):
         raise HLError(f"{role} must be {size}x{size} pictures, got {faces.size[0]}x{faces.size[1]}: set size_{role}, "
                       "or give a folder, which is fitted")
-    return faces
+    if n > len(faces):
+        raise HLError(f"n_{role} must be at most the {len(faces)} pictures of {faces.source}, got {n}: 0 uses all")
+    return faces[torch.linspace(0, len(faces) - 1, n).long().tolist()] if n else faces
 
 
 def _task(stage: str, cfg: RunConfig, hi: FaceSet, lo: FaceSet | None, degradation: str | Degradation | None,

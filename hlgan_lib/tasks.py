@@ -119,9 +119,10 @@ class H2LTask(Task):
         self.add_lo(lo)
         self.generators["h2l"] = HighToLow(cfg)
         if cfg.w_gan:
-            self.discriminators["d_lo"] = Discriminator(cfg.size_lo, cfg.d_width, cfg.d_pool, cfg.d_opponent)
+            self.discriminators["d_lo"] = Discriminator(cfg.size_lo, cfg.d_width, cfg.d_pool, cfg.d_opponent,
+                                                         cfg.d_norm)
         if cfg.w_gan and cfg.w_coarse:
-            self.discriminators["d_coarse"] = CoarseDiscriminator()
+            self.discriminators["d_coarse"] = CoarseDiscriminator(norm=cfg.d_norm)
 
     def batch(self) -> dict[str, Tensor]:
         lo = self.next_lo()
@@ -182,7 +183,7 @@ class L2HTask(Task):
         self.degrade = degrade
         self.generators[self.product] = self.network(cfg)
         if cfg.w_gan:
-            self.discriminators["d_hi"] = Discriminator(cfg.size_hi, cfg.d_width, cfg.d_pool)
+            self.discriminators["d_hi"] = Discriminator(cfg.size_hi, cfg.d_width, cfg.d_pool, norm=cfg.d_norm)
 
     def batch(self) -> dict[str, Tensor]:
         hi = self.next_hi()
@@ -231,7 +232,7 @@ class JointTask(H2LTask):
         super().__init__(cfg, hi, lo, rng, device)
         self.generators["l2h"] = LowToHigh(cfg)
         if cfg.w_gan:
-            self.discriminators["d_hi"] = Discriminator(cfg.size_hi, cfg.d_width, cfg.d_pool)
+            self.discriminators["d_hi"] = Discriminator(cfg.size_hi, cfg.d_width, cfg.d_pool, norm=cfg.d_norm)
 
     def d_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
         loss_lo, logs = super().d_loss(batch)

@@ -15,7 +15,9 @@ from hlgan_lib.degrade import (
     bicubic,
     bilinear,
     blur,
+    blurred,
     degradation,
+    gaussian,
     integration,
     pool,
     psf,
@@ -126,8 +128,8 @@ def test_degradation_by_name(hi):
     for name in DEGRADATIONS:
         assert degradation(name)(hi, seeded()).shape == (24, 3, 16, 16)
     assert torch.equal(degradation("camera")(hi, seeded(4)), Camera()(hi, seeded(4)).lo)
-    with pytest.raises(HLError, match="bilinear, bicubic, handmade, camera, got 'blur'"):
-        degradation("blur")
+    with pytest.raises(HLError, match="bilinear, bicubic, blur, handmade, camera, got 'fog'"):
+        degradation("fog")
 
 
 @pytest.mark.parametrize(
@@ -352,3 +354,13 @@ def test_works_on_the_device_of_hi(hi):
     assert shot.lo.is_cuda and all(v.is_cuda for v in shot.params.values())
     assert (shot.lo.cpu() - Camera()(hi, seeded(5)).lo).abs().mean() < 0.01
     assert second_order(hi.cuda(), torch.Generator("cuda").manual_seed(1)).is_cuda
+
+
+def test_blurred_is_seeded_and_between_bilinear_and_a_wide_blur(hi):
+    lo = blurred(hi, seeded(1))
+    assert torch.equal(lo, blurred(hi, seeded(1))) and not torch.equal(lo, blurred(hi, seeded(2)))
+    contrast = lambda x: (x[..., 1:] - x[..., :-1]).abs().mean()  # noqa: E731
+    wide = torch.full((len(hi),), 3.0)
+    assert contrast(bilinear(blur(hi, gaussian(wide, wide, 0 * wide, 9)))) < contrast(lo) < contrast(bilinear(hi))
+    with pytest.raises(HLError, match="did you pass lo"):
+        blurred(hi[..., :8, :8], seeded())

@@ -286,3 +286,10 @@ def test_wrong_inputs_are_named():
         h2l(hi, z[:1])
     with pytest.raises(HLError, match=r"x must be float \(B, 3, 16, 16\)"):
         d(hi)
+
+
+def test_a_discriminator_without_spectral_norm_has_plain_weights_of_the_same_number():
+    plain, spectral = Discriminator(16, 8, norm="none"), Discriminator(16, 8)
+    assert not any("parametrizations" in k for k in plain.state_dict())
+    assert count_parameters(plain) == count_parameters(spectral)
+    assert not any("parametrizations" in k for k in CoarseDiscriminator(norm="none").state_dict())

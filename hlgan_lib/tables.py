@@ -1,0 +1,107 @@
+"""Tables of stored results as Markdown: for `figures/`, for the README, for the cards of shipped weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from .ablation import AXES, CELLS, DEGRADATIONS, LOSSES
+from .checkpoint import atomic
+from .evidence import Stored
+from .evidence_numbers import NATURAL, WAYS, bar_of
+from .scoring import METRICS, TESTS
+
+COLUMNS = (("camera", "psnr", 2), ("camera", "ssim", 3), ("clean", "psnr", 2), ("wild", "frechet_lite0", 0),
+           ("wild", "kernel_lite0", 2), ("wild", "consistency", 1))      # test, metric, digits
+
+
+def number(runs: list[dict], test: str, metric: str, digits: int) -> str:
+    """Mean over seeds, with half the range where there are several; "not run" without any."""
+    bar = bar_of(runs, test, metric)
+    if bar is None:
+        return "not run"
+    spread = f" +- {(max(bar.seeds) - min(bar.seeds)) / 2:.{digits}f}" if len(bar.seeds) > 1 else ""
+    return f"{bar.value:.{digits}f}{spread}"
+
+
+def heading(stored: Stored) -> str:
+    """What the numbers of a table are of."""
+    a = stored.about
+    smoke = " **The smoke preset tests the machinery: no results.**" if a["preset"] == "smoke" else ""
+    return (f"Measured on `{a['test']}` (n = {a['n']}), preset `{a['preset']}`, {a['hardware']}; +- is half the range "
+            f"over seeds. Floor of the distances: {a['floors']['frechet_lite0']:.0f} and "
+            f"{a['floors']['kernel_lite0']:.2f}.{smoke}")
+
+
+def axis_table(stored: Stored, axis: str) -> str:
+    """The cells of an axis, a row each, on the three tests."""
+    head = [f"{METRICS[m]}, {TESTS[t]}" for t, m, _ in COLUMNS]
+    lines = [f"| variant | seeds | {' | '.join(head)} | minutes |", "|---" * (len(head) + 3) + "|"]
+    for c in AXES[axis].cells:
+        runs = list(stored.found(c).values())
+        cells = [number(runs, *column) for column in COLUMNS]
+        minutes = f"{sum(r['training']['seconds'] for r in runs) / len(runs) / 60:.0f}" if runs else "not run"
+        lines.append(f"| {CELLS[c].label} | {len(runs)} | {' | '.join(cells)} | {minutes} |")
+    return "\n".join(lines)
+
+
+def gap_table(stored: Stored) -> str:
+    """The share of the gap between bilinear and the oracle that each degradation closes, by loss and metric."""
+    lines = ["| degradation | loss | by | bilinear | this | oracle | share closed | 95 % interval |", "|---" * 8 + "|"]
+    for loss, (words, _) in LOSSES.items():
+        for way in WAYS:
+            for metric in ("psnr", "frechet_lite0"):
+                if g := stored.gaps.get(f"{metric}/{loss}/{way}"):
+                    share = ("no ratio", g["note"].split(": ")[-1]) if g["ratio"] is None else (
+                        f"{g['ratio']:.0%}", "{:.0%} to {:.0%}".format(*g["ratio_ci"]))
+                    ends = [f"{g[k]:.4g}" for k in ("low", "mid", "high")]
+                    lines.append(f"| {' | '.join([DEGRADATIONS[way], words, METRICS[metric], *ends, *share])} |")
+    return "\n".join(lines)
+
+
+def percent(gap: dict | None) -> str:
+    """A closed gap in words: ratio and interval, or both ends where a ratio would mean nothing."""
+    if gap is None:
+        return "not run"
+    if gap["ratio"] is None:
+        return f"no ratio: from {gap['low']:.4g} to {gap['high']:.4g}, learned {gap['mid']:.4g}"
+    low, high = gap["ratio_ci"]
+    return f"{gap['ratio']:.0%} (95 % interval {low:.0%} to {high:.0%})"
+
+
+def readme_table(stored: Stored) -> str:
+    """The README's results: the argument in eight rows and two sentences."""
+    rows = {"(bicubic enlargement)": [stored.references["bicubic"]]}
+    for loss in ("gan", "pixel"):
+        rows |= {CELLS[f"{d}-{loss}"].label: list(stored.found(f"{d}-{loss}").values())
+                 for d in ("bilinear", "handmade", "learned", "camera")}
+    columns = (("camera", "psnr", 2), ("camera", "ssim", 3), ("wild", "frechet_lite0", 0))
+    lines = [f"{heading(stored)} Made by `make results`, stored in `results/ablation.json`.", "",
+             "| L2H trained on | seeds | PSNR dB | SSIM | Frechet (Lite0) | minutes |", "|---|---|---|---|---|---|"]
+    for name, runs in rows.items():
+        trained = [r["training"]["seconds"] for r in runs if "training" in r]
+        seeds, minutes = (len(trained), f"{sum(trained) / len(trained) / 60:.0f}") if trained else ("", "")
+        label = f"**{name}**" if name.startswith(DEGRADATIONS["learned"]) else name
+        lines.append(f"| {label} | {seeds} | {' | '.join(number(runs, *c) for c in columns)} | {minutes} |")
+    h2l = [r["scores"]["frechet_lite0"]["value"] for r in stored.runs.values() if r["stage"] == "h2l"
+           and not r["changed"]]
+    far = {d: stored.references[f"h2l:{d}"]["scores"]["frechet_lite0"]["value"] for d in ("bilinear", "handmade",
+                                                                                          "camera")}
+    if h2l:
+        lines += ["", f"H2L's pictures lie {sum(h2l) / len(h2l):.0f} ({min(h2l):.0f} to {max(h2l):.0f} over "
+                  f"{len(h2l)} seeds) from the camera's shots of the same people; bilinear ones {far['bilinear']:.0f}, "
+                  f"hand-made ones {far['handmade']:.0f}, the camera's own again {far['camera']:.0f}."]
+    lines += ["", *(f"- Gap between bilinear and oracle that the learned degradation closes, {words}: "
+                    f"{percent(stored.gaps.get(f'{key}/learned'))}." for key, words in NATURAL.items())]
+    return "\n".join(lines)
+
+
+def write_tables(stored: Stored, out: str | Path) -> Iterator[Path]:
+    """tables.md: every axis of the grid and the gaps."""
+    parts = ["# The grid in tables", heading(stored)]
+    for axis in AXES.values():
+        parts += [f"## {axis.name}: {axis.question}", axis_table(stored, axis.name)]
+    parts += ["## Share of the gap between bilinear and the oracle", gap_table(stored)]
+    path = Path(out) / "tables.md"
+    atomic(path, lambda file: file.write(("\n\n".join(parts) + "\n").encode()))
+    yield path
