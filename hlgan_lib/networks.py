@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from .config import RunConfig
-from .degrade import blur
 from .errors import HLError
+from .optics import blur
 
 PAPER = RunConfig()
 BOTTLENECK = 4  # pixels a side: where H2L turns round and the discriminators end
