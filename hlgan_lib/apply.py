@@ -7,12 +7,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from .baselines import CycleGAN, SRResNet
 from .checkpoint import RunFolder, read_weights, stored_config
 from .errors import HLError
 from .networks import HighToLow, LowToHigh, check_images
 from .released import ReleasedLowToHigh
 
-NETWORKS: dict[str, type[nn.Module]] = {"h2l": HighToLow, "l2h": LowToHigh}
+NETWORKS: dict[str, type[nn.Module]] = {"h2l": HighToLow, "l2h": LowToHigh, "srgan": SRResNet, "cyclegan": CycleGAN}
+ROLES = dict.fromkeys(NETWORKS, "l2h") | {"h2l": "h2l"}     # the rivals restore, as L2H does
 SHIPPED = Path(__file__).parent / "weights"
 Weights = str | Path | nn.Module
 
@@ -26,11 +28,11 @@ def load_weights(name_or_path: Weights, *, stage: str | None = None, device: str
     """A trained network in eval mode, its gradients off.
 
     name_or_path: a shipped name (`shipped_weights()`), a finished run folder, a `.safetensors` file, or the authors'
-    `model.pkl` (read without unpickling code). stage: "h2l" or "l2h" where only that will do. A network is passed
-    through. Raises HLError when nothing fits.
+    `model.pkl` (read without unpickling code). stage: "h2l" (spoils) or "l2h" (restores; the rivals too) where only
+    that will do. A network is passed through. Raises HLError when nothing fits.
     """
     if isinstance(name_or_path, nn.Module):
-        if stage and any(isinstance(name_or_path, c) for k, c in NETWORKS.items() if k != stage):
+        if stage and any(isinstance(name_or_path, c) for k, c in NETWORKS.items() if ROLES[k] != stage):
             raise HLError(f"weights must be a network of stage {stage}, got {type(name_or_path).__name__}")
         return name_or_path.to(device).eval()
     path = shipped_weights().get(str(name_or_path)) or Path(name_or_path)
@@ -54,7 +56,7 @@ def load_weights(name_or_path: Weights, *, stage: str | None = None, device: str
         except RuntimeError as error:
             raise HLError(f"weights {path} do not fit this version's {kind} network: train them anew") from error
         net.about = metadata
-    if stage and kind != stage:
+    if stage and ROLES[kind] != stage:
         raise HLError(f"weights {name_or_path} are of stage {kind}, expected {stage}")
     return net.to(device).eval().requires_grad_(False)
 

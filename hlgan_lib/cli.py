@@ -139,6 +139,25 @@ class TrainJoint(_Train):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainSRGAN(TrainL2H):
+    """A rival: SRResNet with a perceptual and a small GAN loss, on pairs of a degradation."""
+
+    stage: ClassVar[str] = "srgan"
+    degradation: Annotated[str, Doc(f"bilinear, bicubic, handmade, camera or learned:W; W: {WEIGHTS}")] = "bilinear"
+    steps: Annotated[Number, Doc("short for --srgan-steps [generator updates]")] = None
+    width: Annotated[Number, Doc("short for --srgan-width [channels]")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainCycleGAN(TrainH2L):
+    """A rival: both directions between sharp and poor faces at once, held together by a cycle, without pairs."""
+
+    stage: ClassVar[str] = "cyclegan"
+    steps: Annotated[Number, Doc("short for --cyclegan-steps [generator updates]")] = None
+    width: Annotated[Number, Doc("short for --cyclegan-width [channels]")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Degrade:
     """Spoil sharp pictures as H2L has learned; a PNG for each, under the name of its file."""
 
@@ -209,7 +228,8 @@ class Info:
         return 0
 
 
-COMMANDS = {"demo": Demo, "prepare": Prepare, "train": {"h2l": TrainH2L, "l2h": TrainL2H, "joint": TrainJoint},
+COMMANDS = {"demo": Demo, "prepare": Prepare, "train": {"h2l": TrainH2L, "l2h": TrainL2H, "joint": TrainJoint,
+                                                                  "srgan": TrainSRGAN, "cyclegan": TrainCycleGAN},
             "degrade": Degrade, "upscale": Upscale, "evaluate": Evaluate, "compare": Compare, "ablate": Ablate,
             "figures": Figures, "info": Info}
 
@@ -240,7 +260,8 @@ def _union(commands: dict, cfg: RunConfig):
     options = []
     for name, kind in commands.items():
         if isinstance(kind, dict):
-            kind, about = _union(kind, cfg), tyro.conf.subcommand(name, description="Train a stage: h2l, l2h or joint.")
+            about = tyro.conf.subcommand(name, description=f"Train a stage or a rival: {', '.join(kind)}.")
+            kind = _union(kind, cfg)
         elif issubclass(kind, _Train):
             required = {f.name: tyro.MISSING for f in fields(kind) if f.default is MISSING}
             about = tyro.conf.subcommand(name, default=kind(cfg=cfg, **required))

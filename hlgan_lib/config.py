@@ -34,6 +34,9 @@ class RunConfig:
     l2h_width: Annotated[int, Spec("channels of L2H at the size of `lo`; each doubling of the size halves them",
                                    "channels", "released code")] = 256
     d_width: Annotated[int, Spec("channels of the discriminators", "channels", "released code")] = 128
+    srgan_width: Annotated[int, Spec("channels of SRGAN's generator", "channels", "ours", "1609.04802")] = 64
+    cyclegan_width: Annotated[int, Spec("channels of CycleGAN's generators at full size; four times as many at a "
+                                        "quarter of it", "channels", "ours", "1703.10593")] = 64
     z_dim: Annotated[int, Spec("length of the noise vector of H2L", "numbers", "paper")] = 64
     z_input: Annotated[str, Spec("how z enters H2L: `concat` as a fourth input channel, `inject` as a noise map with "
                                  "one learned weight a channel, `film` as scale and shift of every group, `grain` as "
@@ -68,6 +71,15 @@ class RunConfig:
                                     "colour alone; 0 trains none", "weight", "ours", "1711.11585")] = 0.0
     w_r1: Annotated[float, Spec("weight of the R1 gradient penalty of the discriminators", "weight", "ours",
                                 "1801.04406")] = 0.0
+    w_perceptual: Annotated[float, Spec("SRGAN: weight of the perceptual loss", "weight", "ours",
+                                        "so that it equals the pixel loss in size")] = 0.1
+    perceptual: Annotated[Literal["vgg19", "lite0"], Spec("SRGAN: whose feature maps the perceptual loss compares; "
+                                                          "vgg19 is a download", "name", "ours",
+                                                          "1609.04802")] = "vgg19"
+    w_gan_srgan: Annotated[float, Spec("SRGAN: weight of its GAN loss", "weight", "ours", "1609.04802")] = 1e-3
+    w_cycle: Annotated[float, Spec("CycleGAN: weight of the cycle loss beside a GAN loss of weight 1", "weight", "ours",
+                                   "1703.10593")] = 10.0
+    w_identity: Annotated[float, Spec("CycleGAN: weight of the identity loss", "weight", "ours", "1703.10593")] = 5.0
     d_aug: Annotated[bool, Spec("DiffAugment on what the discriminators see: translation and cutout", "yes/no", "ours",
                                 "2006.10738")] = False
     # Optimisation
@@ -75,12 +87,15 @@ class RunConfig:
     h2l_steps: Annotated[int, Spec("length of an H2L training", "generator updates", "paper",
                                    "200 epochs of 182,866 faces in batches of 64")] = 571_456
     l2h_steps: Annotated[int, Spec("length of an L2H training", "generator updates", "paper")] = 571_456
+    srgan_steps: Annotated[int, Spec("length of an SRGAN training", "generator updates", "ours", "as L2H")] = 571_456
+    cyclegan_steps: Annotated[int, Spec("length of a CycleGAN training", "generator updates", "ours",
+                                        "as L2H")] = 571_456
     joint_steps: Annotated[int, Spec("length of the joint fine-tune", "generator updates", "paper")] = 2_000
     d_steps: Annotated[int, Spec("discriminator updates for each generator update", "updates", "paper")] = 5
     lr: Annotated[float, Spec("learning rate of the generators (Adam)", "per update", "paper")] = 1e-4
     lr_d: Annotated[float, Spec("learning rate of the discriminators; 0 means the same as lr", "per update", "ours",
                                 "TTUR, 1706.08500")] = 0.0
-    lr_d_hi: Annotated[float, Spec("learning rate of the discriminator of sharp pictures; 0 means the same as lr_d",
+    lr_d_hi: Annotated[float, Spec("learning rate of discriminators of size_hi pictures; 0 means the same as lr_d",
                                    "per update", "ours", "at 64 pixels spectral norm leaves it slower")] = 0.0
     beta1: Annotated[float, Spec("Adam's first moment", "decay", "paper")] = 0.0
     beta2: Annotated[float, Spec("Adam's second moment", "decay", "paper")] = 0.9
@@ -118,8 +133,9 @@ class RunConfig:
                 raise HLError(f"{f.name} must be 0 or more, got {value}")
             if f.name in (choices := _choices()) and value not in choices[f.name]:
                 raise HLError(f"{f.name} must be one of {', '.join(choices[f.name])}, got {value!r}")
-        for name in ("h2l_width", "l2h_width", "d_width", "z_dim", "h2l_steps", "l2h_steps", "joint_steps", "d_steps",
-                     "tick_images", "save_images"):
+        for name in ("h2l_width", "l2h_width", "d_width", "srgan_width", "cyclegan_width", "z_dim", "h2l_steps",
+                     "l2h_steps", "srgan_steps", "cyclegan_steps", "joint_steps", "d_steps", "tick_images",
+                     "save_images"):
             if getattr(self, name) < 1:
                 raise HLError(f"{name} must be 1 or more, got {getattr(self, name)}")
         if self.batch < 2:
@@ -156,15 +172,19 @@ _PAPER = RunConfig()
 _SMALL = _PAPER.replace(
     norm="none", down_first=True, skip=True, z_input="grain+shot", w_z=0.008, w_coarse=1.0,
     d_opponent=True, batch=16, d_steps=1, lr=1e-3, lr_d=1e-4, lr_d_hi=6e-4, ema=0.05, lr_schedule="cosine", scale=0.0,
-    rotate_deg=0.0, colour=0.0, channels_last=True)
+    rotate_deg=0.0, colour=0.0, channels_last=True, perceptual="lite0")
 PRESETS: dict[str, RunConfig] = {
-    "smoke": _SMALL.replace(h2l_width=4, l2h_width=16, d_width=8, batch=4, h2l_steps=6, l2h_steps=6, joint_steps=2,
-                            n_val=8, tick_images=4, save_images=12),
-    "quick": _SMALL.replace(h2l_width=8, l2h_width=32, d_width=12, h2l_steps=300, l2h_steps=150, joint_steps=20,
-                            n_val=64, tick_images=160, save_images=1_600),
-    "study": _SMALL.replace(h2l_width=16, l2h_width=64, d_width=24, h2l_steps=3_000, l2h_steps=1_000, joint_steps=50,
-                            tick_images=320, save_images=4_000),
-    "colab": _SMALL.replace(h2l_width=32, l2h_width=128, d_width=64, batch=64, h2l_steps=20_000, l2h_steps=10_000,
+    "smoke": _SMALL.replace(h2l_width=4, l2h_width=16, d_width=8, srgan_width=8, cyclegan_width=2, batch=4, h2l_steps=6,
+                            l2h_steps=6, srgan_steps=6, cyclegan_steps=6, joint_steps=2, n_val=8, tick_images=4,
+                            save_images=12),
+    "quick": _SMALL.replace(h2l_width=8, l2h_width=32, d_width=12, srgan_width=24, cyclegan_width=8, h2l_steps=300,
+                            l2h_steps=150, srgan_steps=150, cyclegan_steps=60, joint_steps=20, n_val=64,
+                            tick_images=160, save_images=1_600),
+    "study": _SMALL.replace(h2l_width=16, l2h_width=64, d_width=24, srgan_width=48, cyclegan_width=16, h2l_steps=3_000,
+                            l2h_steps=1_000, srgan_steps=1_000, cyclegan_steps=1_000, joint_steps=50, tick_images=320,
+                            save_images=4_000),
+    "colab": _SMALL.replace(h2l_width=32, l2h_width=128, d_width=64, srgan_width=64, cyclegan_width=32, batch=64,
+                            h2l_steps=20_000, l2h_steps=10_000, srgan_steps=10_000, cyclegan_steps=10_000,
                             joint_steps=1_000, amp="fp16", save_images=64_000),
     "paper": _PAPER,
     "modern": _PAPER.replace(d_steps=1, lr_d=4e-4, ema=0.01, d_aug=True, w_r1=1.0, w_z=0.1,

@@ -39,10 +39,14 @@ class Lite0(nn.Module):
         """Always in eval mode: its batch norms are fixed."""
         return super().train(False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def maps(self, x: Tensor, n_blocks: int = N_BLOCKS) -> Tensor:
+        """The feature maps behind block n_blocks: of the 5th (B, 40, H/8, W/8), of the 8th (B, 80, H/16, W/16)."""
         dtype = self.stem[0].weight.dtype
         levels = x.to(dtype) if x.dtype == torch.uint8 else 255 * x.to(dtype)
-        return self.blocks(self.stem((levels - 127) / 128)).mean((2, 3))
+        return self.blocks[:n_blocks](self.stem((levels - 127) / 128))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.maps(x).mean((2, 3))
 
 
 def _pretrained() -> nn.Module:

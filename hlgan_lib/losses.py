@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from .networks import Discriminator
 
@@ -29,6 +32,21 @@ def hinge_g(score_fake: Tensor) -> Tensor:
     return -score_fake.mean()
 
 
+class GAN(NamedTuple):
+    """The two sides of a GAN loss: d(score_real, score_fake) and g(score_fake), scalars of scores (B,)."""
+
+    d: Callable[[Tensor, Tensor], Tensor]
+    g: Callable[[Tensor], Tensor]
+
+
+HINGE = GAN(hinge_d, hinge_g)
+# SRGAN's: L_D = -E[log s(D(real))] - E[log(1 - s(D(fake)))], L_G = -E[log s(D(fake))], s the sigmoid (1609.04802)
+LOG = GAN(lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(), lambda fake: F.softplus(-fake).mean())
+# CycleGAN's: L_D = E[(D(real) - 1)^2] + E[D(fake)^2], halved as there; L_G = E[(D(fake) - 1)^2] (1703.10593)
+SQUARE = GAN(lambda real, fake: ((real - 1).square().mean() + fake.square().mean()) / 2,
+             lambda fake: (fake - 1).square().mean())
+
+
 def pixel_h2l(lo_fake: Tensor, hi: Tensor) -> Tensor:
     """H2L's pixel loss: || H2L(hi, z) - pool(hi) ||^2 / N, pool averaging hi down to the size of lo_fake.
 
@@ -40,6 +58,17 @@ def pixel_h2l(lo_fake: Tensor, hi: Tensor) -> Tensor:
 def pixel_l2h(hi_fake: Tensor, hi: Tensor) -> Tensor:
     """L2H's pixel loss: || L2H(lo) - hi ||^2 / N, both (B, 3, S, S) in [-1, 1] -> scalar in [0, 4]. Source: paper."""
     return F.mse_loss(hi_fake, hi)
+
+
+def perceptual(maps: nn.Module, hi_fake: Tensor, hi: Tensor) -> Tensor:
+    """SRGAN's content loss, relative: E || f(hi_fake) - f(hi) ||^2 / E || f(hi) ||^2, f a network's feature maps.
+
+    maps: [0, 1] (B, 3, S, S) -> (B, C, h, w); hi_fake, hi (B, 3, S, S) in [-1, 1] -> scalar >= 0. Source: 1609.04802,
+    equation 5, which scales the features by a constant; relative, a weight means the same with any network.
+    """
+    with torch.no_grad():
+        wanted = maps((hi + 1) / 2)
+    return F.mse_loss(maps((hi_fake + 1) / 2), wanted) / wanted.square().mean()
 
 
 def mode_seeking(lo_a: Tensor, lo_b: Tensor, z_a: Tensor, z_b: Tensor, w_detail: float = 0.1) -> Tensor:

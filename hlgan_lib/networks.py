@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from .config import RunConfig
-from .degrade import blur
 from .errors import HLError
+from .optics import blur
 
 PAPER = RunConfig()
 BOTTLENECK = 4  # pixels a side: where H2L turns round and the discriminators end
@@ -33,7 +33,7 @@ def _conv(c_in: int, c_out: int, stride: int = 1, bias: bool = True) -> nn.Conv2
     return nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=bias)
 
 
-def _norm(kind: str, channels: int) -> nn.Module:
+def norm_layer(kind: str, channels: int) -> nn.Module:
     return nn.BatchNorm2d(channels) if kind == "batch" else nn.Identity()
 
 
@@ -48,7 +48,7 @@ class ResBlock(nn.Module):
         bias = norm == "none"
         layers: list[nn.Module] = []
         for _ in range(2):
-            conv, activate = [_conv(channels, channels, bias=bias)], [_norm(norm, channels), nn.ReLU()]
+            conv, activate = [_conv(channels, channels, bias=bias)], [norm_layer(norm, channels), nn.ReLU()]
             layers += activate + conv if order == "pre" else conv + activate
         if order == "post":
             layers.pop()  # the last activation comes after the sum
@@ -134,11 +134,11 @@ class LearnedShot(nn.Module):
     def forward(self, lo: Tensor, z: Tensor) -> Tensor:
         lo = blur(lo, self.kernel(z).softmax(1).view(len(z), self.SIDE, self.SIDE))
         gain, offset = self.light(z)[:, :, None, None].chunk(2, dim=1)
-        return (1 + gain) * _unsquash(lo) + offset
+        return (1 + gain) * unsquash(lo) + offset
 
 
-def _unsquash(x: Tensor) -> Tensor:
-    """atanh(x), finite at black and white: tanh(y + _unsquash(x)) is x at y = 0 and stays in [-1, 1]."""
+def unsquash(x: Tensor) -> Tensor:
+    """atanh(x), finite at black and white: tanh(y + unsquash(x)) is x at y = 0 and stays in [-1, 1]."""
     return torch.atanh(x.clamp(-0.98, 0.98))
 
 
@@ -177,11 +177,11 @@ class HighToLow(nn.Module):
             self.noise.append(NoiseInput(self.kinds, cfg.z_dim, w, size))
         self.grain = Grain(cfg.z_dim, w, cfg.size_lo) if "grain" in self.kinds else None
         self.shot = LearnedShot(cfg.z_dim) if "shot" in self.kinds else None
-        self.head = nn.Sequential(_norm(cfg.norm, w), nn.ReLU(), _conv(w, 3))
+        self.head = nn.Sequential(norm_layer(cfg.norm, w), nn.ReLU(), _conv(w, 3))
 
     def _halve(self, w: int) -> list[nn.Module]:
         if self.cfg.down == "conv":
-            return [_norm(self.cfg.norm, w), nn.ReLU(), _conv(w, w, stride=2)]
+            return [norm_layer(self.cfg.norm, w), nn.ReLU(), _conv(w, w, stride=2)]
         return [nn.AvgPool2d(2) if self.cfg.down == "avg" else nn.MaxPool2d(2)]
 
     def forward(self, hi: Tensor, z: Tensor) -> Tensor:
@@ -204,7 +204,7 @@ class HighToLow(nn.Module):
         y = self.head(self.grain(x, z) if self.grain else x)
         if self.cfg.skip:
             lo = F.adaptive_avg_pool2d(hi, self.cfg.size_lo)
-            y = y + (self.shot(lo, z) if self.shot else _unsquash(lo))
+            y = y + (self.shot(lo, z) if self.shot else unsquash(lo))
         return torch.tanh(y)
 
 
@@ -221,8 +221,8 @@ class _Group(nn.Module):
 
 def _double(c_in: int, c_out: int, norm: str) -> nn.Sequential:
     """Twice the size: bilinear, normalise, activate, 1x1 convolution, as in the released L2H."""
-    return nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), _norm(norm, c_in), nn.ReLU(),
-                         nn.Conv2d(c_in, c_out, 1))
+    return nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), norm_layer(norm, c_in),
+                         nn.ReLU(), nn.Conv2d(c_in, c_out, 1))
 
 
 class LowToHigh(nn.Module):
@@ -243,7 +243,7 @@ class LowToHigh(nn.Module):
         self.stem = _conv(3, widths[0])
         self.groups = nn.ModuleList(_Group(n, w, cfg) for n, w in zip(n_blocks, widths, strict=True))
         self.doubles = nn.ModuleList(_double(a, b, cfg.norm) for a, b in zip(widths, widths[1:], strict=False))
-        self.head = nn.Sequential(_norm(cfg.norm, widths[-1]), nn.ReLU(), _conv(widths[-1], 3))
+        self.head = nn.Sequential(norm_layer(cfg.norm, widths[-1]), nn.ReLU(), _conv(widths[-1], 3))
 
     def forward(self, lo: Tensor) -> Tensor:
         check_images("lo", lo, self.cfg.size_lo, "did you pass hi?" if lo.shape[-1:] == (self.cfg.size_hi,) else "")
@@ -252,7 +252,7 @@ class LowToHigh(nn.Module):
             x = group(double(x))
         y = self.head(x)
         if self.cfg.skip:
-            y = y + _unsquash(F.interpolate(lo, size=y.shape[2:], mode="bilinear", align_corners=False))
+            y = y + unsquash(F.interpolate(lo, size=y.shape[2:], mode="bilinear", align_corners=False))
         return torch.tanh(y)
 
 
@@ -312,6 +312,8 @@ class CoarseDiscriminator(nn.Module):
     What `Discriminator` finds in texture drowns how far exposure and colour wander from shot to shot; here they have a
     score of their own. Ours, after the discriminators at several scales of 1711.11585.
     """
+
+    size = BOTTLENECK
 
     def __init__(self, width: int = 64, norm: str = "spectral"):
         super().__init__()

@@ -12,10 +12,11 @@ from .data import FaceSet, to_uint8
 from .errors import HLError
 
 NEEDS = {"fid": ("torch-fidelity and its Inception weights", "pip install torch-fidelity and connect to the network"),
-         "lpips": ("torchvision's AlexNet weights", "connect to the network")}
+         "lpips": ("torchvision's AlexNet weights", "connect to the network"),
+         "vgg19": ("torchvision's VGG19 weights", "connect to the network; offline, set perceptual to lite0")}
 
 
-def _loaded(name: str, make: Callable[[], nn.Module]) -> nn.Module:
+def loaded(name: str, make: Callable[[], nn.Module]) -> nn.Module:
     """What `make` loads, or one line that says what is missing."""
     try:
         return make()
@@ -29,13 +30,13 @@ def _loaded(name: str, make: Callable[[], nn.Module]) -> nn.Module:
 def fid_network(device: torch.device) -> nn.Module:
     """torchmetrics' Frechet distance on Inception features; update(float [0, 1], real=...), then compute()."""
     from torchmetrics.image.fid import FrechetInceptionDistance
-    return _loaded("fid", lambda: FrechetInceptionDistance(normalize=True).to(device))
+    return loaded("fid", lambda: FrechetInceptionDistance(normalize=True).to(device))
 
 
 def lpips_network(device: torch.device) -> nn.Module:
     """LPIPS with AlexNet: net(a, b, normalize=True) on [0, 1] (B, 3, H, W) -> (B, 1, 1, 1)."""
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
-    return _loaded("lpips", lambda: LearnedPerceptualImagePatchSimilarity(net_type="alex").net.to(device))
+    return loaded("lpips", lambda: LearnedPerceptualImagePatchSimilarity(net_type="alex").net.to(device))
 
 
 def face_rate(images: FaceSet | Tensor) -> float:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from .apply import load_weights, new_z
+from .apply import NETWORKS, load_weights, new_z
+from .baseline_tasks import CycleGANTask, SRGANTask
 from .checkpoint import RunFolder, save_weights
 from .config import RunConfig
 from .data import FaceSet, load_faces
@@ -16,7 +17,9 @@ from .errors import HLError
 from .tasks import Degradation, H2LTask, JointTask, L2HTask, Task
 from .training import Loop, Tick, run
 
-STAGES = ("h2l", "l2h", "joint")
+UNPAIRED: dict[str, type[Task]] = {"h2l": H2LTask, "cyclegan": CycleGANTask, "joint": JointTask}     # of hi and lo
+PAIRED: dict[str, type[L2HTask]] = {"l2h": L2HTask, "srgan": SRGANTask}                # of hi and a degradation
+STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan")
 
 
 def train(cfg: RunConfig, stage: str, *, hi: str | Path | FaceSet = "faces:train-hi",
@@ -27,8 +30,8 @@ def train(cfg: RunConfig, stage: str, *, hi: str | Path | FaceSet = "faces:train
 
     stage "h2l" learns from `hi` (sharp) and `lo` (poor, unpaired); "l2h" from `hi` and a `degradation`:
     "learned:W" (W as in `load_weights`), "bilinear", "bicubic", "blur", "handmade", "camera", or a function (hi,
-    generator) -> lo; "joint" fine-tunes the runs (folders) `h2l` and `l2h` together on `hi` and `lo`. `hi`, `lo`: as
-    `load_faces`.
+    generator) -> lo; "joint" fine-tunes the runs (folders) `h2l` and `l2h` together on `hi` and `lo`. The rivals:
+    "srgan" learns as "l2h", by default on bilinear pairs, "cyclegan" as "h2l". `hi`, `lo`: as `load_faces`.
     `out`: the run folder; nothing is stored without one. `resume`: go on from its last checkpoint. `device`: a CUDA
     device is used when there is one. `stop()`: asked after each update; true saves and ends.
 
@@ -38,11 +41,12 @@ def train(cfg: RunConfig, stage: str, *, hi: str | Path | FaceSet = "faces:train
         raise HLError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     hi_set = _faces(hi, cfg.size_hi, "hi", cfg.n_hi)
-    lo_set = _faces(lo, cfg.size_lo, "lo", cfg.n_lo) if stage != "l2h" else None
+    lo_set = _faces(lo, cfg.size_lo, "lo", cfg.n_lo) if stage in UNPAIRED else None
     about = {"stage": stage, "config": cfg.as_dict(), "hi": hi_set.source}
     if lo_set:
         about["lo"] = lo_set.source
-    if stage == "l2h":
+    if stage in PAIRED:
+        degradation = degradation or ("bilinear" if stage == "srgan" else None)
         if degradation is None:
             raise HLError("degradation is missing: give learned:W, bilinear, bicubic, blur, handmade, camera or a "
                           "function")
@@ -77,9 +81,9 @@ def _faces(source: str | Path | FaceSet, size: int, role: str, n: int = 0) -> Fa
 
 def _task(stage: str, cfg: RunConfig, hi: FaceSet, lo: FaceSet | None, degradation: str | Degradation | None,
           rng: torch.Generator, device: torch.device) -> Task:
-    if stage == "l2h":
-        return L2HTask(cfg, hi, resolve_degradation(degradation, cfg, device), rng, device)
-    return (H2LTask if stage == "h2l" else JointTask)(cfg, hi, lo, rng, device)
+    if stage in PAIRED:
+        return PAIRED[stage](cfg, hi, resolve_degradation(degradation, cfg, device), rng, device)
+    return UNPAIRED[stage](cfg, hi, lo, rng, device)
 
 
 def resolve_degradation(name: str | Degradation, cfg: RunConfig, device: torch.device) -> Degradation:
@@ -129,7 +133,7 @@ def finish(loop: Loop, folder: RunFolder, stage: str, about: dict) -> dict:
     scores = {"images": loop.step * loop.cfg.batch, "seconds": round(loop.seconds),
               "val_frechet_lite0": round(score, 2)}
     notes = {k: v for k, v in about.items() if k not in ("stage", "config")}
-    for name, net in loop.nets.items():
-        path = folder.path / "weights-h2l.safetensors" if stage == "joint" and name == "h2l" else folder.weights
-        save_weights(path, net.state_dict(), name, loop.cfg, scores | notes)
+    for name in loop.nets.keys() & NETWORKS.keys():
+        path = folder.weights if name == loop.task.product else folder.path / f"weights-{name}.safetensors"
+        save_weights(path, loop.nets[name].state_dict(), name, loop.cfg, scores | notes)
     return {"stage": stage, **scores, "device": loop.task.device.type}

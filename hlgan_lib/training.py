@@ -65,8 +65,8 @@ class Loop:
         betas = (cfg.beta1, cfg.beta2)
         self.opt_g = torch.optim.Adam(task.generators.parameters(), lr=cfg.lr, betas=betas)
         lr_d = cfg.lr_d or cfg.lr
-        groups = [{"params": d.parameters(), "lr": cfg.lr_d_hi or lr_d if name == "d_hi" else lr_d}
-                  for name, d in task.discriminators.items()]
+        groups = [{"params": d.parameters(), "lr": cfg.lr_d_hi or lr_d if d.size == cfg.size_hi else lr_d}
+                  for d in task.discriminators.values()]
         self.opt_d = torch.optim.Adam(groups, betas=betas) if groups else None
         self.lrs = [(opt, [group["lr"] for group in opt.param_groups]) for opt in (self.opt_g, self.opt_d) if opt]
         self.ema = AveragedModel(task.generators, avg_fn=self._ema, use_buffers=True) if cfg.ema else None

@@ -92,7 +92,7 @@ def test_help_answers_without_torch():
     assert all(command in shown for command in cli.COMMANDS)
 
 
-@pytest.mark.parametrize("stage", ["h2l", "l2h", "joint"])
+@pytest.mark.parametrize("stage", ["h2l", "l2h", "joint", "srgan", "cyclegan"])
 def test_every_field_is_a_flag_with_meaning_unit_and_the_presets_value(stage, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")
     assert cli.main(["train", stage, "--preset", "study", "--help"]) == 0
@@ -111,7 +111,8 @@ def test_flags_make_the_configuration():
 
 @pytest.mark.parametrize("stage, more, short", [
     ("h2l", [], {"h2l_steps": 7, "h2l_width": 8}),
-    ("l2h", ["--degradation", "camera"], {"l2h_steps": 7, "l2h_width": 8})])
+    ("l2h", ["--degradation", "camera"], {"l2h_steps": 7, "l2h_width": 8}),
+    ("srgan", [], {"srgan_steps": 7, "srgan_width": 8}), ("cyclegan", [], {"cyclegan_steps": 7, "cyclegan_width": 8})])
 def test_short_flags_set_the_stages_own_length_and_width(stage, more, short):
     command = cli.parse(["train", stage, "--out", "x", "--steps", "7", "--width", "8", *more])
     assert command.config() == hl.preset(cli.DEFAULT_PRESET).replace(**short)
@@ -124,7 +125,9 @@ def test_joint_has_a_length_of_its_own():
 
 WRONG = [
     (["trin"], "trin"),
-    (["train"], "h2l, l2h, joint"),
+    (["train"], "h2l, l2h, joint, srgan, cyclegan"),
+    (["train", "srgan", "--preset", "smoke", "--out", "{}", "--degradation", "fog"], "learned:"),
+    (["train", "cyclegan", "--preset", "smoke", "--out", "{}", "--lo", "faces:train-hi"], "faces:train-lo"),
     (["train", "h2l"], "--out"),
     (["train", "h2l", "--out", "{}", "--flp"], "did you mean --flip"),
     (["train", "h2l", "--out", "{}", "--lr", "fast"], "--lr"),
@@ -266,6 +269,15 @@ def test_joint_starts_from_two_runs(runs, tmp_path):
     assert cli.main(argv) == 0
     assert (tmp_path / "joint" / "weights-h2l.safetensors").is_file()
     hl.load_weights(tmp_path / "joint", stage="l2h")
+
+
+@pytest.mark.parametrize("stage", ["srgan", "cyclegan"])
+def test_a_rival_is_trained_and_restores_by_the_same_commands(stage, tmp_path, capsys):
+    assert cli.main(train(stage, tmp_path / "run")) == 0
+    argv = ["upscale", "--weights", str(tmp_path / "run"), "--input", "faces:val:lo", "--out", str(tmp_path / "out")]
+    assert cli.main(argv) == 0 and len(list((tmp_path / "out").glob("*.png"))) == 200
+    capsys.readouterr()
+    assert "expected h2l" in refused(["degrade", *argv[1:4], "faces:val:hi", *argv[5:]], capsys)
 
 
 def test_a_full_disk_gives_one_line_and_resume_goes_on(tmp_path, capsys):

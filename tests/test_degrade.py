@@ -23,6 +23,7 @@ from hlgan_lib.degrade import (
     psf,
     resampling,
     second_order,
+    sinc,
     srgb_decode,
     srgb_encode,
     tone,
@@ -108,6 +109,19 @@ def test_second_order_is_seeded_poor_and_in_range(hi):
     assert lo.shape == (24, 3, 16, 16) and lo.min() >= -1 and lo.max() <= 1
     assert torch.equal(lo, second_order(hi, seeded(1))) and not torch.equal(lo, second_order(hi, seeded(2)))
     assert (lo - pool(hi)).pow(2).mean() > 3 * (bilinear(hi) - pool(hi)).pow(2).mean()
+
+
+def test_sinc_passes_low_waves_stops_high_ones_and_rings():
+    kernel = sinc(torch.tensor([torch.pi / 2, torch.pi]), half=10)
+    assert torch.allclose(kernel.sum((1, 2)), torch.ones(2)) and torch.allclose(kernel, kernel.transpose(1, 2))
+    x = torch.arange(64.0)
+    waves = torch.stack([torch.cos(w * x).expand(1, 64, 64) for w in (0.5, 2.5)])       # radians a pixel
+    strength = [blur(waves, kernel[i].expand(2, -1, -1))[:, :, 20:44, 20:44].std((1, 2, 3)) for i in range(2)]
+    before = waves[:, :, 20:44, 20:44].std((1, 2, 3))
+    assert (strength[0] / before)[0] > 0.9 and (strength[0] / before)[1] < 0.15          # cut off at pi / 2
+    assert (strength[1] / before).min() > 0.9                                           # and at pi
+    step = (x > 31).float().expand(1, 1, 64, 64)
+    assert blur(step, kernel[:1]).max() > 1.03                                          # overshoots at an edge
 
 
 def test_degradation_by_name(hi):

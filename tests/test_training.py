@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import hlgan_lib as hl
-from hlgan_lib import tasks
+from hlgan_lib import losses, stages, tasks
 from hlgan_lib.checkpoint import RunFolder, load_checkpoint, read_weights
 from hlgan_lib.data import FaceSet
 from hlgan_lib.stages import resolve_degradation
@@ -17,9 +17,10 @@ from hlgan_lib.training import Loop, TrainingDiverged
 
 CPU = torch.device("cpu")
 TINY = hl.RunConfig(
-    size_hi=32, size_lo=8, h2l_width=4, l2h_width=8, d_width=4, norm="none", down_first=True, skip=True,
-    z_input="concat+grain+film", batch=4, h2l_steps=6, l2h_steps=6, joint_steps=2, d_steps=1, lr=5e-4, lr_d=5e-4,
-    lr_schedule="cosine", ema=0.1, scale=0, rotate_deg=0, colour=0, channels_last=True, n_val=4, tick_images=4,
+    size_hi=32, size_lo=8, h2l_width=4, l2h_width=8, d_width=4, srgan_width=4, cyclegan_width=2, norm="none",
+    down_first=True, skip=True, z_input="concat+grain+film", batch=4, h2l_steps=6, l2h_steps=6, srgan_steps=6,
+    cyclegan_steps=6, joint_steps=2, perceptual="lite0", d_steps=1, lr=5e-4, lr_d=5e-4, lr_schedule="cosine", ema=0.1,
+    scale=0, rotate_deg=0, colour=0, channels_last=True, n_val=4, tick_images=4,
     save_images=8)
 RICH = dict(norm="batch", skip=False, d_steps=2, d_aug=True, w_r1=1.0, w_z=0.1, scale=0.1, rotate_deg=10, colour=0.1)
 
@@ -36,17 +37,17 @@ HI, LO = pictures(32), pictures(8)
 
 
 def train(stage: str, cfg=TINY, **more):
-    data = {"hi": HI, "degradation": "bilinear"} if stage == "l2h" else {"hi": HI, "lo": LO}
+    data = {"hi": HI, "degradation": "bilinear"} if stage in stages.PAIRED else {"hi": HI, "lo": LO}
     return hl.train(cfg, stage, **(data | {"device": "cpu"} | more))
 
 
 def loop_of(stage: str, cfg=TINY, degrade=None) -> Loop:
     torch.manual_seed(cfg.seed)
     rng = torch.Generator().manual_seed(cfg.seed)
-    if stage == "l2h":
-        task = tasks.L2HTask(cfg, HI, degrade, rng, CPU)
+    if stage in stages.PAIRED:
+        task = stages.PAIRED[stage](cfg, HI, degrade, rng, CPU)
     else:
-        task = (tasks.H2LTask if stage == "h2l" else tasks.JointTask)(cfg, HI, LO, rng, CPU)
+        task = stages.UNPAIRED[stage](cfg, HI, LO, rng, CPU)
     return Loop(cfg, task, cfg.h2l_steps)
 
 
@@ -92,7 +93,9 @@ def after(n: int):
 # ---- exact resume ----------------------------------------------------------------------------------------------------
 CASES = {"h2l": ("h2l", {}), "h2l rich": ("h2l", RICH | {"ema": 0.5}), "l2h": ("l2h", {"norm": "batch", "ema": 0.0}),
          "h2l wide ticks, pixels": ("h2l", {"tick_images": 8, "w_gan": 0.0}),
-         "l2h rich": ("l2h", {"d_aug": True, "w_r1": 1.0}), "h2l coarse": ("h2l", {"w_coarse": 1.0})}
+         "l2h rich": ("l2h", {"d_aug": True, "w_r1": 1.0}), "h2l coarse": ("h2l", {"w_coarse": 1.0}),
+         "srgan": ("srgan", {"norm": "batch"}),
+         "cyclegan": ("cyclegan", {"batch": 12, "save_images": 24})}  # its history swaps from update 5 on
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -200,7 +203,7 @@ def grads(nets: nn.Module) -> set[bool]:
     return {p.grad is not None for p in nets.parameters()}
 
 
-@pytest.mark.parametrize("stage", ["h2l", "l2h", "joint"])
+@pytest.mark.parametrize("stage", stages.STAGES)
 def test_each_half_step_reaches_exactly_its_network(stage):
     loop = loop_of(stage, TINY.replace(w_r1=1.0), bilinear)
     g, d = loop.task.generators, loop.task.discriminators
@@ -506,7 +509,7 @@ def test_very_few_pictures_are_enough(n):
 
 # ---- joint -----------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def stages(tmp_path_factory):
+def two_runs(tmp_path_factory):
     out = tmp_path_factory.mktemp("stages")
     cfg = TINY.replace(h2l_steps=2, l2h_steps=2)
     list(train("h2l", cfg, out=out / "h2l"))
@@ -514,7 +517,7 @@ def stages(tmp_path_factory):
     return {"h2l": out / "h2l", "l2h": out / "l2h"}
 
 
-def test_joint_goes_on_from_two_runs(stages, tmp_path, monkeypatch):
+def test_joint_goes_on_from_two_runs(two_runs, tmp_path, monkeypatch):
     started = {}
     update = Loop.update
 
@@ -525,11 +528,11 @@ def test_joint_goes_on_from_two_runs(stages, tmp_path, monkeypatch):
         update(loop)
 
     monkeypatch.setattr(Loop, "update", watched)
-    *_, tick = train("joint", out=tmp_path / "joint", **stages)
+    *_, tick = train("joint", out=tmp_path / "joint", **two_runs)
     assert tick.step == TINY.joint_steps
     assert {"pix", "hi_pix", "gan", "hi_gan", "d_loss", "hi_d_loss"} <= tick.losses.keys()
     for stage, d in (("h2l", "d_lo"), ("l2h", "d_hi")):
-        folder = RunFolder(stages[stage])
+        folder = RunFolder(two_runs[stage])
         assert same(started[stage], read_weights(folder.weights)[0]) == []
         stored = load_checkpoint(folder.last)["discriminators"]
         assert same(started[d], {k.removeprefix(d + "."): v for k, v in stored.items()}) == []
@@ -546,25 +549,25 @@ def test_joint_gradients_of_the_restorer_reach_the_degrader():
     assert any(p.grad is not None and p.grad.any() for p in loop.task.generators["h2l"].parameters())
 
 
-def test_joint_resumes_to_the_bit(stages, tmp_path):
+def test_joint_resumes_to_the_bit(two_runs, tmp_path):
     cfg = TINY.replace(joint_steps=2)
-    list(train("joint", cfg, out=tmp_path / "whole", **stages))
-    list(train("joint", cfg, out=tmp_path / "parts", stop=after(1), **stages))
-    list(train("joint", cfg, out=tmp_path / "parts", resume=True, **stages))
+    list(train("joint", cfg, out=tmp_path / "whole", **two_runs))
+    list(train("joint", cfg, out=tmp_path / "parts", stop=after(1), **two_runs))
+    list(train("joint", cfg, out=tmp_path / "parts", resume=True, **two_runs))
     assert same(content(tmp_path / "whole"), content(tmp_path / "parts")) == []
 
 
-def test_joint_needs_two_finished_runs_of_this_configuration(stages, tmp_path):
+def test_joint_needs_two_finished_runs_of_this_configuration(two_runs, tmp_path):
     with pytest.raises(hl.HLError, match="--l2h is missing"):
-        train("joint", h2l=stages["h2l"])
+        train("joint", h2l=two_runs["h2l"])
     with pytest.raises(hl.HLError, match="not the folder of a finished h2l run"):
-        train("joint", h2l=tmp_path, l2h=stages["l2h"])
+        train("joint", h2l=tmp_path, l2h=two_runs["l2h"])
     with pytest.raises(hl.HLError, match="of stage l2h, expected h2l"):
-        train("joint", h2l=stages["l2h"], l2h=stages["l2h"])
+        train("joint", h2l=two_runs["l2h"], l2h=two_runs["l2h"])
     with pytest.raises(hl.HLError, match="another configuration"):
-        train("joint", TINY.replace(h2l_width=8), **stages)
+        train("joint", TINY.replace(h2l_width=8), **two_runs)
     with pytest.raises(hl.HLError, match="another skip"):  # does not show in the shapes
-        train("joint", TINY.replace(skip=False), **stages)
+        train("joint", TINY.replace(skip=False), **two_runs)
 
 
 # ---- what stops a run ------------------------------------------------------------------------------------------------
@@ -580,7 +583,7 @@ def check_diverged(error, folder, step):
 def test_nan_loss_stops_and_the_checkpoint_is_kept(tmp_path, monkeypatch):
     cfg = TINY.replace(tick_images=8)
     list(train("h2l", cfg, out=tmp_path, stop=after(2)))
-    monkeypatch.setattr(tasks, "hinge_g", lambda score: score.mean() * math.nan)
+    monkeypatch.setattr(tasks.H2LTask, "gan", losses.GAN(losses.hinge_d, lambda score: score.mean() * math.nan))
     with pytest.raises(TrainingDiverged) as error:
         list(train("h2l", cfg, out=tmp_path, resume=True))
     check_diverged(error, RunFolder(tmp_path), 2)
@@ -609,7 +612,7 @@ def test_an_absurd_learning_rate_diverges_by_itself():
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (dict(stage="l2l"), "stage must be one of h2l, l2h, joint, got 'l2l'"),
+    (dict(stage="l2l"), "stage must be one of h2l, l2h, joint, srgan, cyclegan, got 'l2l'"),
     (dict(stage="l2h", degradation=None), "degradation is missing"),
     (dict(stage="l2h", degradation="blurry"), "degradation must be one of"),
     (dict(stage="l2h", degradation="learned:nowhere"), "weights must be a run folder"),
@@ -621,9 +624,9 @@ def test_wrong_calls_are_one_line_and_make_no_folder(tmp_path, change, message):
     assert "\n" not in str(error.value) and not (tmp_path / "run").exists()
 
 
-def test_a_learned_degradation_of_other_sizes_is_refused(stages):
+def test_a_learned_degradation_of_other_sizes_is_refused(two_runs):
     with pytest.raises(hl.HLError, match="makes 8x8 from 32x32"):
-        resolve_degradation(f"learned:{stages['h2l']}", TINY.replace(size_hi=64), CPU)
+        resolve_degradation(f"learned:{two_runs['h2l']}", TINY.replace(size_hi=64), CPU)
 
 
 def test_resume_with_another_flag_is_refused(tmp_path):
