@@ -32,7 +32,7 @@ class Check:
 
 
 def z_spread(los: Tensor) -> float:
-    """Mean over pixels of the spread over z, as a part of the range of 2: (n_z, B, 3, s, s) in [-1, 1] of the same B."""
+    """Spread over z of the same faces, as a part of the range of 2: (n_z, B, 3, s, s) in [-1, 1] -> mean of pixels."""
     return los.std(0).mean().item() / 2
 
 

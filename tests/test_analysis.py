@@ -113,6 +113,17 @@ def test_probe_kernel_of_known_filters(hi):
     assert 1.2 < analysis.probe_kernel("bicubic", hi).width < 2.2           # but it is no sharper than this
 
 
+def test_the_probe_never_leaves_the_range_of_pictures():
+    """Light below 0 has no noise level: on black and white faces the camera gave NaN."""
+    def clipping(x, _):
+        assert x.min() >= -1 and x.max() <= 1
+        return pool(x)
+
+    black_and_white = torch.cat((torch.full((8, 3, 64, 64), -1.0), torch.ones(8, 3, 64, 64)))
+    assert abs(analysis.probe_kernel(clipping, black_and_white).moment - math.sqrt(15 / 12)) < 0.03
+    assert analysis.probe_kernel("camera", black_and_white).taps.isfinite().all()
+
+
 def test_blur_of_the_camera_follows_its_parameters(val):
     params = load_camera_params("faces:val")
     fit = analysis.blur_fit(val.hi.batch(), val.lo.batch())

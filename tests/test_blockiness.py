@@ -62,7 +62,7 @@ def test_steps_grow_as_quality_falls_and_chroma_loses_its_detail(clean):
 
 
 def test_steps_of_a_picture_made_of_flat_blocks():
-    """Flat halves 0.2 apart: a step of 0.2 at the only edge, 0.1 on both of its sides (as lines run on), 0 elsewhere."""
+    """Flat halves 0.2 apart: a step of 0.2 at the edge, of 0.1 beside it (as lines run on), 0 elsewhere."""
     lo = torch.zeros(1, 3, 16, 16)
     lo[..., 8:] = 0.4
     lo[..., 8:, :] += 0.4
