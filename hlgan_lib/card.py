@@ -7,6 +7,7 @@ before: what needs pairs of real shots is None, and the first verdict says so.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,8 +15,11 @@ from torch import Tensor
 
 from . import analysis
 from .apply import load_weights
+from .canvas import save_figure
 from .card_numbers import N_DRAWS, distances, likeness, number, of_faces, of_maker, of_pairs, of_set, shares
 from .card_words import verdicts
+from .checkpoint import save_json
+from .data import load_camera_params, load_faces
 from .degrade import bilinear
 from .errors import HLError
 from .health import CHECKS, Z_IGNORED, z_spread
@@ -24,7 +28,7 @@ from .stats import draws, interval
 from .tasks import Degradation
 from .z_directions import z_directions
 
-N_FACES_Z, AT_LEAST = 6, 40
+N_FACES_Z, AT_LEAST, N_FILES = 6, 40, 600
 
 
 def degradation_card(degradation: str | Degradation | HighToLow, hi: Tensor, lo: Tensor, *, paired: bool,
@@ -34,7 +38,7 @@ def degradation_card(degradation: str | Degradation | HighToLow, hi: Tensor, lo:
 
     degradation: as in `analysis.shots`. hi (N, 3, S, S) sharp, lo (M, 3, s, s) poor, in [-1, 1]. paired: hi[i] and
     lo[i] show the same face. truth "camera": lo was taken by `degrade.Camera` (paired only), so that its kernel and its
-    spread over shots are known too; drawn: the parameters of those shots.
+    spread over shots are known too; drawn: the parameters of those shots. n_z: as in `z_directions`, 0 leaves them out.
     Keys: about; ways: real, learned, bilinear -> numbers and curves; way: share of the way from bilinear to real;
     likeness of curves; distances to poor faces of other people; z; directions; drawn; verdicts. A number is
     {"value", "ci", "n"} with its 95 % interval over faces, or None where it cannot be known. HLError for sets that do
@@ -84,7 +88,7 @@ def _z(maker: Any, hi: Tensor, seed: int) -> dict:
 
 
 def _directions(net: HighToLow | None, hi: Tensor, n_z: int, seed: int) -> dict | None:
-    if net is None or not net.kinds:
+    if net is None or not net.kinds or not n_z:
         return None
     d = z_directions(net, hi[:N_FACES_Z], n_z=max(n_z, 6 * net.cfg.z_dim), seed=seed)
     return {k: v.tolist() if isinstance(v, Tensor) else v for k, v in vars(d).items() if k != "steepest"}
@@ -101,6 +105,34 @@ def _drawn(drawn: dict[str, Tensor] | None, real: dict[str, Tensor] | None, n_bo
         out[name] = {"spread": number(true, "spread", n_boot),
                      "correlation": {"value": torch.corrcoef(both.T)[0, 1].item(), "ci": interval(r), "n": len(both)}}
     return out
+
+
+def card_files(weights: str, hi: str, lo: str, out: str | Path, seed: int = 0) -> tuple[dict, list[Path]]:
+    """The card of an H2L as out/card.json and out/card.png; at most N_FILES of each set, evenly spaced.
+
+    hi, lo: as in `load_faces`. The truth is known where both are one of faces:val and faces:test; else nothing is
+    assumed of who is in them. HLError before anything is measured where weights, sets or folder cannot be right.
+    """
+    from .viz_card import draw_card
+
+    out = Path(out).expanduser()
+    if out.is_file():
+        raise HLError(f"--out {out} is a file: choose a folder")
+    net = load_weights(weights, stage="h2l")
+    split = hi.removesuffix(":hi")
+    paired = split in ("faces:val", "faces:test") and lo.removesuffix(":lo") == split
+    sharp, poor = load_faces(hi, net.cfg.size_hi if not hi.startswith("faces:") else None, role="hi"), load_faces(
+        lo, net.cfg.size_lo if not lo.startswith("faces:") else None, role="lo")
+    a, b = (faces.batch(slice(None, None, -(-len(faces) // N_FILES))) for faces in (sharp, poor))
+    drawn = {k: torch.from_numpy(v) for k, v in load_camera_params(split).items()} if paired else None
+    card = degradation_card(net, a, b, paired=paired, truth="camera" if paired else None, drawn=drawn, seed=seed)
+    card["about"] |= {"weights": str(weights), "hi": hi, "lo": lo}
+    save_json(out / "card.json", card)
+    n = min(14, len(a), len(b))
+    spoilt = analysis.shots(net, a[:n], 2, seed)
+    rows = {"sharp": a[:n], "bilinear": bilinear(a[:n], b.shape[-1]), "learned, z 1": spoilt[0],
+            "learned, z 2": spoilt[1], "camera's shot" if paired else "poor, other people": b[:n]}
+    return card, [out / "card.json", save_figure(draw_card(card, rows, name=str(weights)), out / "card.png")]
 
 
 def _plain(x: Any) -> Any:

@@ -60,8 +60,10 @@ def _as_sets(card: dict, whose: str) -> list[str]:
                     f"{card['likeness']['bilinear']['kernel']['value']:.0%}.")
     found, true = learned["JPEG grid found"], real["JPEG grid found"]
     said.append(f"JPEG: a block grid in {found['value']:.0%} of learned and {true['value']:.0%} of real pictures "
-                f"(bilinear {flat['JPEG grid found']['value']:.0%}, all false); colour detail "
-                f"{learned['chroma detail']['value']:.2f} to {real['chroma detail']['value']:.2f}.")
+                f"(bilinear {flat['JPEG grid found']['value']:.0%}, all false); steps at its "
+                f"edges {learned['block step']['value']:.3f} against {real['block step']['value']:.3f} (bilinear "
+                f"{flat['block step']['value']:.3f}), colour detail {learned['chroma detail']['value']:.2f} against "
+                f"{real['chroma detail']['value']:.2f} (bilinear {flat['chroma detail']['value']:.2f}).")
     tests = {k: card["distances"][k]["two_sample"] for k in ("learned", "bilinear", "floor")}
     said.append(f"A classifier tells learned from real in {tests['learned']['value']:.0%} of cases (bilinear "
                 f"{tests['bilinear']['value']:.0%}, real from real {tests['floor']['value']:.0%}; guessing 50%).")
@@ -73,6 +75,6 @@ def _controls(d: dict) -> str:
     said = []
     for k, row in enumerate(d["table"]):
         best = max(range(len(row)), key=lambda i: abs(row[i]))
-        if d["strength"][k] > d["chance"]:
+        if d["strength"][k] > d["chance"][k]:
             said.append(f"{k + 1} {d['names'][best]} (r = {row[best]:.2f})")
     return "Directions of z control: " + (", ".join(said) if said else "nothing beyond chance") + "."

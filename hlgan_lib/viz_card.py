@@ -1,4 +1,4 @@
-"""The degradation card as one page, drawn from the numbers of `card.degradation_card` alone (and pictures, if given)."""
+"""The degradation card as one page, drawn from the numbers of `card.degradation_card` and, where given, pictures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from .canvas import COLOURS, DPI, blank, quiet, with_alt
 from .errors import HLError
@@ -18,6 +19,15 @@ NAMES = {"real": "real", "learned": "learned (H2L)", "bilinear": "bilinear"}
 LOOK = {"real": {"color": COLOURS["black"], "marker": "o", "linestyle": "-"},
         "learned": {"color": COLOURS["vermilion"], "marker": "s", "linestyle": "--"},
         "bilinear": {"color": COLOURS["blue"], "marker": "D", "linestyle": ":"}}
+DOTS = (  # left, top, title, unit, label -> number
+    (150, 366, "Variety of colour over faces", "stops",
+     {"exposure": "exposure variety", "warmth": "warmth variety", "tint": "tint variety"}),
+    (530, 366, "Blur", "pixels of the sharp picture",
+     {"mean width": "blur width", "variety": "blur variety", "kernel's width": "kernel width"}),
+    (940, 366, "Spread over draws of a face", "full scale",
+     {"in all": "spread over draws", "colour": "of it colour", "detail": "of it detail"}),
+    (150, 618, "JPEG", "share of pictures; ratio",
+     {"grid found": "JPEG grid found", "colour detail": "chroma detail"}))
 HEAT = "PuOr"                                                           # violet to orange: safe for every kind of eye
 
 
@@ -27,6 +37,7 @@ class _Page:
     def __init__(self, height: int):
         self.height, self.figure = height, blank(WIDTH / DPI, height / DPI)
         self.figure.set_layout_engine("none")
+        self.figure.photographic = True                                 # the heat map has more than 64 colours
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         return self.figure.add_axes((left / WIDTH, 1 - (top + height) / self.height, width / WIDTH,
@@ -37,46 +48,41 @@ class _Page:
 
 
 def draw_card(card: dict, rows: Mapping[str, Pictures] | None = None, *, name: str = "H2L") -> Figure:
-    """One page, 1200 pixels wide: pictures, kernels, curves, varieties, JPEG, spread, directions of z, distances, words.
+    """One page, 1200 pixels wide: pictures, kernels, curves, varieties, JPEG, distances, directions of z, words.
 
-    rows: name -> pictures (B, 3, s, s), the first 9 are shown; without them the page starts with the curves. What the
+    rows: name -> pictures (B, 3, s, s), the first 14 are shown; without them the page starts with the curves. What the
     card holds no number for is left blank and said so. HLError for a dict that is no card. Source: ours.
     """
     if not {"ways", "distances", "z", "verdicts"} <= set(card):
         raise HLError(f"card must come from card.degradation_card, got keys {sorted(card)[:5]}")
-    pixels = {k: as_uint8(x)[:9] for k, x in (rows or {}).items()}
+    pixels = {k: as_uint8(x)[:14] for k, x in (rows or {}).items()}
     top = 78 + (len(pixels) * (CELL + 4) + 16 if pixels else 0)
-    said = [line for verdict in card["verdicts"] for line in textwrap.wrap(verdict, 172, subsequent_indent="    ")]
-    page = _Page(top + 1010 + 17 * len(said))
+    said = [line for verdict in card["verdicts"] for line in textwrap.wrap(verdict, 150, subsequent_indent="    ")]
+    page = _Page(top + 1016 + 17 * len(said))
     about = card["about"]
     truth = {"camera": "the truth is known: poor pictures are shots by a simulated camera"}.get(
         about["truth"], "poor pictures paired with sharp ones, their camera unknown" if about["paired"] else
         "NO TRUTH KNOWN: sharp and poor pictures of different people")
     page.text(MARGIN, 12, f"Degradation card: {name}", fontsize=16, weight="bold")
-    page.text(MARGIN, 44, f"{about['n_hi']} sharp and {about['n_lo']} poor faces of {about['size']}×{about['size']} px; "
-                          f"{truth}. Bars and bands: 95% intervals over faces.")
+    page.text(MARGIN, 44, f"{about['n_hi']} sharp and {about['n_lo']} poor faces of {about['size']}×{about['size']} "
+                          f"px; {truth}. Bars and bands: 95% intervals over faces.")
     if pixels:
-        page.figure.photographic = True
         _pictures(page, pixels, 78)
     _kernels(page, card["ways"], top)
     _curve(page.axes(470, top + 28, 300, 230), card["ways"], "noise curve", "brightness", "left over (full scale)",
            "Noise over brightness")
     _curve(page.axes(860, top + 28, 320, 230), card["ways"], "spectrum", "cycles per pixel", "power (full scale²)",
            "Spectrum", log=True)
-    _dots(page.axes(150, top + 340, 240, 190), card["ways"], {
-        "exposure": "exposure variety", "warmth": "warmth variety", "tint": "tint variety"}, "Variety of colour", "stops")
-    _dots(page.axes(530, top + 340, 240, 190), card["ways"], {"mean width": "blur width", "variety": "blur variety",
-          "kernel's width": "kernel width"}, "Blur", "pixels of the sharp picture")
-    _dots(page.axes(940, top + 340, 240, 190), card["ways"], {"in all": "spread over draws", "colour": "of it colour",
-          "detail": "of it detail"}, "Spread over draws of one face", "full scale")
-    _dots(page.axes(150, top + 610, 240, 130), card["ways"], {"grid found": "JPEG grid found",
-          "colour detail": "chroma detail"}, "JPEG: grid found, colour detail", "share")
-    _tests(page.axes(530, top + 610, 240, 130), card["distances"], "two_sample", "Classifier: learned from real?",
-           "held-out accuracy; guessing 0.5", at=0.5)
+    _legend(page, card["ways"], top + 318)
+    for left, y, title, unit, names in DOTS:
+        height = 56 * len(names)
+        _dots(page.axes(left, top + y, 240, height), card["ways"], names, title, unit)
+    _tests(page.axes(530, top + 610, 240, 130), card["distances"], "two_sample", "Told from real poor faces?",
+           "accuracy of a classifier; guessing is 0.5", at=0.5)
     _tests(page.axes(940, top + 610, 240, 130), card["distances"], "frechet_lite0", "Frechet distance (Lite0)",
-           f"n = {card['distances']['n']}; the floor is real from real")
-    _directions(page, card["directions"], card["z"], top + 800)
-    page.text(MARGIN, top + 992, "\n".join(said), fontsize=9.5, linespacing=1.25)
+           f"to real poor faces, n = {card['distances']['n']}; black: floor")
+    _directions(page, card["directions"], card["z"], top + 806)
+    page.text(MARGIN, top + 1004, "\n".join(said), fontsize=9.5, linespacing=1.25)
     return with_alt(page.figure, f"Degradation card of {name}. " + " ".join(card["verdicts"]))
 
 
@@ -85,7 +91,7 @@ def _pictures(page: _Page, pixels: Mapping[str, np.ndarray], top: int) -> None:
         y = top + r * (CELL + 4)
         page.text(MARGIN, y + CELL / 2, f"{name}\n{row.shape[2]}×{row.shape[1]} px", va="center")
         for k, picture in enumerate(row):
-            ax = page.axes(200 + k * (CELL + 44), y, CELL, CELL)
+            ax = page.axes(200 + k * (CELL + 6), y, CELL, CELL)
             ax.imshow(enlarge(picture, CELL), interpolation="nearest")
             ax.set_axis_off()
 
@@ -130,27 +136,30 @@ def _heading(ax: Axes, xlabel: str, title: str) -> None:
 
 def _dots(ax: Axes, ways: dict, names: Mapping[str, str], title: str, xlabel: str) -> None:
     """A line for each number: real, learned and bilinear as dots of three shapes, with intervals and the values."""
-    drawn, most = [], max((n["ci"][1] for w in ways.values() for k in names.values() if (n := w[k])), default=1.0)
+    most = max((n["ci"][1] for w in ways.values() for k in names.values() if (n := w[k])), default=1.0)
     for row, key in enumerate(names.values()):
         for i, (way, numbers) in enumerate(ways.items()):
             y = row + 0.27 * (i - 1)
             if (n := numbers[key]) is None:
                 ax.text(0.02 * most, y, f"{NAMES[way]}: not known", va="center", fontsize=8, color="#444444")
                 continue
-            drawn.append(_dot(ax, n, y, LOOK[way], most))
+            _dot(ax, n, y, LOOK[way], most)
     _rows(ax, list(names), most)
     _heading(ax, xlabel, title)
-    if drawn:
-        ax.legend(handles=[ax.plot([], [], **LOOK[k] | {"linestyle": ""}, label=NAMES[k])[0] for k in ways],
-                  frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.3, -0.2), handletextpad=0.1,
-                  columnspacing=0.8)
+
+
+def _legend(page: _Page, ways: dict, top: int) -> None:
+    ax = page.axes(MARGIN, top, 500, 24)
+    ax.set_axis_off()
+    ax.legend(handles=[Line2D([], [], **LOOK[k] | {"linestyle": ""}, label=NAMES[k]) for k in ways], frameon=False,
+              fontsize=9.5, ncols=3, loc="center left", borderpad=0, handletextpad=0.1)
 
 
 def _dot(ax: Axes, n: dict, y: float, look: dict, most: float) -> None:
     low, high = n["ci"]
     ax.errorbar(n["value"], y, xerr=[[max(0, n["value"] - low)], [max(0, high - n["value"])]], capsize=3, markersize=5,
                 linewidth=1.2, **look | {"linestyle": "none"})
-    ax.text(max(high, n["value"]) + 0.03 * most, y, f"{n['value']:.3g}", va="center", fontsize=8)
+    ax.text(max(high, n["value"]) + 0.045 * most, y, f"{n['value']:.3g}", va="center", fontsize=8)
 
 
 def _rows(ax: Axes, names: list[str], most: float) -> None:
@@ -177,7 +186,7 @@ def _directions(page: _Page, d: dict | None, z: dict, top: int) -> None:
     page.text(MARGIN, top, "What the principal directions of z control: correlation on new z; * where the interval "
                            "leaves out 0", fontsize=10.5, weight="bold")
     if z["ignored"] or d is None:
-        words = z["words"] if z["ignored"] else "No H2L network: its z cannot be asked."
+        words = z["words"] if z["ignored"] else "Not measured: no H2L network, or left out."
         page.text(MARGIN, top + 40, words)
         return
     ax = page.axes(250, top + 34, 930, 112)
@@ -185,10 +194,11 @@ def _directions(page: _Page, d: dict | None, z: dict, top: int) -> None:
     ax.imshow(table, cmap=HEAT, vmin=-1, vmax=1, aspect="auto")
     for (k, p), r in np.ndenumerate(table):
         star = "*" if low[k, p] > 0 or high[k, p] < 0 else ""
-        ax.text(p, k, f"{r:+.2f}{star}", ha="center", va="center", fontsize=9, color="white" if abs(r) > 0.7 else "black")
-    beyond = ["" if s > d["chance"] else ", no more than chance" for s in d["strength"]]
-    ax.set_yticks(range(len(table)), [f"direction {k + 1} (strength {s:.2f}{b})"
-                                      for k, (s, b) in enumerate(zip(d["strength"], beyond))], fontsize=9)
+        ink = "white" if abs(r) > 0.7 else "black"
+        ax.text(p, k, f"{r:+.2f}{star}", ha="center", va="center", fontsize=9, color=ink)
+    beyond = ["" if s > c else ", chance" for s, c in zip(d["strength"], d["chance"])]
+    names = [f"direction {k + 1} (strength {s:.2f}{b})" for k, (s, b) in enumerate(zip(d["strength"], beyond))]
+    ax.set_yticks(range(len(table)), names, fontsize=9)
     governed = [f"{n}\n(z governs {g:.0%})" for n, g in zip(d["names"], d["governed"])]
     ax.set_xticks(range(len(governed)), governed, fontsize=9)
     ax.tick_params(length=0)

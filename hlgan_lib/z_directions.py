@@ -24,16 +24,16 @@ PROPERTIES = ("blur width", "noise level", "exposure", "warmth", "tint", "block 
 class Directions:
     """Principal directions of z, strongest first, and their correlation with what was measured on other z.
 
-    axes (k, z_dim), each of length 1; strength (k,): the spread that a direction causes, as a share of how much poor
-    pictures differ; chance: the largest strength that noise alone would show (95 %, z shuffled); names (p,) of
-    properties; table (k, p): correlation of z's coordinate with each property, low and high its 95 % interval;
-    governed (p,): share of the variance over z that all of z predicts on other z, linearly; steepest (p, z_dim): the
-    direction, of length 1, along which each property changes most; n_z: draws.
+    axes (k, z_dim), each of length 1; strength (k,): the spread that a direction causes on other z, as a share of how
+    much poor pictures differ; chance (k,): what 95 % of shuffled z's stay below; names (p,) of properties; table
+    (k, p): correlation of z's coordinate with each property, low and high its 95 % interval; governed (p,): share of
+    the variance over z that all of z predicts on other z, linearly; steepest (p, z_dim): the direction, of length 1,
+    along which each property changes most; n_z: draws.
     """
 
     axes: Tensor
     strength: Tensor
-    chance: float
+    chance: Tensor
     names: tuple[str, ...]
     table: Tensor
     low: Tensor
@@ -78,17 +78,17 @@ def z_directions(h2l: HighToLow | Callable[[Tensor, Tensor], Tensor], hi: Tensor
     d, p = _measured(h2l, hi, z)
     fit, test = slice(0, n_z // 2), slice(n_z // 2, n_z)
     w, slopes = _regress(z[fit], d[fit]), _regress(z[fit], p[fit])
-    _, s, axes = torch.linalg.svd(w.T, full_matrices=False)
-    unit = d.shape[1] ** 0.5
+    moves, _, axes = torch.linalg.svd(w.T, full_matrices=False)
+    strength, chance = _strength(z[test], d[test], moves[:, :k], axes[:k], seed)
     r = _correlation(z[test].double() @ axes[:k].T, p[test])
     sign = torch.where(r.gather(1, r.abs().argmax(1, keepdim=True)) < 0, -1.0, 1.0)   # the largest is positive
     r, half = sign * r, 1.96 / (n_z - n_z // 2 - 3) ** 0.5
     fisher = torch.atanh(r.clamp(-1 + 1e-9, 1 - 1e-9))
     missed = (p[test] - p[fit].mean(0) - z[test].double() @ slopes).square().mean(0)
     governed = 1 - missed / p[test].var(0, unbiased=False).clamp(min=1e-12)
-    return Directions(sign * axes[:k], s[:k] / unit, _chance(z[fit], d[fit], w, seed) / unit, PROPERTIES, r,
-                      torch.tanh(fisher - half), torch.tanh(fisher + half), governed.clamp(min=0),
-                      (slopes / slopes.norm(dim=0).clamp(min=1e-12)).T, n_z)
+    steepest = (slopes / slopes.norm(dim=0).clamp(min=1e-12)).T
+    return Directions(sign * axes[:k], strength, chance, PROPERTIES, r, torch.tanh(fisher - half),
+                      torch.tanh(fisher + half), governed.clamp(min=0), steepest, n_z)
 
 
 def _z_dim(h2l: HighToLow | Callable, z_dim: int | None) -> int:
@@ -127,13 +127,16 @@ def _correlation(a: Tensor, b: Tensor) -> Tensor:
     return a.T @ b / len(a)
 
 
-def _chance(z: Tensor, d: Tensor, w: Tensor, seed: int, rounds: int = 40) -> float:
-    """95 % of the largest singular values that what W z leaves unexplained gives with the z's shuffled."""
-    left = (d - d.mean(0)) - (z.double() - z.double().mean(0)) @ w
-    left = left * (len(z) / (len(z) - z.shape[1])) ** 0.5
+def _strength(z: Tensor, d: Tensor, moves: Tensor, axes: Tensor, seed: int, rounds: int = 200) -> tuple[Tensor, Tensor]:
+    """u . W v of each direction on other z, W = cov(d, z), and 95 % of the same with z shuffled; over sqrt(statistics).
+
+    moves u (F, k) and axes v (k, z_dim) were found elsewhere, so that noise has a mean of 0 here.
+    """
     generator = torch.Generator().manual_seed(seed + 1)
-    order = [torch.randperm(len(z), generator=generator) for _ in range(rounds)]
-    return torch.stack([torch.linalg.svdvals(_regress(z[i], left))[0] for i in order]).quantile(0.95).item()
+    a, b = ((v - v.mean(0)) for v in (z.double() @ axes.T, d @ moves))                            # (n, k) each
+    order = [torch.arange(len(a)), *(torch.randperm(len(a), generator=generator) for _ in range(rounds))]
+    strength = torch.stack([(a[i] * b).mean(0) for i in order]) / d.shape[1] ** 0.5
+    return strength[0], strength[1:].quantile(0.95, dim=0)
 
 
 @torch.no_grad()

@@ -60,7 +60,7 @@ def test_grain_alone_has_no_direction(hi):
         return known(hi, torch.zeros_like(z), grain=0) + 0.05 * torch.cos(z @ WAVES).view(-1, 3, 16, 16)
 
     nothing = z_directions(grain, hi, Z_DIM, n_z=160)
-    assert nothing.found.sum() <= 1 and nothing.strength[0] < 1.3 * nothing.chance
+    assert nothing.found.sum() <= 1 and (nothing.strength < 2 * nothing.chance).all()
     assert (nothing.governed < 0.15).all()
 
 
