@@ -20,7 +20,7 @@ from .card_numbers import N_DRAWS, distances, likeness, number, of_faces, of_mak
 from .card_words import verdicts
 from .checkpoint import save_json
 from .data import load_camera_params, load_faces
-from .degrade import bilinear
+from .degrade import Camera, bilinear
 from .errors import HLError
 from .health import CHECKS, Z_IGNORED, z_spread
 from .networks import HighToLow
@@ -57,7 +57,7 @@ def degradation_card(degradation: str | Degradation | HighToLow, hi: Tensor, lo:
     card = {"about": {"n_hi": len(hi), "n_lo": len(lo), "paired": paired, "truth": truth, "size": size, "seed": seed},
             "ways": ways, "way": shares(faces, n_boot) if paired else None, "likeness": like,
             "distances": distances(makers, hi, lo, seed, n_boot), "z": _z(makers["learned"], hi, seed),
-            "directions": _directions(net, hi, n_z, seed), "drawn": _drawn(drawn, faces.get("real"), n_boot)}
+            "directions": _directions(net, hi, n_z, seed), "drawn": _drawn(drawn, faces.get("real"), hi, size, n_boot)}
     return _plain(card | {"verdicts": verdicts(card)})
 
 
@@ -94,8 +94,13 @@ def _directions(net: HighToLow | None, hi: Tensor, n_z: int, seed: int) -> dict 
     return {k: v.tolist() if isinstance(v, Tensor) else v for k, v in vars(d).items() if k != "steepest"}
 
 
-def _drawn(drawn: dict[str, Tensor] | None, real: dict[str, Tensor] | None, n_boot: int) -> dict | None:
-    """The truth of colour, as the camera drew it: its spread, and how well the measured one follows it."""
+def _drawn(drawn: dict[str, Tensor] | None, real: dict[str, Tensor] | None, hi: Tensor, size: int,
+           n_boot: int) -> dict | None:
+    """The truth of colour and noise, from what the camera drew.
+
+    Of exposure, warmth, tint: the spread drawn, and how well what is measured follows it. Of noise: what changes
+    between three shots with the same parameters and new noise, so that JPEG and aliasing play no part.
+    """
     if drawn is None or real is None:
         return None
     ev, out = drawn["exposure_ev"].double()[:, None] + drawn["white_balance"].double().log2(), {}
@@ -104,7 +109,12 @@ def _drawn(drawn: dict[str, Tensor] | None, real: dict[str, Tensor] | None, n_bo
         r = torch.stack([torch.corrcoef(both[i].T)[0, 1] for i in draws(len(both), n_boot, 0)])
         out[name] = {"spread": number(true, "spread", n_boot),
                      "correlation": {"value": torch.corrcoef(both.T)[0, 1].item(), "ci": interval(r), "n": len(both)}}
-    return out
+    camera = Camera(size=size)
+    again = torch.stack([camera.shoot(hi, drawn, torch.Generator().manual_seed(s)) for s in range(3)])
+    level, deviation = analysis.over_shots(again)
+    curve = analysis.noise_curve(level, deviation)
+    out["noise alone"] = number(deviation.square().mean((0, 2, 3, 4)).sqrt(), "rms", n_boot)
+    return out | {"noise curve": {"x": curve.x.tolist(), "y": curve.y.tolist()}}
 
 
 def card_files(weights: str, hi: str, lo: str, out: str | Path, seed: int = 0) -> tuple[dict, list[Path]]:

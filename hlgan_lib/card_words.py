@@ -55,6 +55,9 @@ def _as_sets(card: dict, whose: str) -> list[str]:
     said = [f"Spectrum: a factor of {power['value']:.2f} from {whose}, bilinear {bare['value']:.2f}."]
     if noise:
         said.append(f"Noise over brightness: a factor of {noise['value']:.2f} from {whose}.")
+    if alone := (card["drawn"] or {}).get("noise alone"):
+        said[-1] = said[-1][:-1] + (f"; of the {real['left over (noise)']['value']:.3f} left over there, "
+                                    f"{alone['value']:.3f} is noise alone, the rest JPEG, aliasing and smears.")
     if kernel:
         said.append(f"Kernel: {kernel['value']:.0%} of its weight lies elsewhere than in {whose}, of bilinear's "
                     f"{card['likeness']['bilinear']['kernel']['value']:.0%}.")

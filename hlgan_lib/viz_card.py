@@ -20,13 +20,13 @@ LOOK = {"real": {"color": COLOURS["black"], "marker": "o", "linestyle": "-"},
         "learned": {"color": COLOURS["vermilion"], "marker": "s", "linestyle": "--"},
         "bilinear": {"color": COLOURS["blue"], "marker": "D", "linestyle": ":"}}
 DOTS = (  # left, top, title, unit, label -> number
-    (150, 366, "Variety of colour over faces", "stops",
+    (150, 322, "Variety of colour over faces", "stops",
      {"exposure": "exposure variety", "warmth": "warmth variety", "tint": "tint variety"}),
-    (530, 366, "Blur", "pixels of the sharp picture",
+    (530, 322, "Blur", "pixels of the sharp picture",
      {"mean width": "blur width", "variety": "blur variety", "kernel's width": "kernel width"}),
-    (940, 366, "Spread over draws of a face", "full scale",
+    (940, 322, "Spread over draws of a face", "full scale",
      {"in all": "spread over draws", "colour": "of it colour", "detail": "of it detail"}),
-    (150, 618, "JPEG", "share of pictures; ratio",
+    (150, 562, "JPEG", "share of pictures; ratio",
      {"grid found": "JPEG grid found", "colour detail": "chroma detail"}))
 HEAT = "PuOr"                                                           # violet to orange: safe for every kind of eye
 
@@ -58,7 +58,7 @@ def draw_card(card: dict, rows: Mapping[str, Pictures] | None = None, *, name: s
     pixels = {k: as_uint8(x)[:14] for k, x in (rows or {}).items()}
     top = 78 + (len(pixels) * (CELL + 4) + 16 if pixels else 0)
     said = [line for verdict in card["verdicts"] for line in textwrap.wrap(verdict, 150, subsequent_indent="    ")]
-    page = _Page(top + 1016 + 17 * len(said))
+    page = _Page(top + 944 + 17 * len(said))
     about = card["about"]
     truth = {"camera": "the truth is known: poor pictures are shots by a simulated camera"}.get(
         about["truth"], "poor pictures paired with sharp ones, their camera unknown" if about["paired"] else
@@ -69,20 +69,25 @@ def draw_card(card: dict, rows: Mapping[str, Pictures] | None = None, *, name: s
     if pixels:
         _pictures(page, pixels, 78)
     _kernels(page, card["ways"], top)
-    _curve(page.axes(470, top + 28, 300, 230), card["ways"], "noise curve", "brightness", "left over (full scale)",
+    _curve(page.axes(488, top + 28, 290, 200), card["ways"], "noise curve", "brightness", "left over (full scale)",
            "Noise over brightness")
-    _curve(page.axes(860, top + 28, 320, 230), card["ways"], "spectrum", "cycles per pixel", "power (full scale²)",
+    if card.get("drawn"):
+        noise = page.figure.axes[-1]
+        noise.plot(*(np.array(card["drawn"]["noise curve"][k], dtype=float) for k in "xy"), color="#666666", marker="^",
+                   markersize=4, linewidth=1.2, linestyle="-.", label="real, noise alone")
+        noise.legend(frameon=False, fontsize=8.5, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 0.1))
+    _curve(page.axes(866, top + 28, 314, 200), card["ways"], "spectrum", "cycles per pixel", "power (full scale²)",
            "Spectrum", log=True)
-    _legend(page, card["ways"], top + 318)
+    _legend(page, card["ways"], top + 276)
     for left, y, title, unit, names in DOTS:
         height = 56 * len(names)
         _dots(page.axes(left, top + y, 240, height), card["ways"], names, title, unit)
-    _tests(page.axes(530, top + 610, 240, 130), card["distances"], "two_sample", "Told from real poor faces?",
+    _tests(page.axes(530, top + 558, 240, 124), card["distances"], "two_sample", "Told from real poor faces?",
            "accuracy of a classifier; guessing is 0.5", at=0.5)
-    _tests(page.axes(940, top + 610, 240, 130), card["distances"], "frechet_lite0", "Frechet distance (Lite0)",
+    _tests(page.axes(940, top + 558, 240, 124), card["distances"], "frechet_lite0", "Frechet distance (Lite0)",
            f"to real poor faces, n = {card['distances']['n']}; black: floor")
-    _directions(page, card["directions"], card["z"], top + 806)
-    page.text(MARGIN, top + 1004, "\n".join(said), fontsize=9.5, linespacing=1.25)
+    _directions(page, card["directions"], card["z"], top + 740)
+    page.text(MARGIN, top + 934, "\n".join(said), fontsize=9.5, linespacing=1.25)
     return with_alt(page.figure, f"Degradation card of {name}. " + " ".join(card["verdicts"]))
 
 

@@ -219,6 +219,7 @@ def test_two_sample_tells_bilinear_from_real_and_not_real_from_real(val):
 def test_wilson_interval_of_a_known_case():
     low, high = analysis.wilson(81, 263)                                    # Newcombe 1998: 0.2553, 0.3662
     assert abs(low - 0.2553) < 1e-4 and abs(high - 0.3662) < 1e-4
+    assert analysis.wilson(0, 44)[0] == 0 and analysis.wilson(44, 44)[1] == 1
 
 
 # ---- shots, seeds, errors ------------------------------------------------------------------------

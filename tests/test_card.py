@@ -75,6 +75,7 @@ def test_the_camera_as_degradation_is_like_the_camera(of_camera):
     learned, flat = like["learned"], like["bilinear"]
     assert all(learned[k]["value"] < flat[k]["value"] for k in ("spectrum", "noise curve", "kernel"))
     assert of_camera["drawn"]["warmth"]["correlation"]["value"] > 0.8 and of_camera["directions"] is None
+    assert 0.01 < of_camera["drawn"]["noise alone"]["value"] < real["left over (noise)"]["value"]
 
 
 def test_curves_are_those_of_the_analysis(of_camera, faces):

@@ -32,7 +32,8 @@ def titled(figure, title):
 
 def test_curves_and_kernels_are_the_stored_ones(card, figure):
     for title, key in (("Noise over brightness", "noise curve"), ("Spectrum", "spectrum")):
-        for line, way in zip(titled(figure, title).lines, card["ways"].values(), strict=True):
+        ways = [*card["ways"].values(), *([card["drawn"]] if key == "noise curve" else [])]
+        for line, way in zip(titled(figure, title).lines, ways, strict=True):
             assert np.array_equal(line.get_xdata(), way[key]["x"]) and np.array_equal(line.get_ydata(), way[key]["y"])
     drawn = [image.get_array() for ax in figure.axes for image in ax.images if image.get_array().shape == (20, 20)]
     assert len(drawn) == 3
@@ -76,7 +77,7 @@ def test_what_is_not_known_is_said(card):
     own["about"] |= {"paired": False, "truth": None}
     own["ways"]["real"] |= dict.fromkeys(("blur width", "noise curve", "kernel", "kernel width", "exposure variety"))
     del own["distances"]["real"]
-    own["directions"] = None
+    own["directions"] = own["drawn"] = None
     figure = draw_card(own)
     assert any("NO TRUTH KNOWN" in t.get_text() for t in figure.texts)
     assert "real: not known" in [t.get_text() for t in titled(figure, "Blur").texts]
