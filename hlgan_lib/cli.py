@@ -216,6 +216,24 @@ class Evaluate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Card:
+    """What an H2L learned, on one page (card.png), and its numbers (card.json); of your own faces no truth is known."""
+
+    weights: Annotated[str, Doc(WEIGHTS)]
+    hi: Annotated[str, Doc(f"sharp pictures: {FACES}")]
+    lo: Annotated[str, Doc(f"poor pictures of other people, one of each: {FACES}")]
+    out: Annotated[Path, Doc("folder for card.png and card.json")]
+    seed: Annotated[int, Doc("seed of the noise vectors and draws [number]")] = 0
+
+    def run(self) -> int:
+        from .card import card_files
+
+        card, written = card_files(self.weights, self.hi, self.lo, self.out, self.seed)
+        print(*card["verdicts"], *(f"wrote {path}" for path in written), sep="\n")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Info:
     """Versions, device, presets and shipped weights; with --preset, its changes and the source of every value."""
 
@@ -230,8 +248,8 @@ class Info:
 
 COMMANDS = {"demo": Demo, "prepare": Prepare, "train": {"h2l": TrainH2L, "l2h": TrainL2H, "joint": TrainJoint,
                                                                   "srgan": TrainSRGAN, "cyclegan": TrainCycleGAN},
-            "degrade": Degrade, "upscale": Upscale, "evaluate": Evaluate, "compare": Compare, "ablate": Ablate,
-            "figures": Figures, "info": Info}
+            "degrade": Degrade, "upscale": Upscale, "evaluate": Evaluate, "card": Card, "compare": Compare,
+            "ablate": Ablate, "figures": Figures, "info": Info}
 
 
 # ---- parsing ---------------------------------------------------------------------------------------------------------
