@@ -39,10 +39,14 @@ class Lite0(nn.Module):
         """Always in eval mode: its batch norms are fixed."""
         return super().train(False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def maps(self, x: Tensor) -> Tensor:
+        """Before the mean over space: (B, 3, H, W) -> (B, 80, H / 16, W / 16)."""
         dtype = self.stem[0].weight.dtype
         levels = x.to(dtype) if x.dtype == torch.uint8 else 255 * x.to(dtype)
-        return self.blocks(self.stem((levels - 127) / 128)).mean((2, 3))
+        return self.blocks(self.stem((levels - 127) / 128))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.maps(x).mean((2, 3))
 
 
 def _pretrained() -> nn.Module:
@@ -80,6 +84,14 @@ def extract(images: Tensor | FaceSet, batch: int = 64, *, enlarge: bool = False)
     net = _loaded(str(device))
     parts = [net(enlarge_lo(x) if enlarge else x).double().cpu() for x in parts_of(images, device, batch)]
     return torch.cat(parts) if parts else torch.empty(0, Lite0.num_features, dtype=torch.float64)
+
+
+@torch.no_grad()
+def extract_maps(images: Tensor | FaceSet, batch: int = 64) -> Tensor:
+    """The features at their places: float [0, 1] (N, 3, H, W) or a FaceSet -> (N, 80, H/16, W/16) float64, CPU."""
+    device = device_of(images)
+    net = _loaded(str(device))
+    return torch.cat([net.maps(x).double().cpu() for x in parts_of(images, device, batch)])
 
 
 def device_of(images: Tensor | FaceSet) -> torch.device:
