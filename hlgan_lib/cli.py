@@ -22,7 +22,7 @@ from typing_extensions import Doc
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional
 
 from .config import PRESETS, RunConfig, preset
-from .console import bar, follow, pick_device, plain_messages, stop_signals, table
+from .console import bar, follow, pick_device, plain_messages, some, stop_signals, table
 from .errors import HLError
 
 Switch = FlagCreatePairsOff[bool]
@@ -32,6 +32,7 @@ FACES = ("a folder of pictures, an .npz file, or faces:train-hi, faces:train-lo,
          "two :hi or :lo picks a side)")
 WEIGHTS = "a run folder, a .safetensors file, a shipped name (hlgan info), or the authors' model.pkl"
 Device = Annotated[str | None, tyro.conf.arg(metavar="STR"), Doc("cpu, cuda or cuda:N; CUDA where there is one")]
+Name = Annotated[str | None, tyro.conf.arg(metavar="STR")]
 Names = Annotated[str | None, tyro.conf.arg(metavar="NAMES")]
 Number = Annotated[int | None, tyro.conf.arg(metavar="INT")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
@@ -174,12 +175,21 @@ class Upscale:
     input: Annotated[str, Doc(f"poor pictures: a picture, {FACES}")]
     out: Annotated[Path, Doc("folder for the PNGs")]
     fit: Annotated[Switch, Doc("crop and reduce pictures of other sizes (nothing is enlarged), do not refuse")] = False
+    trust: Annotated[Switch, Doc("also write trust.csv, how far to trust each result, and name the doubtful")] = False
+    h2l: Annotated[Name, Doc("with --trust: the stage one that --weights goes with; else the shipped h2l")] = None
     device: Device = None
 
     def run(self) -> int:
-        from .pipeline import upscale_files
+        from .pipeline import upscale_files, upscale_with_trust
 
-        written = upscale_files(self.weights, self.input, self.out, self.fit, pick_device(self.device), bar)
+        arguments = self.input, self.out, self.fit, pick_device(self.device), bar
+        if self.trust:
+            written, doubtful = upscale_with_trust(self.weights, self.h2l or "h2l", *arguments)
+            print(f"{len(doubtful)} of {len(written)} are doubtful{some(doubtful)} (see {self.out / 'trust.csv'})")
+        elif self.h2l:
+            raise HLError(f"--h2l {self.h2l} is for the trust score only: add --trust, or leave it out")
+        else:
+            written = upscale_files(self.weights, *arguments)
         print(f"wrote {len(written)} pictures to {self.out}")
         return 0
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .analysis import blur_fit, colour_gains, colour_shift
-from .degrade import srgb_decode
+from .degrade import Camera, srgb_decode
 from .errors import HLError
 from .lite0 import extract_maps
 from .stats import draws, interval
@@ -33,9 +33,9 @@ CAUSES = {
 def causes(hi: Tensor, lo: Tensor, params: Mapping[str, Tensor], sharp: Sharp) -> dict[str, Tensor]:
     """The numbers behind CAUSES for pairs in [-1, 1] and what the camera drew for them, name -> (B,) float64.
 
-    params as of `data.load_camera_params`. Light, colour and blur are measured on the pictures (analysis), since clipping
-    and clouds of blur are not in the parameters; noise, JPEG and sensor are the camera's own numbers, since pictures of
-    16x16 pixels cannot tell them apart. HLError where the sets differ in length.
+    params as of `data.load_camera_params`. Light, colour and blur are measured on the pictures (analysis), since tone,
+    clipping and resizes change them too; noise, JPEG and sensor are the camera's own numbers, since pictures of 16x16
+    pixels cannot tell these apart. HLError where the sets differ in length.
     """
     p = {k: torch.as_tensor(v).double() for k, v in params.items()}
     if not len(hi) == len(lo) == len(p["sensor_px"]):
@@ -49,7 +49,7 @@ def causes(hi: Tensor, lo: Tensor, params: Mapping[str, Tensor], sharp: Sharp) -
         "dark": -shift["exposure"], "bright": shift["exposure"],
         "cast": torch.hypot(shift["warmth"], shift["tint"]),
         "blur": blur_fit(hi, lo).width,
-        "coarse": 1 - p["sensor_px"] / 40,
+        "coarse": 1 - p["sensor_px"] / Camera.sensor_px[1],
         "noise": noise,
         "JPEG": 100 - p["site_quality"],
         "odd face": ((maps - sharp.mean) / sharp.sd).square().mean(1).sqrt(),
@@ -84,11 +84,11 @@ def counts(has: Mapping[str, Tensor], failed: Tensor, n_boot: int = 500, seed: i
     for name, case in {**has, "none": ~torch.stack(list(has.values())).any(0)}.items():
         case = case.cpu()
         both, f, c = (x.double()[index].mean(1) for x in (case & failed, failed, case))
-        possible = c > 0
-        table[name] = {"all": int(case.sum()), "failed": int((case & failed).sum()),
-                       "times": ((case & failed).double().mean() / (failed.double().mean() * case.double().mean())).item()
-                       if case.any() else None,
-                       "ci": interval((both / (f * c))[possible]) if case.any() else None}
+        row = {"all": int(case.sum()), "failed": int((case & failed).sum()), "times": None, "ci": None}
+        if row["all"]:
+            row["times"] = row["failed"] * len(case) / (int(failed.sum()) * row["all"])
+            row["ci"] = interval((both / (f * c))[c > 0])
+        table[name] = row
     return table
 
 

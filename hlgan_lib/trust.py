@@ -13,8 +13,11 @@ its trust does not depend on what else lies in the folder.
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from .apply import SHIPPED, Weights, load_weights
-from .checkpoint import save_json
+from .checkpoint import atomic, save_json
 from .data import FaceSet, load_faces
 from .errors import HLError
 from .lite0 import extract_maps
@@ -32,6 +35,7 @@ from .metrics import subsample
 from .networks import check_images
 
 SIGNS = ("misfit", "spread", "round_trip", "oddness")
+PIXEL_SIGNS = ("misfit", "pixel_spread")    # which of the signs go with errors in pixels; for comparison
 NOISE, N_NOISES, N_TRIPS = 0.03, 2, 3       # noise of full scale 1, noisy copies, round trips
 DOUBTFUL = 0.1                              # the part of the calibration pictures that counts as doubtful
 N_SHARP = 1000                              # sharp faces that say what a face looks like
@@ -83,7 +87,7 @@ def signs(l2h: nn.Module, h2l: nn.Module, lo: Tensor, sharp: Sharp, n_z: int = 8
           seed: int = 0) -> tuple[Tensor, dict[str, Tensor]]:
     """Restored faces (B, 3, n, n) and the signs of doubt, name -> (B,) float64: those of SIGNS, and pixel_spread.
 
-    pixel_spread, the spread in pixels less its colour cast (full scale 1), is for comparison and in no score.
+    pixel_spread, the spread in pixels less its colour cast (full scale 1), is for comparison and not in the trust.
     """
     rng = torch.Generator().manual_seed(seed)
     z = torch.randn(n_z, h2l.cfg.z_dim, generator=rng).to(lo.device)
@@ -129,9 +133,9 @@ class Calibration:
     grades: list[float]             # the trust that 0, 1, ..., 100 % of the pictures fall short of
     sharp: dict[str, list[float]]   # Sharp
 
-    def score(self, found: dict[str, Tensor]) -> Tensor:
-        """trust = - mean over SIGNS of (log sign - mean) / sd: 0 as usual, below it less than usual. (B,)"""
-        return -torch.stack([(found[k].clamp(min=1e-9).log() - self.mean[k]) / self.sd[k] for k in SIGNS]).mean(0)
+    def score(self, found: dict[str, Tensor], of: Sequence[str] = SIGNS) -> Tensor:
+        """trust = - mean over the signs of (log sign - mean) / sd: 0 as usual, below it less than usual. (B,)"""
+        return -torch.stack([(found[k].clamp(min=1e-9).log() - self.mean[k]) / self.sd[k] for k in of]).mean(0)
 
     def grade(self, score: Tensor) -> Tensor:
         """The share of the calibration pictures that are trusted less, by whole per cents."""
@@ -184,7 +188,7 @@ def calibrate(l2h: Weights, h2l: Weights, lo: FaceSet | None = None, hi: FaceSet
     hi = load_faces("faces:train-hi") if hi is None else hi
     sharp = sharp_faces(hi[subsample(len(hi), N_SHARP, seed).numpy()])
     _, found = signs(l2h, h2l, x, sharp, n_z, seed)
-    logs = {k: found[k].clamp(min=1e-9).log() for k in SIGNS}
+    logs = {k: v.clamp(min=1e-9).log() for k, v in found.items()}
     made = Calibration(fingerprint(l2h, h2l), lo.source, len(lo), n_z, seed,
                        mean={k: v.mean().item() for k, v in logs.items()},
                        sd={k: max(v.std().item(), 1e-6) for k, v in logs.items()}, grades=[],
@@ -245,3 +249,20 @@ def trust(l2h: Weights, h2l: Weights, lo: Tensor, calibration: Calibration | Non
     restored, found = signs(l2h, h2l, lo, calibration.sharp_faces(), calibration.n_z, calibration.seed)
     score = calibration.score(found)
     return Trust(score, calibration.grade(score), score < calibration.limit, found, restored)
+
+
+def write_trust(path: Path, names: list[str], judged: list[Trust]) -> list[str]:
+    """A table, .csv, of a line a picture: trust, grade, doubtful (yes or no), signs. Returns the doubtful names.
+
+    judged: one Trust a batch, in the order of names. Raises HLError where the file cannot be written.
+    """
+    columns = {"trust": [j.score for j in judged], "grade": [j.grade for j in judged]}
+    columns |= {k: [j.signs[k] for j in judged] for k in SIGNS}
+    doubtful = torch.cat([j.doubtful for j in judged]).tolist()
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["file", "doubtful", *columns])
+    for name, doubt, *values in zip(names, doubtful, *(torch.cat(v).tolist() for v in columns.values()), strict=True):
+        table.writerow([name, "yes" if doubt else "no", *(f"{v:.4f}" for v in values)])
+    atomic(path, lambda file: file.write(text.getvalue().encode()))
+    return [name for name, doubt in zip(names, doubtful) if doubt]
