@@ -26,7 +26,7 @@ CAUSES = {
     "coarse": "few photosites: the share that the sensor lacks of the most it could have",
     "noise": "noise over light at the face's mean light, averaged to the small picture's pixels",
     "JPEG": "strength of the last compression: 100 less its quality",
-    "odd face": "the true face unlike the training faces: pose, glasses, hair, hands, background",
+    "rare face": "the true face unlike the training faces: pose, glasses, hair, hands, background",
 }
 
 
@@ -52,7 +52,7 @@ def causes(hi: Tensor, lo: Tensor, params: Mapping[str, Tensor], sharp: Sharp) -
         "coarse": 1 - p["sensor_px"] / Camera.sensor_px[1],
         "noise": noise,
         "JPEG": 100 - p["site_quality"],
-        "odd face": ((maps - sharp.mean) / sharp.sd).square().mean(1).sqrt(),
+        "rare face": ((maps - sharp.mean) / sharp.sd).square().mean(1).sqrt(),
     }
 
 

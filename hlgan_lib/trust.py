@@ -5,7 +5,7 @@ Four signs of doubt, each a distance that is larger where less is to be believed
 - misfit: the restored face degraded again by H2L under many z, against the poor picture; the z that fits best counts
 - spread: restorations of the same picture mirrored, and with a little noise, against the restored face
 - round_trip: the restored face degraded by H2L and restored again, against itself
-- oddness: how unlike sharp faces the restored face is
+- unlikeness: how unlike sharp faces the restored face is
 
 The last three are measured on EfficientNet-Lite0's features. Every picture meets the same z and the same noise, so that
 its trust does not depend on what else lies in the folder.
@@ -34,7 +34,7 @@ from .lite0 import extract_maps
 from .metrics import subsample
 from .networks import check_images
 
-SIGNS = ("misfit", "spread", "round_trip", "oddness")
+SIGNS = ("misfit", "spread", "round_trip", "unlikeness")
 PIXEL_SIGNS = ("misfit", "pixel_spread")    # which of the signs go with errors in pixels; for comparison
 NOISE, N_NOISES, N_TRIPS = 0.03, 2, 3       # noise of full scale 1, noisy copies, round trips
 DOUBTFUL = 0.1                              # the part of the calibration pictures that counts as doubtful
@@ -113,7 +113,7 @@ def _signs(l2h: nn.Module, h2l: nn.Module, lo: Tensor, sharp: Sharp, z: Tensor, 
         "misfit": misfit(again, lo[:, None]).amin(1).cpu(),
         "spread": apart[:, n_trips:].mean(1).sqrt(),
         "round_trip": apart[:, :n_trips].mean(1).sqrt(),
-        "oddness": ((maps[:, 0].mean((-2, -1)) - sharp.mean) / sharp.sd).square().mean(1).sqrt(),
+        "unlikeness": ((maps[:, 0].mean((-2, -1)) - sharp.mean) / sharp.sd).square().mean(1).sqrt(),
         "pixel_spread": change.square().mean((1, 2, 3, 4)).sqrt().cpu(),
     }
 

@@ -1,6 +1,6 @@
 """For maintainers: rewrite the trust score's calibration, results/trust.json and its figures from the shipped weights.
 
-    python tools/trust.py [--out results] [--figures figures]     about a minute and a half on one core
+    python tools/trust.py [--out results] [--figures figures] [--draw]
 
 faces:val fixes every constant (calibration, limits, the sign of the rival); faces:test is only measured.
 """
@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import textwrap
 import time
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from hlgan_lib.data import load_camera_params
 from hlgan_lib.lite0 import extract_maps
 from hlgan_lib.metrics import face_rate, psnr, ssim
 from hlgan_lib.risk import RiskCurve, compare, failure_limit, input_sharpness, rate, risk_coverage
-from hlgan_lib.trust import CALIBRATION, PIXEL_SIGNS, Calibration, Sharp, Trust, calibrate, look_distance
+from hlgan_lib.trust import CALIBRATION, DOUBTFUL, PIXEL_SIGNS, Calibration, Sharp, Trust, calibrate, look_distance
 from hlgan_lib.trust import trust as judge
 from hlgan_lib.viz import face_grid, save_figure
 
@@ -101,11 +102,12 @@ def trust(out: Path = ROOT / "results", drawn: Path = ROOT / "figures") -> None:
     result = {
         "about": {"networks": ["l2h", "h2l"], "fingerprint": calibration.networks, "fixed_on": "faces:val",
                   "n_val": n_val, "test": "faces:test", "n": len(test["hi"]), "n_z": calibration.n_z,
-                  "seed": calibration.seed, "torch": torch.__version__, "hardware": f"{os.cpu_count()} CPU cores, {platform.machine()}"},
+                  "seed": calibration.seed, "torch": torch.__version__,
+                  "hardware": f"{os.cpu_count()} CPU cores, {platform.machine()}"},
         "failures": {"rule": "look distance to the own truth above that of the nearest strangers", "limit": limit,
                      "strangers": risk.STRANGERS, **{k: rate(v) for k, v in failed.items()},
-                     "face_found": {k: face_rate(v) for k, v in (("restored", test["found"].restored),
-                                                                 ("truth", test["hi"]))}},
+                     "face_found": {"truth": face_rate(test["hi"]), "restored": face_rate(test["found"].restored),
+                                    "restored, failed": face_rate(test["found"].restored[failed["test"]])}},
         "errors": ERRORS,
         "rank_correlation": {a: dict(zip(ERRORS, row.tolist())) for a, row in zip(ERRORS, torch.corrcoef(ranks))},
         "gains": table,
@@ -121,15 +123,7 @@ def trust(out: Path = ROOT / "results", drawn: Path = ROOT / "figures") -> None:
                    "grade": test["found"].grade[i].item(), "causes": words[i]} for i in order[:N_SHOWN].tolist()],
     }
     save_json(out / "trust.json", rounded(result))
-    print(json.dumps({k: result[k] for k in ("failures", "warning", "flag", "triage", "worst")}, indent=1, default=str))
-    draw(rounded(result), drawn)
-    worst = order[:N_SHOWN]
-    alt = (f"The {N_SHOWN} test faces with the worst look, worst first: poor shot, restored face, truth. Causes: "
-           + "; ".join(words[i] for i in worst.tolist()))
-    rows = {"poor": test["lo"][worst], "restored": test["found"].restored[worst], "truth": test["hi"][worst]}
-    columns = [words[i].replace(", ", ",\n", 1) for i in worst.tolist()]
-    figure = face_grid(rows, columns=columns, cell=128, alt=alt)
-    save_figure(figure, drawn / "failures.png", alt, **made(calibration.seed))
+    draw(out, drawn)
     print(f"{time.time() - start:.0f} s")
 
 
@@ -137,16 +131,28 @@ def made(seed: int) -> dict:
     return {"command": "python tools/trust.py", "preset": "study", "seed": seed}
 
 
-def draw(stored: dict, drawn: Path) -> None:
-    """figures/risk-coverage.png, from results/trust.json alone."""
+def draw(out: Path, drawn: Path) -> None:
+    """figures/risk-coverage.png from results/trust.json alone; failures.png with the pictures that it names."""
+    stored = json.loads((out / "trust.json").read_text())
     panels = {}
     for error, title in (("look", "error in look (features)"), ("pixels", "error in pixels (RMS)")):
         panels[title] = {words: stored_curve(stored["curves"][error][k]) for k, words in SHOWN.items()}
-    said = [f"{title}: trust gains {stored['gains'][e]['trust']['gain']:.0%} of what an oracle could, sharpness "
-            f"{stored['gains'][e][PLAIN]['gain']:.0%}" for e, title in (("look", "look"), ("pixels", "pixels"))]
+    said = [f"{e}: trust gains {stored['gains'][e]['trust']['gain']:.0%} of what an oracle could, sharpness "
+            f"{stored['gains'][e][PLAIN]['gain']:.0%}" for e in ("look", "pixels")]
     alt = "Mean true error of the kept test faces over the share kept, for trust, input sharpness and oracle. " + (
         "; ".join(said))
     save_figure(risk.risk_figure(panels, alt=alt), drawn / "risk-coverage.png", alt, **made(stored["about"]["seed"]))
+
+    pairs, worst = hl.load_faces("faces:test"), stored["worst"]
+    index = [pairs.hi.names.index(case["name"]) for case in worst]
+    hi, lo = pairs.hi.batch(index), pairs.lo.batch(index)
+    causes = [textwrap.fill(case["causes"].replace("rare face", "rare\u00a0face"), 20) for case in worst]
+    flags = ["doubtful" if case["grade"] < DOUBTFUL else "(not flagged)" for case in worst]
+    columns = [f"{cause}\n{flag}" for cause, flag in zip(causes, flags)]
+    alt = (f"The {len(worst)} test faces with the worst look, worst first: poor shot, restored face, truth. Causes: "
+           + "; ".join(case["causes"] for case in worst))
+    figure = face_grid({"poor": lo, "restored": hl.upscale("l2h", lo), "truth": hi}, columns=columns, cell=128, alt=alt)
+    save_figure(figure, drawn / "failures.png", alt, **made(stored["about"]["seed"]))
 
 
 def stored_curve(curve: dict) -> RiskCurve:
@@ -166,5 +172,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "results")
     parser.add_argument("--figures", type=Path, default=ROOT / "figures")
+    parser.add_argument("--draw", action="store_true", help="only the figures, from what is stored")
     args = parser.parse_args()
-    trust(args.out, args.figures)
+    (draw if args.draw else trust)(args.out, args.figures)
