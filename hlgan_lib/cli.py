@@ -23,9 +23,9 @@ from tyro.conf import OmitArgPrefixes, Positional
 
 from .cli_plans import Ablate, Compare, Figures
 from .config import PRESETS, RunConfig, preset
-from .console import bar, follow, pick_device, plain_messages, stop_signals, table
+from .console import bar, follow, pick_device, plain_messages, some, stop_signals, table
 from .errors import HLError
-from .flags import DEFAULT_PRESET, FACES, WEIGHTS, Device, File, Names, Number, PresetName, Switch
+from .flags import DEFAULT_PRESET, FACES, WEIGHTS, Device, File, Name, Names, Number, PresetName, Switch
 
 
 # ---- commands --------------------------------------------------------------------------------------------------------
@@ -184,12 +184,21 @@ class Upscale:
     input: Annotated[str, Doc(f"poor pictures: a picture, {FACES}")]
     out: Annotated[Path, Doc("folder for the PNGs")]
     fit: Annotated[Switch, Doc("crop and reduce pictures of other sizes (nothing is enlarged), do not refuse")] = False
+    trust: Annotated[Switch, Doc("also write trust.csv, how far to trust each result, and name the doubtful")] = False
+    h2l: Annotated[Name, Doc("with --trust: the stage one that --weights goes with; else the shipped h2l")] = None
     device: Device = None
 
     def run(self) -> int:
-        from .pipeline import upscale_files
+        from .pipeline import upscale_files, upscale_with_trust
 
-        written = upscale_files(self.weights, self.input, self.out, self.fit, pick_device(self.device), bar)
+        arguments = self.input, self.out, self.fit, pick_device(self.device), bar
+        if self.trust:
+            written, doubtful = upscale_with_trust(self.weights, self.h2l or "h2l", *arguments)
+            print(f"{len(doubtful)} of {len(written)} are doubtful{some(doubtful)} (see {self.out / 'trust.csv'})")
+        elif self.h2l:
+            raise HLError(f"--h2l {self.h2l} is for the trust score only: add --trust, or leave it out")
+        else:
+            written = upscale_files(self.weights, *arguments)
         print(f"wrote {len(written)} pictures to {self.out}")
         return 0
 

@@ -86,6 +86,14 @@ def extract(images: Tensor | FaceSet, batch: int = 64, *, enlarge: bool = False)
     return torch.cat(parts) if parts else torch.empty(0, Lite0.num_features, dtype=torch.float64)
 
 
+@torch.no_grad()
+def extract_maps(images: Tensor | FaceSet, batch: int = 64) -> Tensor:
+    """The features at their places: float [0, 1] (N, 3, H, W) or a FaceSet -> (N, 80, H/16, W/16) float64, CPU."""
+    device = device_of(images)
+    net = _loaded(str(device))
+    return torch.cat([net.maps(x).double().cpu() for x in parts_of(images, device, batch)])
+
+
 def device_of(images: Tensor | FaceSet) -> torch.device:
     """Where the pictures are worked on: a tensor's own device, for a FaceSet CUDA where there is one."""
     there = "cuda" if torch.cuda.is_available() else "cpu"

@@ -62,6 +62,27 @@ def upscale_files(weights: str | Path, source: str | Path, out: str | Path, fit:
     return _write_all(lambda x: upscale(l2h, x), lo, names, out, device, progress)
 
 
+def upscale_with_trust(weights: str | Path, h2l: str | Path, source: str | Path, out: str | Path, fit: bool = False,
+                       device: str | torch.device = "cpu", progress: Progress = iter) -> tuple[list[Path], list[str]]:
+    """`upscale_files`, and trust.csv beside the pictures (see trust.write_trust). Returns them and the doubtful names.
+
+    h2l: the stage one that l2h was trained with. Raises HLError as upscale_files.
+    """
+    from .trust import calibration_of, trust, write_trust  # here, as metrics take a second to import
+
+    check_folder(out, source)
+    nets = load_weights(weights, stage="l2h", device=device), load_weights(h2l, stage="h2l", device=device)
+    lo = load_lo(source, nets[0].cfg.size_lo, fit)
+    names, calibration, judged = output_names(lo.names, [""]), calibration_of(*nets, device=device), []
+
+    def restore(x: Tensor) -> Tensor:
+        judged.append(trust(*nets, x, calibration))
+        return judged[-1].restored
+
+    written = _write_all(restore, lo, names, out, device, progress)
+    return written, write_trust(Path(out).expanduser() / "trust.csv", names, judged)
+
+
 def load_lo(source: str | Path, size: int, fit: bool) -> FaceSet:
     """Poor pictures that are size x size already, or made so where `fit`."""
     if _is_built_in(source):
