@@ -193,8 +193,8 @@ class Evaluate:
     real: Annotated[str, Doc(f"pictures to measure against: {FACES}")]
     paired: Annotated[Switch, Doc("picture by picture too (PSNR, SSIM), matched by name")] = False
     metrics: Annotated[Names, Doc("joined by commas, of psnr, ssim, consistency, frechet_lite0, kernel_lite0, "
-                                  "frechet_lite0_paper and, where their weights can be downloaded, fid, kid, fid_paper, "
-                                  "lpips; without it all that apply and need no download")] = None
+                                  "frechet_lite0_paper and, with weights to download, fid, kid, fid_paper, lpips; "
+                                  "without it all that apply and need no download")] = None
     channel: Annotated[Literal["rgb", "y"], Doc("what PSNR and SSIM look at: RGB, or Y of BT.601")] = "rgb"
     border: Annotated[int, Doc("cut from every side before PSNR and SSIM [pixels]")] = 0
     lo: Annotated[Source, Doc("the poor pictures that --fake was restored from, matched by name: consistency, the "
