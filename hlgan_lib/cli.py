@@ -25,7 +25,7 @@ from .cli_plans import Ablate, Compare, Figures
 from .config import PRESETS, RunConfig, preset
 from .console import bar, follow, pick_device, plain_messages, some, stop_signals, table
 from .errors import HLError
-from .flags import DEFAULT_PRESET, FACES, WEIGHTS, Device, File, Name, Names, Number, PresetName, Switch
+from .flags import DEFAULT_PRESET, FACES, WEIGHTS, Device, File, Name, Names, Number, PresetName, Source, Switch
 
 
 # ---- commands --------------------------------------------------------------------------------------------------------
@@ -210,14 +210,23 @@ class Evaluate:
     fake: Annotated[str, Doc(f"pictures to measure: {FACES}")]
     real: Annotated[str, Doc(f"pictures to measure against: {FACES}")]
     paired: Annotated[Switch, Doc("picture by picture too (PSNR, SSIM), matched by name")] = False
-    metrics: Annotated[Names, Doc("joined by commas, such as psnr,ssim; without it all that apply")] = None
+    metrics: Annotated[Names, Doc("joined by commas, of psnr, ssim, consistency, frechet_lite0, kernel_lite0, "
+                                  "frechet_lite0_paper and, with weights to download, fid, kid, fid_paper, lpips; "
+                                  "without it all that apply and need no download")] = None
+    channel: Annotated[Literal["rgb", "y"], Doc("what PSNR and SSIM look at: RGB, or Y of BT.601")] = "rgb"
+    border: Annotated[int, Doc("cut from every side before PSNR and SSIM [pixels]")] = 0
+    lo: Annotated[Source, Doc("the poor pictures that --fake was restored from, matched by name: consistency, the "
+                              f"restored faces reduced again against them; {FACES}")] = None
+    train: Annotated[Source, Doc("sharp training pictures, the reference of the names that end in _paper (the authors' "
+                                 "protocol), such as faces:train-hi")] = None
     json: Annotated[File, Doc("also write the scores to this file")] = None
     seed: Annotated[int, Doc("seed of the subsets that the kernel distance is measured on [number]")] = 0
 
     def run(self) -> int:
         from .pipeline import evaluate_files
 
-        scores = evaluate_files(self.fake, self.real, self.paired, self.metrics, self.seed, self.json)
+        scores = evaluate_files(self.fake, self.real, self.paired, self.metrics, self.seed, self.json, self.channel,
+                                self.border, self.lo, self.train)
         table({name: {"value": s["value"], "95 %": "{:.4g} to {:.4g}".format(*s["ci"]) if s["ci"] else None,
                       "floor": s["floor"], "n": s["n"], "of": s["features"], "note": s["note"]}
                for name, s in scores.items()}, f"{self.fake} against {self.real}")

@@ -68,9 +68,13 @@ def features(device: str = "cpu") -> Lite0:
     return Lite0().to(device)
 
 
+def loaded(device: torch.device) -> Lite0:
+    """The one that is used again and again; features() hands out another, as torchmetrics may turn it to float64."""
+    return _loaded(str(device))
+
+
 @lru_cache(maxsize=2)
 def _loaded(device: str) -> Lite0:
-    """The one that extract uses again and again; not handed out, as torchmetrics may turn its argument to float64."""
     return features(device)
 
 
