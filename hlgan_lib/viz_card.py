@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -28,7 +29,7 @@ DOTS = (  # left, top, title, unit, label -> number
      {"in all": "spread over draws", "colour": "of it colour", "detail": "of it detail"}),
     (150, 562, "JPEG", "share of pictures; ratio",
      {"grid found": "JPEG grid found", "colour detail": "chroma detail"}))
-HEAT = "PuOr"                                                           # violet to orange: safe for every kind of eye
+HEAT = colormaps["PuOr"].resampled(21)                                  # orange to violet: for every kind of eye
 
 
 class _Page:
@@ -37,7 +38,7 @@ class _Page:
     def __init__(self, height: int):
         self.height, self.figure = height, blank(WIDTH / DPI, height / DPI)
         self.figure.set_layout_engine("none")
-        self.figure.photographic = True                                 # the heat map has more than 64 colours
+        self.figure.n_colours = 128                                     # kernels and heat map beside the lines
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         return self.figure.add_axes((left / WIDTH, 1 - (top + height) / self.height, width / WIDTH,
@@ -47,17 +48,20 @@ class _Page:
         self.figure.text(left / WIDTH, 1 - top / self.height, words, **{"va": "top", "fontsize": 9.5} | how)
 
 
-def draw_card(card: dict, rows: Mapping[str, Pictures] | None = None, *, name: str = "H2L") -> Figure:
+def draw_card(card: dict, rows: Mapping[str, Pictures] | None = None, *, name: str = "H2L",
+              words: bool = True) -> Figure:
     """One page, 1200 pixels wide: pictures, kernels, curves, varieties, JPEG, distances, directions of z, words.
 
-    rows: name -> pictures (B, 3, s, s), the first 14 are shown; without them the page starts with the curves. What the
+    rows: name -> pictures (B, 3, s, s), the first 14 are shown; without them the page starts with the curves. words:
+    write the verdicts under it; they are in its alt text in any case. What the
     card holds no number for is left blank and said so. HLError for a dict that is no card. Source: ours.
     """
     if not {"ways", "distances", "z", "verdicts"} <= set(card):
         raise HLError(f"card must come from card.degradation_card, got keys {sorted(card)[:5]}")
     pixels = {k: as_uint8(x)[:14] for k, x in (rows or {}).items()}
     top = 78 + (len(pixels) * (CELL + 4) + 16 if pixels else 0)
-    said = [line for verdict in card["verdicts"] for line in textwrap.wrap(verdict, 150, subsequent_indent="    ")]
+    wrapped = [textwrap.wrap(verdict, 150, subsequent_indent="    ") for verdict in card["verdicts"] if words]
+    said = [line for lines in wrapped for line in lines]
     page = _Page(top + 944 + 17 * len(said))
     about = card["about"]
     truth = {"camera": "the truth is known: poor pictures are shots by a simulated camera"}.get(
@@ -67,6 +71,7 @@ def draw_card(card: dict, rows: Mapping[str, Pictures] | None = None, *, name: s
     page.text(MARGIN, 44, f"{about['n_hi']} sharp and {about['n_lo']} poor faces of {about['size']}×{about['size']} "
                           f"px; {truth}. Bars and bands: 95% intervals over faces.")
     if pixels:
+        page.figure.photographic = True
         _pictures(page, pixels, 78)
     _kernels(page, card["ways"], top)
     _curve(page.axes(488, top + 28, 290, 200), card["ways"], "noise curve", "brightness", "left over (full scale)",
@@ -199,7 +204,7 @@ def _directions(page: _Page, d: dict | None, z: dict, top: int) -> None:
     ax.imshow(table, cmap=HEAT, vmin=-1, vmax=1, aspect="auto")
     for (k, p), r in np.ndenumerate(table):
         star = "*" if low[k, p] > 0 or high[k, p] < 0 else ""
-        ink = "white" if abs(r) > 0.7 else "black"
+        ink = "white" if abs(r) > 0.6 else "black"
         ax.text(p, k, f"{r:+.2f}{star}", ha="center", va="center", fontsize=9, color=ink)
     beyond = ["" if s > c else ", chance" for s, c in zip(d["strength"], d["chance"])]
     names = [f"direction {k + 1} (strength {s:.2f}{b})" for k, (s, b) in enumerate(zip(d["strength"], beyond))]

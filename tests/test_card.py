@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hlgan_lib import health
+from hlgan_lib import cli, health
 from hlgan_lib.card import card_files, degradation_card
 from hlgan_lib.card_numbers import OF_FACES, OF_MAKER, number
 from hlgan_lib.card_words import NO_TRUTH, verdicts
@@ -144,6 +144,17 @@ def test_files_of_ones_own_faces_say_that_there_is_no_truth(tmp_path, monkeypatc
     assert seen["paired"] and seen["truth"] == "camera" and len(seen["drawn"]["gamma"]) == 200 == seen["n"][0]
     with pytest.raises(HLError, match="is a file"):
         card_files("h2l", "faces:val", "faces:val", written[0])
+
+
+def test_the_command_prints_the_verdicts_and_refuses_in_one_line(tmp_path, monkeypatch, capsys):
+    given = []
+    made = {"verdicts": [NO_TRUTH, "z is used."]}, [tmp_path / "card.json"]
+    monkeypatch.setattr("hlgan_lib.card.card_files", lambda *args: given.append(args) or made)
+    argv = ["card", "--weights", "h2l", "--hi", "sharp", "--lo", "poor", "--out", str(tmp_path), "--seed", "3"]
+    assert cli.main(argv) == 0 and given == [("h2l", "sharp", "poor", tmp_path, 3)]
+    assert capsys.readouterr().out.splitlines() == [NO_TRUTH, "z is used.", f"wrote {tmp_path / 'card.json'}"]
+    monkeypatch.undo()
+    assert cli.main(argv) == 2 and "no such folder or file: sharp" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("change, message", [

@@ -72,6 +72,12 @@ def test_the_page_says_everything_and_fits(card, figure):
         assert box.x0 >= 0 and box.x1 <= 1200, f"{ax.get_title(loc='left')} reaches over the edge"
 
 
+def test_the_stored_figure_was_drawn_from_the_stored_numbers(card):
+    entry = json.loads((STORED.parents[1] / "figures" / "manifest.json").read_text())["card-h2l.png"]
+    assert entry["command"] == card["about"]["command"] and all(v in entry["alt"] for v in card["verdicts"])
+    assert card["about"]["set"] == "faces:test" and card["about"]["n_hi"] == 600
+
+
 def test_what_is_not_known_is_said(card):
     own = json.loads(json.dumps(card))
     own["about"] |= {"paired": False, "truth": None}
