@@ -141,11 +141,10 @@ def risk_figure(errors: Mapping[str, Mapping[str, RiskCurve]], *, alt: str, titl
         for i, (name, curve) in enumerate(curves.items()):
             shown = curve.coverage >= 0.05              # the first few pictures say nothing yet
             ax.plot(100 * curve.coverage[shown], curve.risk[shown] / curve.risk[-1], label=name, **line_style(i))
-        ax.axhline(1, color="#888888", linewidth=1)
-        ax.text(6, 1, "chance", fontsize=8, va="bottom", color="#555555")
+        ax.axhline(1, color="#888888", linewidth=1, label="chance")
         quiet(ax, "pictures kept, the most trusted first (%)", "mean error / mean error of all" * (ax.get_subplotspec()
               .is_first_col()), error)
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=len(curves), frameon=False)
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=len(curves) + 1, frameon=False)
     if title:
         figure.suptitle(title, fontsize=11, weight="bold")
     return with_alt(figure, alt)

@@ -93,5 +93,5 @@ def counts(has: Mapping[str, Tensor], failed: Tensor, n_boot: int = 500, seed: i
 
 
 def labels(has: Mapping[str, Tensor]) -> list[str]:
-    """The causes of each case in words, the order of CAUSES; "-" where there is none."""
-    return [", ".join(k for k, v in has.items() if v[i]) or "-" for i in range(len(next(iter(has.values()))))]
+    """The causes of each case in words, in the order of CAUSES, or "none"."""
+    return [", ".join(k for k, v in has.items() if v[i]) or "none" for i in range(len(next(iter(has.values()))))]

@@ -288,7 +288,7 @@ def test_counts_by_hand():
     assert (table["a"]["all"], table["a"]["failed"], table["a"]["times"]) == (2, 2, pytest.approx((2 / 3) / 0.2))
     assert table["b"]["times"] == 0 and table["none"] | {"ci": 0} == {
         "all": 6, "failed": 1, "times": pytest.approx((1 / 3) / 0.6), "ci": 0}
-    assert triage.labels(has)[7:] == ["-", "a", "a"]
+    assert triage.labels(has)[7:] == ["none", "a", "a"]
     for call, says in ((lambda: triage.counts(has, failed & False), "at least one failure"),
                        (lambda: triage.triage(numbers, {"a": 1}), "none for b"),
                        (lambda: triage.limits(numbers, 1), "between 0 and 1")):

@@ -117,7 +117,7 @@ def trust(out: Path = ROOT / "results", drawn: Path = ROOT / "figures") -> None:
                  **{name: {"flagged": rate(failed["test"][f]), "kept": rate(failed["test"][~f]),
                            "found": rate(f[failed["test"]])} for name, f in (("trust", doubtful), (PLAIN, as_many))}},
         "triage": {"causes": triage.CAUSES, "limits": causes_at, "failed": triage.counts(has, failed["test"]),
-                   "lowest PSNR": triage.counts(has, lowest),
+                   "lowest PSNR": triage.counts(has, lowest), "doubtful": triage.counts(has, doubtful),
                    "both": int((failed["test"] & lowest).sum())},
         "worst": [{"name": test["names"][i], "look": test["errors"]["look"][i].item(), "psnr": decibels[i].item(),
                    "grade": test["found"].grade[i].item(), "causes": words[i]} for i in order[:N_SHOWN].tolist()],
