@@ -186,12 +186,14 @@ def probe_kernel(degradation: str | Degradation | HighToLow, hi: Tensor, seed: i
     """The mean impulse response around real pictures, measured with white noise n of the given amplitude (of 2).
 
     Regresses (D(hi + n) - D(hi - n)) / 2, D with the same random numbers on both sides, on n: unlike in
-    `effective_kernel` the probe holds every frequency equally. Needs the degradation, not only its pictures.
+    `effective_kernel` the probe holds every frequency equally. Both inputs are clipped to [-1, 1], n being what is left
+    of it. Needs the degradation, not only its pictures.
     """
     noise = amplitude * torch.randn(len(hi), 1, *hi.shape[2:], generator=torch.Generator().manual_seed(seed))
-    plus, minus = (shots(degradation, hi + sign * noise.to(hi), seed=seed + 1)[0] for sign in (1, -1))
-    ratio, change = _check_pair(hi, plus), (_level(plus) - _level(minus)).mean(1, keepdim=True)
-    return _kernel(noise.double(), change, ratio, reach, ridge=1e-3)
+    probes = [(hi + sign * noise.to(hi)).clamp(-1, 1) for sign in (1, -1)]
+    plus, minus = (shots(degradation, probe, seed=seed + 1)[0] for probe in probes)
+    put_in, change = ((_level(a) - _level(b)).mean(1, keepdim=True) for a, b in (probes, (plus, minus)))
+    return _kernel(put_in, change, _check_pair(hi, plus), reach, ridge=1e-3)
 
 
 def _kernel(x: Tensor, y: Tensor, ratio: int, reach: int, ridge: float) -> Kernel:

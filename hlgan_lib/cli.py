@@ -23,9 +23,9 @@ from tyro.conf import OmitArgPrefixes, Positional
 
 from .cli_plans import Ablate, Compare, Figures
 from .config import PRESETS, RunConfig, preset
-from .console import bar, follow, pick_device, plain_messages, stop_signals, table
+from .console import bar, follow, pick_device, plain_messages, some, stop_signals, table
 from .errors import HLError
-from .flags import DEFAULT_PRESET, FACES, WEIGHTS, Device, File, Names, Number, PresetName, Switch
+from .flags import DEFAULT_PRESET, FACES, WEIGHTS, Device, File, Name, Names, Number, PresetName, Source, Switch
 
 
 # ---- commands --------------------------------------------------------------------------------------------------------
@@ -184,12 +184,21 @@ class Upscale:
     input: Annotated[str, Doc(f"poor pictures: a picture, {FACES}")]
     out: Annotated[Path, Doc("folder for the PNGs")]
     fit: Annotated[Switch, Doc("crop and reduce pictures of other sizes (nothing is enlarged), do not refuse")] = False
+    trust: Annotated[Switch, Doc("also write trust.csv, how far to trust each result, and name the doubtful")] = False
+    h2l: Annotated[Name, Doc("with --trust: the stage one that --weights goes with; else the shipped h2l")] = None
     device: Device = None
 
     def run(self) -> int:
-        from .pipeline import upscale_files
+        from .pipeline import upscale_files, upscale_with_trust
 
-        written = upscale_files(self.weights, self.input, self.out, self.fit, pick_device(self.device), bar)
+        arguments = self.input, self.out, self.fit, pick_device(self.device), bar
+        if self.trust:
+            written, doubtful = upscale_with_trust(self.weights, self.h2l or "h2l", *arguments)
+            print(f"{len(doubtful)} of {len(written)} are doubtful{some(doubtful)} (see {self.out / 'trust.csv'})")
+        elif self.h2l:
+            raise HLError(f"--h2l {self.h2l} is for the trust score only: add --trust, or leave it out")
+        else:
+            written = upscale_files(self.weights, *arguments)
         print(f"wrote {len(written)} pictures to {self.out}")
         return 0
 
@@ -201,17 +210,44 @@ class Evaluate:
     fake: Annotated[str, Doc(f"pictures to measure: {FACES}")]
     real: Annotated[str, Doc(f"pictures to measure against: {FACES}")]
     paired: Annotated[Switch, Doc("picture by picture too (PSNR, SSIM), matched by name")] = False
-    metrics: Annotated[Names, Doc("joined by commas, such as psnr,ssim; without it all that apply")] = None
+    metrics: Annotated[Names, Doc("joined by commas, of psnr, ssim, consistency, frechet_lite0, kernel_lite0, "
+                                  "frechet_lite0_paper and, with weights to download, fid, kid, fid_paper, lpips; "
+                                  "without it all that apply and need no download")] = None
+    channel: Annotated[Literal["rgb", "y"], Doc("what PSNR and SSIM look at: RGB, or Y of BT.601")] = "rgb"
+    border: Annotated[int, Doc("cut from every side before PSNR and SSIM [pixels]")] = 0
+    lo: Annotated[Source, Doc("the poor pictures that --fake was restored from, matched by name: consistency, the "
+                              f"restored faces reduced again against them; {FACES}")] = None
+    train: Annotated[Source, Doc("sharp training pictures, the reference of the names that end in _paper (the authors' "
+                                 "protocol), such as faces:train-hi")] = None
     json: Annotated[File, Doc("also write the scores to this file")] = None
     seed: Annotated[int, Doc("seed of the subsets that the kernel distance is measured on [number]")] = 0
 
     def run(self) -> int:
         from .pipeline import evaluate_files
 
-        scores = evaluate_files(self.fake, self.real, self.paired, self.metrics, self.seed, self.json)
+        scores = evaluate_files(self.fake, self.real, self.paired, self.metrics, self.seed, self.json, self.channel,
+                                self.border, self.lo, self.train)
         table({name: {"value": s["value"], "95 %": "{:.4g} to {:.4g}".format(*s["ci"]) if s["ci"] else None,
                       "floor": s["floor"], "n": s["n"], "of": s["features"], "note": s["note"]}
                for name, s in scores.items()}, f"{self.fake} against {self.real}")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What an H2L learned, on one page (card.png), and its numbers (card.json); of your own faces no truth is known."""
+
+    weights: Annotated[str, Doc(WEIGHTS)]
+    hi: Annotated[str, Doc(f"sharp pictures: {FACES}")]
+    lo: Annotated[str, Doc(f"poor pictures of other people, one of each: {FACES}")]
+    out: Annotated[Path, Doc("folder for card.png and card.json")]
+    seed: Annotated[int, Doc("seed of the noise vectors and draws [number]")] = 0
+
+    def run(self) -> int:
+        from .card import card_files
+
+        card, written = card_files(self.weights, self.hi, self.lo, self.out, self.seed)
+        print(*card["verdicts"], *(f"wrote {path}" for path in written), sep="\n")
         return 0
 
 
@@ -230,8 +266,8 @@ class Info:
 
 COMMANDS = {"demo": Demo, "prepare": Prepare, "train": {"h2l": TrainH2L, "l2h": TrainL2H, "joint": TrainJoint,
                                                                   "srgan": TrainSRGAN, "cyclegan": TrainCycleGAN},
-            "degrade": Degrade, "upscale": Upscale, "evaluate": Evaluate, "compare": Compare, "ablate": Ablate,
-            "figures": Figures, "info": Info}
+            "degrade": Degrade, "upscale": Upscale, "evaluate": Evaluate, "card": Card, "compare": Compare,
+            "ablate": Ablate, "figures": Figures, "info": Info}
 
 
 # ---- parsing ---------------------------------------------------------------------------------------------------------

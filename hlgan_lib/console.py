@@ -121,6 +121,11 @@ def bar(batches: Iterable) -> Iterable:
     return tqdm(batches, disable=None, delay=1, unit="batch")
 
 
+def some(names: list[str], n: int = 10) -> str:
+    """": a, b, c", the first n of the names; nothing where there is none."""
+    return (": " + ", ".join(names[:n]) + ", ..." * (len(names) > n)) if names else ""
+
+
 def table(rows: dict[str, dict[str, object]], title: str) -> None:
     """Print rows of values in aligned columns, floats with four digits."""
     text = {label: {k: f"{v:.4g}" if isinstance(v, float) else str(v) for k, v in row.items() if v is not None}

@@ -18,6 +18,8 @@ FACES = ("a folder of pictures, an .npz file, or faces:train-hi, faces:train-lo,
          "two :hi or :lo picks a side)")
 WEIGHTS = "a run folder, a .safetensors file, a shipped name (hlgan info), or the authors' model.pkl"
 Device = Annotated[str | None, tyro.conf.arg(metavar="STR"), Doc("cpu, cuda or cuda:N; CUDA where there is one")]
+Name = Annotated[str | None, tyro.conf.arg(metavar="STR")]
 Names = Annotated[str | None, tyro.conf.arg(metavar="NAMES")]
 Number = Annotated[int | None, tyro.conf.arg(metavar="INT")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
+Source = Annotated[str | None, tyro.conf.arg(metavar="PATH")]

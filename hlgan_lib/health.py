@@ -10,10 +10,13 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from .config import RunConfig
 
 Means = dict[str, float]
 TYPICAL_SPREAD = 0.35  # of faces in [-1, 1], where no discriminator step has measured it
+Z_IGNORED = 0.005  # part of the range by which z changes a picture: below this z is ignored
 TICK_IMAGES = 32  # a check wants so many images a tick, or more ticks
 
 
@@ -26,6 +29,11 @@ class Check:
     needs: tuple[str, ...]
     broken: Callable[[Means, RunConfig], bool]
     words: str
+
+
+def z_spread(los: Tensor) -> float:
+    """Spread over z of the same faces, as a part of the range of 2: (n_z, B, 3, s, s) in [-1, 1] -> mean of pixels."""
+    return los.std(0).mean().item() / 2
 
 
 def _gan_share(m: Means, cfg: RunConfig) -> float:
@@ -51,7 +59,7 @@ CHECKS = (
           "the generator has collapsed: its pictures differ far less than real ones; try a smaller --lr, a larger "
           "--w-pix, or --skip"),
     Check("z ignored", 12, ("z_spread",),
-          lambda m, c: c.w_gan > 0 and c.z_input != "none" and m["z_spread"] < 0.005,
+          lambda m, c: c.w_gan > 0 and c.z_input != "none" and m["z_spread"] < Z_IGNORED,
           "z is ignored: the noise changes a picture by less than half a percent of its range; try --w-z 0.01, or "
           "--z-input grain+shot --skip"),
     Check("pixels lead", 12, ("gan", "pix"), lambda m, c: _gan_share(m, c) < 0.01,

@@ -68,9 +68,13 @@ def features(device: str = "cpu") -> Lite0:
     return Lite0().to(device)
 
 
+def loaded(device: torch.device) -> Lite0:
+    """The one that is used again and again; features() hands out another, as torchmetrics may turn it to float64."""
+    return _loaded(str(device))
+
+
 @lru_cache(maxsize=2)
 def _loaded(device: str) -> Lite0:
-    """The one that extract uses again and again; not handed out, as torchmetrics may turn its argument to float64."""
     return features(device)
 
 
@@ -84,6 +88,14 @@ def extract(images: Tensor | FaceSet, batch: int = 64, *, enlarge: bool = False)
     net = _loaded(str(device))
     parts = [net(enlarge_lo(x) if enlarge else x).double().cpu() for x in parts_of(images, device, batch)]
     return torch.cat(parts) if parts else torch.empty(0, Lite0.num_features, dtype=torch.float64)
+
+
+@torch.no_grad()
+def extract_maps(images: Tensor | FaceSet, batch: int = 64) -> Tensor:
+    """The features at their places: float [0, 1] (N, 3, H, W) or a FaceSet -> (N, 80, H/16, W/16) float64, CPU."""
+    device = device_of(images)
+    net = _loaded(str(device))
+    return torch.cat([net.maps(x).double().cpu() for x in parts_of(images, device, batch)])
 
 
 def device_of(images: Tensor | FaceSet) -> torch.device:

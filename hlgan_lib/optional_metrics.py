@@ -11,9 +11,12 @@ from torch import Tensor, nn
 from .data import FaceSet, to_uint8
 from .errors import HLError
 
-NEEDS = {"fid": ("torch-fidelity and its Inception weights", "pip install torch-fidelity and connect to the network"),
-         "lpips": ("torchvision's AlexNet weights", "connect to the network"),
-         "vgg19": ("torchvision's VGG19 weights", "connect to the network; offline, set perceptual to lite0")}
+# What a download is of, how to get it, and what does without one.
+NEEDS = {"fid": ("torch-fidelity and its Inception weights", "pip install torch-fidelity and connect to the network",
+                 "use frechet_lite0"),
+         "fid_paper": ("torchvision's Inception weights", "connect to the network", "use frechet_lite0_paper"),
+         "lpips": ("torchvision's AlexNet weights", "connect to the network", "use frechet_lite0"),
+         "vgg19": ("torchvision's VGG19 weights", "connect to the network", "set perceptual to lite0")}
 
 
 def loaded(name: str, make: Callable[[], nn.Module]) -> nn.Module:
@@ -21,16 +24,52 @@ def loaded(name: str, make: Callable[[], nn.Module]) -> nn.Module:
     try:
         return make()
     except (ImportError, OSError, RuntimeError) as error:
-        what, remedy = NEEDS[name]
+        what, remedy, instead = NEEDS[name]
         first = (str(error).strip().splitlines() or ["no message"])[0]
-        raise HLError(f"{name} needs {what}, a download, got {type(error).__name__} ({first}): {remedy}, or use "
-                      "frechet_lite0, which needs neither") from error
+        raise HLError(f"{name} needs {what}, a download, got {type(error).__name__} ({first}): {remedy}, or "
+                      f"{instead}, which needs neither") from error
 
 
 def fid_network(device: torch.device) -> nn.Module:
-    """torchmetrics' Frechet distance on Inception features; update(float [0, 1], real=...), then compute()."""
+    """torchmetrics' Frechet distance on Inception features; its `inception` is the network."""
     from torchmetrics.image.fid import FrechetInceptionDistance
-    return loaded("fid", lambda: FrechetInceptionDistance(normalize=True).to(device))
+    return loaded("fid", lambda: FrechetInceptionDistance().to(device))
+
+
+def clean_inception(device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Inception as clean FID uses it, torch-fidelity's TensorFlow weights: [0, 1] (B, 3, H, W) -> (B, 2048).
+
+    Levels are rounded to 8 bits; the network enlarges to 299 by itself, as its original did.
+    """
+    net = fid_network(device).inception
+    return lambda x: net(to_uint8(x * 2 - 1))
+
+
+class PaperInception(nn.Module):
+    """Inception of torchvision up to its pooled features: [0, 1] (B, 3, 299, 299) -> (B, 2048).
+
+    f(x) = pool(inception((x - mean) / deviation)), mean and deviation those its weights come with. HLError where they
+    cannot be downloaded. Source: the authors' scripts (torchvision's weights); how they scale the values is not known.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        from torchvision.models import Inception_V3_Weights, inception_v3
+        weights = Inception_V3_Weights.DEFAULT
+        self.net = loaded("fid_paper", lambda: inception_v3(weights=weights))
+        self.net.fc = nn.Identity()
+        about = weights.transforms()
+        self.register_buffer("mean", torch.tensor(about.mean).view(3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(about.std).view(3, 1, 1))
+        self.eval().requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net((x - self.mean) / self.deviation)
+
+
+def paper_inception(device: torch.device) -> nn.Module:
+    """The paper protocol's Inception on the device."""
+    return PaperInception().to(device)
 
 
 def lpips_network(device: torch.device) -> nn.Module:

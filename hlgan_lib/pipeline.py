@@ -62,6 +62,27 @@ def upscale_files(weights: str | Path, source: str | Path, out: str | Path, fit:
     return _write_all(lambda x: upscale(l2h, x), lo, names, out, device, progress)
 
 
+def upscale_with_trust(weights: str | Path, h2l: str | Path, source: str | Path, out: str | Path, fit: bool = False,
+                       device: str | torch.device = "cpu", progress: Progress = iter) -> tuple[list[Path], list[str]]:
+    """`upscale_files`, and trust.csv beside the pictures (see trust.write_trust). Returns them and the doubtful names.
+
+    h2l: the stage one that l2h was trained with. Raises HLError as upscale_files.
+    """
+    from .trust import calibration_of, trust, write_trust  # here, as metrics take a second to import
+
+    check_folder(out, source)
+    nets = load_weights(weights, stage="l2h", device=device), load_weights(h2l, stage="h2l", device=device)
+    lo = load_lo(source, nets[0].cfg.size_lo, fit)
+    names, calibration, judged = output_names(lo.names, [""]), calibration_of(*nets, device=device), []
+
+    def restore(x: Tensor) -> Tensor:
+        judged.append(trust(*nets, x, calibration))
+        return judged[-1].restored
+
+    written = _write_all(restore, lo, names, out, device, progress)
+    return written, write_trust(Path(out).expanduser() / "trust.csv", names, judged)
+
+
 def load_lo(source: str | Path, size: int, fit: bool) -> FaceSet:
     """Poor pictures that are size x size already, or made so where `fit`."""
     if _is_built_in(source):
@@ -129,37 +150,38 @@ def _write_all(network: Callable[[Tensor], Tensor], faces: FaceSet, names: list[
 
 
 def evaluate_files(fake: str | Path, real: str | Path, paired: bool = False, metrics: str | None = None, seed: int = 0,
-                   json: str | Path | None = None) -> dict:
-    """`metrics.evaluate` of two sources of pictures; pairs are matched by name. Writes the scores to `json` too."""
+                   json: str | Path | None = None, channel: str = "rgb", border: int = 0,
+                   lo: str | Path | None = None, train: str | Path | None = None) -> dict:
+    """`metrics.evaluate` of sources of pictures; pairs are matched by name. Writes the scores to `json` too."""
     from .metrics import evaluate  # here, as torchmetrics takes a second to import
 
     if json and Path(json).is_dir():
         raise HLError(f"--json {json} is a folder: give the name of a file")
-    sets = []
-    for flag, source in (("--fake", fake), ("--real", real)):
-        faces = load_faces(source)
-        if not isinstance(faces, FaceSet):
+    sets = {}
+    for flag, source in (("--fake", fake), ("--real", real), ("--lo", lo), ("--train", train)):
+        sets[flag] = faces = load_faces(source) if source else None
+        if source and not isinstance(faces, FaceSet):
             raise HLError(f"{flag} {source} holds pairs: ask for {source}:hi or {source}:lo")
-        sets.append(faces)
-    fakes, reals = sets
-    if paired:
-        reals = in_order_of(fakes, reals)
-    scores = evaluate(fakes, reals, paired=paired, metrics=metrics.split(",") if metrics else None, seed=seed)
+    for flag in ["--real"] * paired + ["--lo"] * bool(lo):
+        sets[flag] = in_order_of(sets["--fake"], sets[flag], "--paired" if flag == "--real" else flag)
+    fakes, reals, los, trains = sets.values()
+    scores = evaluate(fakes, reals, paired=paired, metrics=metrics.split(",") if metrics else None, seed=seed,
+                      channel=channel, border=border, lo=los, train=trains)
     if json:
-        finite = {name: score | {"value": score["value"] if math.isfinite(score["value"]) else None}  # JSON has no inf
-                  for name, score in scores.items()}
+        finite = {name: {k: v if not isinstance(v, float) or math.isfinite(v) else None for k, v in score.items()}
+                  for name, score in scores.items()}                                                # JSON has no inf
         save_json(Path(json), {"fake": str(fake), "real": str(real)} | finite)
     return scores
 
 
-def in_order_of(fakes: FaceSet, reals: FaceSet) -> FaceSet:
+def in_order_of(fakes: FaceSet, reals: FaceSet, flag: str = "--paired") -> FaceSet:
     """The real pictures in the order of the fakes, by name without the ending. HLError where one has no partner."""
     place = {PurePosixPath(name).with_suffix(""): i for i, name in enumerate(reals.names)}
     lonely = [name for name in fakes.names if PurePosixPath(name).with_suffix("") not in place]
     if lonely or len(fakes) != len(reals):
-        what = f"{lonely[0]} has no partner" if lonely else "some real pictures have no partner"
-        raise HLError(f"--paired needs pictures of the same names on both sides, got {len(fakes)} and {len(reals)} "
-                      f"({what}): rename or remove some, or leave --paired out")
+        what = f"{lonely[0]} has no partner" if lonely else "some of the others have no partner"
+        raise HLError(f"{flag} needs pictures of the same names on both sides, got {len(fakes)} and {len(reals)} "
+                      f"({what}): rename or remove some, or leave {flag} out")
     return reals[[place[PurePosixPath(name).with_suffix("")] for name in fakes.names]]
 
 

@@ -14,6 +14,7 @@ from torchvision.utils import make_grid
 
 from .config import RunConfig
 from .data import FaceSet, Sampler, augment, to_uint8
+from .health import z_spread
 from .losses import GAN, HINGE, diff_augment, mode_seeking, pixel_h2l, pixel_l2h, r1
 from .metrics import enlarge_lo, extract, frechet
 from .networks import CoarseDiscriminator, Discriminator, HighToLow, LowToHigh
@@ -154,7 +155,7 @@ class H2LTask(Task):
 
     def vitals(self, nets: nn.ModuleDict) -> dict[str, float]:
         """Spread over z of the same face, as a part of the range of 2."""
-        return {"z_spread": self._over_z(nets).std(0).mean().item() / 2}
+        return {"z_spread": z_spread(self._over_z(nets))}
 
     def _over_z(self, nets: nn.ModuleDict, n_z: int = 8) -> Tensor:
         rng, hi = self.fixed_rng(), self.val_hi.batch(slice(0, N_PREVIEW), self.device)

@@ -64,4 +64,5 @@ def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
     """Wilson's interval of a share: (p + z^2/2n -+ z sqrt(p (1 - p) / n + z^2 / 4 n^2)) / (1 + z^2/n)."""
     p, k = right / n, z ** 2 / n
     half = z * math.sqrt(p * (1 - p) / n + k / (4 * n))
-    return max(0.0, (p + k / 2 - half) / (1 + k)), min(1.0, (p + k / 2 + half) / (1 + k))
+    low, high = (p + k / 2 - half) / (1 + k), (p + k / 2 + half) / (1 + k)
+    return low if right else 0.0, high if right < n else 1.0                   # not 1e-18

@@ -80,7 +80,8 @@ def face_grid(rows: Mapping[str, Pictures], *, columns: Sequence[str] = (), titl
     pixels = {name: as_uint8(p)[:n] for name, p in rows.items()}
     n_columns = max(map(len, pixels.values()))
     cell = cell or _cell(n_columns)
-    gap, row_title, head = 4, 24, (30 if title else 0) + (22 if columns else 0)
+    above = 8 + 14 * max(text.count("\n") + 1 for text in columns) if columns else 0
+    gap, row_title, head = 4, 24, (30 if title else 0) + above
     width = max(n_columns * (cell + gap) + gap, 300)
     height = head + len(pixels) * (cell + row_title) + gap
     figure = blank(width / DPI, height / DPI)
@@ -88,7 +89,7 @@ def face_grid(rows: Mapping[str, Pictures], *, columns: Sequence[str] = (), titl
     figure.photographic = True
     for k, text in enumerate(columns):
         x = (gap + k * (cell + gap) + cell / 2) / width
-        figure.text(x, 1 - (head - 9) / height, text, ha="center", va="center", fontsize=9)
+        figure.text(x, 1 - (head - above / 2 + 2) / height, text, ha="center", va="center", fontsize=9)
     if title:
         figure.text(gap / width, 1 - 16 / height, title, va="center", fontsize=11, weight="bold")
     for r, (name, row) in enumerate(pixels.items()):

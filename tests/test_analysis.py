@@ -113,6 +113,17 @@ def test_probe_kernel_of_known_filters(hi):
     assert 1.2 < analysis.probe_kernel("bicubic", hi).width < 2.2           # but it is no sharper than this
 
 
+def test_the_probe_never_leaves_the_range_of_pictures():
+    """Light below 0 has no noise level: on black and white faces the camera gave NaN."""
+    def clipping(x, _):
+        assert x.min() >= -1 and x.max() <= 1
+        return pool(x)
+
+    black_and_white = torch.cat((torch.full((8, 3, 64, 64), -1.0), torch.ones(8, 3, 64, 64)))
+    assert abs(analysis.probe_kernel(clipping, black_and_white).moment - math.sqrt(15 / 12)) < 0.03
+    assert analysis.probe_kernel("camera", black_and_white).taps.isfinite().all()
+
+
 def test_blur_of_the_camera_follows_its_parameters(val):
     params = load_camera_params("faces:val")
     fit = analysis.blur_fit(val.hi.batch(), val.lo.batch())
@@ -208,6 +219,7 @@ def test_two_sample_tells_bilinear_from_real_and_not_real_from_real(val):
 def test_wilson_interval_of_a_known_case():
     low, high = analysis.wilson(81, 263)                                    # Newcombe 1998: 0.2553, 0.3662
     assert abs(low - 0.2553) < 1e-4 and abs(high - 0.3662) < 1e-4
+    assert analysis.wilson(0, 44)[0] == 0 and analysis.wilson(44, 44)[1] == 1
 
 
 # ---- shots, seeds, errors ------------------------------------------------------------------------

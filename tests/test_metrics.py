@@ -14,7 +14,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 import hlgan_lib as hl
-from hlgan_lib import lite0, metrics, optional_metrics
+from hlgan_lib import distances, lite0, metrics, optional_metrics
 from hlgan_lib.degrade import bilinear
 
 
@@ -145,10 +145,10 @@ def test_kernel_distance_has_no_floor_and_answers_to_its_seed():
 def test_kernel_interval_without_resampling_is_the_distance(monkeypatch):
     """Each picture drawn once: the weighted sum is MMD^2 itself."""
     a, b = gaussians(40, 6, 0), gaussians(40, 6, 1)
-    monkeypatch.setattr(metrics, "draws", lambda n, n_boot, seed: torch.arange(n).expand(n_boot, n))
-    monkeypatch.setattr(metrics, "centred", lambda scores, value: scores)
+    monkeypatch.setattr(distances, "draws", lambda n, n_boot, seed: torch.arange(n).expand(n_boot, n))
+    monkeypatch.setattr(distances, "centred", lambda scores, value: scores)
     want = metrics.kernel_distance(a, b, 1, 40)[0]
-    assert metrics.kernel_interval(a, b, 0.0, 3) == pytest.approx([want, want])
+    assert distances.kernel_interval(a, b, 0.0, 3) == pytest.approx([want, want])
 
 
 @pytest.mark.parametrize("a, b", [((1, 80), (9, 80)), ((9, 80), (9, 79)), ((9,), (9,))])
@@ -233,7 +233,9 @@ def test_evaluate_pairs(faces):
     assert list(got) == ["psnr", "ssim", "frechet_lite0", "kernel_lite0"]
     want = metrics.psnr((fake + 1) / 2, (real.batch() + 1) / 2).mean()
     assert got["psnr"]["value"] == pytest.approx(float(want), rel=1e-5)
-    assert got["psnr"]["floor"] is None
+    mixed = real.batch(metrics.subsample(40, 40, 0).numpy())
+    want = metrics.psnr(*((x + 1) / 2 for x in mixed.split(20))).mean()
+    assert got["psnr"]["floor"] == pytest.approx(float(want), rel=1e-5) and got["psnr"]["floor_n"] == 20
     for score in got.values():
         assert score["n"] == 40 and score["ci"][0] < score["value"] < score["ci"][1]
     for name in ("frechet_lite0", "kernel_lite0"):
@@ -313,7 +315,8 @@ def test_scores_that_need_a_download_say_so(monkeypatch, name, cls, message, err
 
 
 def test_fid_is_computed_at_equal_n_on_what_torchmetrics_loads(monkeypatch, faces):
-    monkeypatch.setattr(metrics, "fid_network", lambda device: FrechetInceptionDistance(feature=metrics.features()))
+    own = FrechetInceptionDistance(feature=metrics.features())
+    monkeypatch.setattr(optional_metrics, "fid_network", lambda device: own)
     got = hl.evaluate(faces[:20], faces[20:60], metrics=["fid", "frechet_lite0"], n_boot=5)
     assert list(got) == ["fid", "frechet_lite0"] and got["fid"]["n"] == 20 and "20 of the 40" in got["fid"]["note"]
     assert got["fid"]["value"] == pytest.approx(got["frechet_lite0"]["value"], rel=1e-2)

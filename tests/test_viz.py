@@ -43,6 +43,14 @@ def test_enlarging_repeats_pixels():
     assert (large == small).all()
 
 
+def test_columns_of_several_lines_stay_inside_the_figure():
+    tall = viz.face_grid({"x": torch.zeros(2, 3, 16, 16)}, columns=["a\nb\nc", "d"], alt=ALT)
+    tall.draw_without_rendering()
+    boxes = [t.get_window_extent() for t in tall.texts]
+    assert all(0 <= box.y0 and box.y1 <= tall.bbox.height for box in boxes)
+    assert min(box.y0 for box in boxes[:2]) >= boxes[2].y1 - 2
+
+
 def test_face_grid_draws_the_very_pixels_and_names_the_true_size():
     x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     figure = viz.face_grid({"poor": x, "sharp": torch.zeros(2, 3, 64, 64)}, columns=["a", "b"], title="T", alt=ALT)
