@@ -19,9 +19,10 @@ from torch import Tensor
 from . import analysis
 from .data import load_faces
 from .degrade import bilinear
+from .distances import kernel_interval
 from .errors import HLError
 from .lite0 import FEATURES, LO_RULE
-from .metrics import consistency, extract, frechet, kernel_distance, kernel_interval, psnr, ssim, subsample
+from .metrics import consistency, extract, frechet, kernel_distance, psnr, ssim, subsample
 from .stats import distance_interval, mean_interval
 
 TESTS = {"camera": "camera shots", "clean": "bilinear", "wild": "shots, no truth"}

@@ -31,7 +31,8 @@ def test_wrong_calls_end_in_one_line(argv, words, in_tmp, capsys):
 
 def test_results_of_another_preset_are_refused_before_training(in_tmp, capsys):
     evidence.Stored({"preset": "study"}).save(in_tmp / "x")
-    assert "holds results of preset study, got --preset smoke" in refused(["ablate", *PLAN, "x", "--only", "r1"], capsys)
+    shown = refused(["ablate", *PLAN, "x", "--only", "r1"], capsys)
+    assert "holds results of preset study, got --preset smoke" in shown
 
 
 def test_what_became_of_a_plan_is_said(in_tmp, capsys, monkeypatch):
