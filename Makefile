@@ -3,6 +3,7 @@ VENV  := .venv
 PY    := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 JOBS  ?= 2
+STUDY ?= runs/study
 
 # The venv's own kernel and nothing from the user's folders; one torch thread for each of the JOBS test workers.
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -15,7 +16,7 @@ help:
 	@echo "make test     install, then every test: ruff, unit, CLI, notebooks with the smoke preset"
 	@echo "make install  only the set-up: .venv with everything in pyproject.toml (make PYTHON=/path/to/python3.12 ...)"
 	@echo "make lab      JupyterLab on notebooks/"
-	@echo "make results  for maintainers: rewrites results/ and figures/"
+	@echo "make results  for maintainers: trains the study in STUDY, rewrites results/, figures/, weights"
 	@echo "make clean    removes .venv, outputs/ and caches; never a tracked file, never your own runs"
 
 install: $(STAMP)
@@ -62,7 +63,10 @@ lab: $(STAMP)
 	$(PY) -m jupyter lab notebooks
 
 results: $(STAMP)
-	$(PY) tools/results.py
+	$(VENV)/bin/hlgan ablate --preset study --jobs $(JOBS) --out $(STUDY)
+	$(VENV)/bin/hlgan compare --preset study --jobs $(JOBS) --out $(STUDY)
+	$(PY) tools/publish.py $(STUDY)
+	$(VENV)/bin/hlgan figures --results results --out figures
 
 # git clean never touches a tracked file and prints each thing that it removes.
 clean:

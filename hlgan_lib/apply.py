@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -24,18 +27,30 @@ def shipped_weights() -> dict[str, Path]:
     return {p.stem: p for p in sorted(SHIPPED.glob("*.safetensors"))}
 
 
+@cache
+def check_hash(path: Path) -> None:
+    """Compare a shipped file with hashes.json beside it, once a process. Raises HLError where they differ."""
+    listing = path.parent / "hashes.json"
+    known = json.loads(listing.read_text()) if listing.is_file() else {}
+    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != known.get(path.stem):
+        raise HLError(f"weights {path.stem}: the file is damaged: install hlgan_lib again")
+
+
 def load_weights(name_or_path: Weights, *, stage: str | None = None, device: str | torch.device = "cpu") -> nn.Module:
     """A trained network in eval mode, its gradients off.
 
     name_or_path: a shipped name (`shipped_weights()`), a finished run folder, a `.safetensors` file, or the authors'
     `model.pkl` (read without unpickling code). stage: "h2l" (spoils) or "l2h" (restores; the rivals too) where only
-    that will do. A network is passed through. Raises HLError when nothing fits.
+    that will do. A network is passed through. Raises HLError when nothing fits or a shipped
+    file is damaged.
     """
     if isinstance(name_or_path, nn.Module):
         if stage and any(isinstance(name_or_path, c) for k, c in NETWORKS.items() if ROLES[k] != stage):
             raise HLError(f"weights must be a network of stage {stage}, got {type(name_or_path).__name__}")
         return name_or_path.to(device).eval()
     path = shipped_weights().get(str(name_or_path)) or Path(name_or_path)
+    if path.parent == SHIPPED:
+        check_hash(path)
     if path.is_dir():
         path = RunFolder(path).weights
         if not path.is_file():

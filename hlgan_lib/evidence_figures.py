@@ -5,7 +5,7 @@ The numbers come from `evidence_numbers`, function by function, so that a test c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -144,8 +144,11 @@ def gap(stored: Stored) -> Figure:
     return finish(figure, stored, "Share of the gap from bilinear to the oracle that is closed: " + "; ".join(said))
 
 
-def plane(stored: Stored) -> Figure:
-    """Distortion against perception: a point a seed, right and low is good."""
+def plane(stored: Stored, also: Mapping[str, tuple[Stored, str]] | None = None) -> Figure:
+    """Distortion against perception: a point a seed, right and low is good.
+
+    also: name -> (results, cell) of other trainings, such as a reader's own, drawn beside the stored ones.
+    """
     figure = blank(8.2, 4.8)
     ax = figure.add_subplot()
     points, said = plane_points(stored), []
@@ -159,6 +162,10 @@ def plane(stored: Stored) -> Figure:
                 markersize=7, label=words, fillstyle=FILL.get(loss, "full"), markeredgewidth=1.6)
     ax.plot(*([bar_of([stored.references["bicubic"]], t, m).value] for t, m in SHOWN), marker="*", color="black",
             linestyle="none", markersize=10, label="bicubic enlargement")
+    for name, (own, cell) in (also or {}).items():
+        x, y = (own.values(cell, test, metric) for test, metric in SHOWN)
+        ax.plot(x, y, marker="$me$", color="black", linestyle="none", markersize=16, label=name)
+        said.append(f"{name} {np.mean(x):.4g} dB, {np.mean(y):.4g}")
     ax.axhline(stored.about["floors"]["frechet_lite0"], color="black", linestyle="--", linewidth=1, label="floor")
     ax.set_yscale("log")
     plain_log(ax.yaxis)

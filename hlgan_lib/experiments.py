@@ -27,9 +27,14 @@ from .errors import HLError
 VERSION = 1     # of the training code: raised when the same configuration gives other weights, so that keys change
 DATA = {"hi": "faces:train-hi", "lo": "faces:train-lo"}
 LOOKS = {"tick_images", "save_images"}  # how often a run is looked at: changes no weight
-# What a stage never reads. Lengths of other stages are left out for every stage.
-UNREAD = {"h2l": {"l2h_width", "lr_d_hi"},
-          "l2h": {"h2l_width", "z_dim", "z_input", "w_z", "w_coarse", "d_opponent", "down", "down_first", "n_lo"}}
+# Fields that some stages alone read; beside them, the lengths of other stages count for none.
+READERS = {**dict.fromkeys(("h2l_width", "z_dim", "z_input", "w_z", "w_coarse", "d_opponent", "down", "down_first"),
+                           {"h2l", "joint"}),
+           "l2h_width": {"l2h", "joint"}, "n_lo": {"h2l", "joint", "cyclegan"},
+           "lr_d_hi": {"l2h", "joint", "srgan", "cyclegan"},
+           **dict.fromkeys(("srgan_width", "w_perceptual", "perceptual", "w_gan_srgan"), {"srgan"}),
+           **dict.fromkeys(("cyclegan_width", "w_cycle", "w_identity"), {"cyclegan"})}
+KNOWN = set().union(*READERS.values())
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def _digest(stage: str, cfg: RunConfig, sources: dict[str, str]) -> str:
 
 def _unread(stage: str) -> set[str]:
     lengths = {k for k in RunConfig.__dataclass_fields__ if k.endswith("_steps")} - {"d_steps", f"{stage}_steps"}
-    return LOOKS | lengths | UNREAD.get(stage, set())
+    return LOOKS | lengths | {k for k, readers in READERS.items() if stage in KNOWN - readers}
 
 
 def key_of(config_json: str | Path) -> str:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -23,6 +23,9 @@ from .apply import load_weights, shipped_weights
 from .config import RunConfig
 from .errors import HLError
 from .training import Tick
+
+if TYPE_CHECKING:
+    from .evidence import Stored
 
 T = TypeVar("T")
 GPU_HELP = ("No GPU is on, which is fine: these lessons fit a CPU. To switch one on:\n"
@@ -126,16 +129,27 @@ def results(name: str, *, quiet: bool = False) -> dict | None:
 
     Looked for in the folder that HLGAN_RESULTS names, in every folder above the notebook, and beside the package.
     """
+    place = _folder_with(name, quiet)
+    return json.loads((place / f"{name}.json").read_text()) if place else None
+
+
+def evidence() -> Stored | None:
+    """The stored results of the grid (results/ablation.json and .npz), or None; looked for as in `results`."""
+    from .evidence import load
+
+    place = _folder_with("ablation")
+    return load(place) if place else None
+
+
+def _folder_with(name: str, quiet: bool = False) -> Path | None:
     places = [Path(os.environ["HLGAN_RESULTS"])] if "HLGAN_RESULTS" in os.environ else [
         *(p / "results" for p in (Path.cwd(), *Path.cwd().parents) if (p / "pyproject.toml").is_file()),
         Path(__file__).parent.parent / "results"]
-    for place in places:
-        if (place / f"{name}.json").is_file():
-            return json.loads((place / f"{name}.json").read_text())
-    if not quiet:
+    found = next((p for p in places if (p / f"{name}.json").is_file()), None)
+    if found is None and not quiet:
         print(f"results/{name}.json is not here: stored numbers come with a clone of the repository "
               "(or set HLGAN_RESULTS to its results folder)")
-    return None
+    return found
 
 
 def at_a_glance(notebook: str) -> None:

@@ -18,10 +18,11 @@ from torch import Tensor
 
 from . import analysis
 from .data import load_faces
-from .degrade import bilinear, pool
+from .degrade import bilinear
+from .distances import kernel_interval
 from .errors import HLError
 from .lite0 import FEATURES, LO_RULE
-from .metrics import extract, frechet, kernel_distance, kernel_interval, psnr, ssim, subsample
+from .metrics import consistency, extract, frechet, kernel_distance, psnr, ssim, subsample
 from .stats import distance_interval, mean_interval
 
 TESTS = {"camera": "camera shots", "clean": "bilinear", "wild": "shots, no truth"}
@@ -66,14 +67,6 @@ def bicubic_restorer(lo: Tensor) -> Tensor:
     return F.interpolate(lo, scale_factor=4, mode="bicubic").clamp(-1, 1)
 
 
-def consistency(restored: Tensor, lo: Tensor) -> Tensor:
-    """How well a restored picture, averaged down again, gives the one it was made from: PSNR in dB, (B,).
-
-    High for a method that only sharpens; noise and colour casts that it removes count against it. Both in [-1, 1].
-    """
-    return psnr((pool(restored, lo.shape[-1]) + 1) / 2, (lo + 1) / 2)
-
-
 @dataclass(frozen=True)
 class Scored:
     """scores: test -> metric -> {value, ci}; faces: PSNR of each test face, dB; features and pictures of the shots."""
@@ -98,7 +91,8 @@ def score_restorer(restore: Restorer, n: int | None = None) -> Scored:
     for test, fake, seen in (("camera", shots, features), ("clean", clean, extract((clean + 1) / 2))):
         a, b = (fake + 1) / 2, (t.hi + 1) / 2
         scores[test] = {"psnr": _mean(psnr(a, b)), "ssim": _mean(ssim(a, b)), **_distances(seen, t.hi_features)}
-    scores["wild"] = {**_distances(features, t.train_equal), "consistency": _mean(consistency(shots, t.lo))}
+    explained = consistency((shots + 1) / 2, (t.lo + 1) / 2)
+    scores["wild"] = {**_distances(features, t.train_equal), "consistency": _mean(explained)}
     faces = [round(float(x), 2) for x in psnr((shots + 1) / 2, (t.hi + 1) / 2)]
     return Scored(scores, faces, features, shots[:N_SHOWN])
 

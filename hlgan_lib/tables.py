@@ -45,6 +45,22 @@ def axis_table(stored: Stored, axis: str) -> str:
     return "\n".join(lines)
 
 
+def against(stored: Stored, cell: str, base: str, test: str, metric: str) -> str:
+    """A cell beside another in one sentence: both scores, their difference, and the scatter of the seeds.
+
+    >>> against(Stored({"preset": "study"}), "no-ema", "learned-gan", "camera", "psnr")
+    'without EMA: not run'
+    """
+    a, b = (bar_of(list(stored.found(c).values()), test, metric) for c in (cell, base))
+    for c, bar in ((cell, a), (base, b)):
+        if bar is None:
+            return f"{CELLS[c].label}: not run"
+    ranges = [max(x.seeds) - min(x.seeds) for x in (a, b) if len(x.seeds) > 1]
+    scatter = f"seeds range over {max(ranges):.3g}" if ranges else "one seed each, scatter unknown"
+    return (f"{METRICS[metric]}: {CELLS[cell].label} {a.value:.4g}, {CELLS[base].label} {b.value:.4g}, difference "
+            f"{a.value - b.value:+.3g} ({scatter})")
+
+
 def gap_table(stored: Stored) -> str:
     """The share of the gap between bilinear and the oracle that each degradation closes, by loss and metric."""
     lines = ["| degradation | loss | by | bilinear | this | oracle | share closed | 95 % interval |", "|---" * 8 + "|"]

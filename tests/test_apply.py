@@ -1,9 +1,13 @@
 """Finding trained networks and using them."""
 
+import hashlib
+import json
+
 import pytest
 import torch
 
 import hlgan_lib as hl
+from hlgan_lib import apply
 from hlgan_lib.apply import shipped_weights
 from hlgan_lib.checkpoint import save_weights
 
@@ -77,6 +81,23 @@ def test_wrong_pictures_are_named(h2l):
         hl.upscale(hl.LowToHigh(CFG), pictures(1, 32))
     with pytest.raises(hl.HLError, match="n_z must be 1 or more, got 0"):
         hl.degrade(h2l, pictures(1, 32), n_z=0)
+
+
+def test_a_damaged_shipped_file_is_refused(h2l, tmp_path, monkeypatch):
+    path = tmp_path / "h2l.safetensors"
+    save_weights(path, h2l.state_dict(), "h2l", CFG)
+    (tmp_path / "hashes.json").write_text(json.dumps({"h2l": hashlib.sha256(path.read_bytes()).hexdigest()}))
+    monkeypatch.setattr(apply, "SHIPPED", tmp_path)
+    assert hl.load_weights("h2l").cfg == CFG
+    apply.check_hash.cache_clear()
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(hl.HLError, match="weights h2l: the file is damaged: install hlgan_lib again"):
+        hl.load_weights("h2l")
+
+
+def test_every_shipped_file_has_its_hash():
+    hashes = json.loads((apply.SHIPPED / "hashes.json").read_text())
+    assert set(hashes) == set(shipped_weights())
 
 
 @pytest.mark.parametrize("name", sorted(shipped_weights()))

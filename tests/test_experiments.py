@@ -9,7 +9,7 @@ import pytest
 from hlgan_lib import preset, train
 from hlgan_lib.config import RunConfig
 from hlgan_lib.errors import HLError
-from hlgan_lib.experiments import Run, folder_of, in_order, key_of, train_all
+from hlgan_lib.experiments import READERS, Run, folder_of, in_order, key_of, train_all
 
 SMOKE = preset("smoke")
 H2L = Run("h2l", SMOKE)
@@ -23,6 +23,16 @@ def test_a_key_is_ten_hex_digits_of_what_the_stage_reads():
     assert {Run("h2l", cfg).key for cfg in same} == {H2L.key}
     other = [SMOKE.replace(seed=1), SMOKE.replace(h2l_steps=7), SMOKE.replace(n_lo=100), SMOKE.replace(ema=0.0)]
     assert len({H2L.key, *(Run("h2l", cfg).key for cfg in other)}) == 5
+
+
+def test_what_only_another_stage_reads_changes_no_key():
+    for field, value in {"perceptual": "vgg19", "srgan_width": 3, "w_cycle": 1.0, "cyclegan_steps": 9}.items():
+        assert Run("h2l", SMOKE.replace(**{field: value})).key == H2L.key
+        assert PIXEL.key == Run("l2h", PIXEL.cfg.replace(**{field: value}), H2L).key
+    srgan = Run("srgan", SMOKE, "bilinear")
+    assert srgan.key != Run("srgan", SMOKE.replace(perceptual="vgg19"), "bilinear").key
+    assert srgan.key == Run("srgan", SMOKE.replace(w_cycle=1.0, z_dim=3, n_lo=9), "bilinear").key
+    assert set(READERS) < set(RunConfig.__dataclass_fields__)
 
 
 def test_a_learned_run_is_keyed_by_its_h2l():
