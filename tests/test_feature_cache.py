@@ -74,7 +74,8 @@ def test_other_pictures_protocols_networks_and_devices_never_share_an_entry(pict
 
 
 DAMAGE = {"cut short": lambda data: data[:-9],
-          "a bit flipped": lambda data: data[:-3] + bytes([data[-3] ^ 1]) + data[-2:], "empty": lambda data: b"", "another file": lambda data: b"no safetensors" * 9}
+          "a bit flipped": lambda data: data[:-3] + bytes([data[-3] ^ 1]) + data[-2:], "empty": lambda data: b"",
+          "another file": lambda data: b"no safetensors" * 9}
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
