@@ -3,9 +3,9 @@
     pip install dlib-bin face_recognition_models      in a venv of its own: 100 MB, and 0.2 s a face
     python tools/identity.py [--out results] [--n 150]
 
-dlib's descriptor (128 numbers), a fixed box and its five landmarks on the face enlarged to 256x256. A pair is a
-sharp face of faces:val and another picture: of the same face (framed, lit or spoilt anew, or restored from its poor shot), or of
-somebody else's. AUC: how often the same one lies nearer. Beside it the AUC of Lite0's features and of 16x16 pixels.
+dlib's descriptor (128 numbers), a fixed box and its five landmarks on the face enlarged to 256x256. A pair is a sharp
+face of faces:val and another picture: of the same face (framed, lit or spoilt anew, or restored from its poor shot), or
+of somebody else's. AUC: how often the same one lies nearer; beside it that of Lite0's features and of 16x16 pixels.
 """
 
 from __future__ import annotations
