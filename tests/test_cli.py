@@ -452,6 +452,28 @@ def test_evaluate_matches_pairs_by_name(tmp_path, capsys):
     assert "no partner" in refused(argv, capsys) and contents(tmp_path) == before
 
 
+def test_evaluate_takes_channel_border_poor_and_training_pictures(tmp_path, capsys):
+    pairs = hl.load_faces("faces:val")
+    hi, lo = pairs.hi[:4], pairs.lo[:4]
+    fake = hl.FaceSet(np.array(hi.images) // 2, hi.names, "made")
+    for name, faces in (("fake", fake), ("hi", hi), ("lo", lo[[3, 2, 1, 0]])):
+        faces.save(tmp_path / f"{name}.npz")
+    argv = ["evaluate", "--fake", str(tmp_path / "fake.npz"), "--real", str(tmp_path / "hi.npz"),
+            "--paired", "--metrics", "psnr,consistency", "--channel", "y", "--border", "3", "--lo", str(tmp_path / "lo.npz"), "--json",
+            str(tmp_path / "scores.json")]
+    assert cli.main(argv) == 0
+    stored = json.loads((tmp_path / "scores.json").read_text())
+    want = hl.evaluate(fake, hi, True, ["psnr", "consistency"], channel="y", border=3, lo=lo)
+    assert all(stored[name]["value"] == pytest.approx(score["value"]) for name, score in want.items())
+    assert "border 3 px" in capsys.readouterr().out
+    pairs.lo[:3].save(tmp_path / "lo.npz")
+    assert "--lo needs pictures of the same names" in refused(argv, capsys)
+    argv = ["evaluate", "--fake", "faces:val:hi", "--real", "faces:val:hi", "--metrics", "frechet_lite0_paper"]
+    assert "pass train=" in refused(argv, capsys)
+    assert "faces:val:hi or faces:val:lo" in refused([*argv, "--train", "faces:val"], capsys)
+    assert "channel" in refused([*argv, "--channel", "cb"], capsys)
+
+
 def test_info_names_versions_presets_and_weights(capsys):
     assert cli.main(["info"]) == 0
     shown = capsys.readouterr().out

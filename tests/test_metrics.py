@@ -271,6 +271,32 @@ def test_evaluate_of_equal_pictures_has_an_infinite_psnr_without_interval(faces)
     assert got["frechet_lite0"]["value"] == pytest.approx(0, abs=1e-4)
 
 
+def test_evaluate_states_channel_and_border_and_measures_by_them(faces):
+    real, fake = faces[:8].batch(), faces[:8].batch() * 0.9
+    got = hl.evaluate(fake, real, paired=True, metrics=["psnr", "ssim"], channel="y", border=4, n_boot=20)
+    for name, score in (("psnr", metrics.psnr), ("ssim", metrics.ssim)):
+        want = score((fake + 1) / 2, (real + 1) / 2, "y", 4).mean()
+        assert got[name]["value"] == pytest.approx(float(want), rel=1e-5)
+        assert got[name]["features"].startswith("Y (BT.601, 16 to 235 of 255) in [0, 1], border 4 px")
+    plain = hl.evaluate(fake, real, paired=True, metrics=["psnr"], n_boot=20)["psnr"]
+    assert plain["features"] == "RGB in [0, 1], border 0 px, dB" and plain["value"] != got["psnr"]["value"]
+
+
+def test_consistency_has_the_truths_own_as_its_floor_and_needs_no_truth():
+    pairs = hl.load_faces("faces:val")
+    hi, lo = (side.batch(slice(0, 8)) for side in pairs)
+    large = interpolate(lo, size=64, mode="bicubic").clamp(-1, 1)
+    got = hl.evaluate(large, hi, paired=True, lo=lo, n_boot=20)
+    assert list(got) == ["psnr", "ssim", "frechet_lite0", "kernel_lite0", "consistency"]
+    got = got["consistency"]
+    want = metrics.consistency((hi + 1) / 2, (lo + 1) / 2).mean()
+    assert got["floor"] == pytest.approx(float(want), rel=1e-5) and got["floor_n"] == 8
+    assert got["value"] > got["floor"] + 3, "plain enlargement explains its input better than the truth does"
+    assert got["features"] == "RGB in [0, 1], reduced by bilinear, dB"
+    alone = hl.evaluate(large, hi[:5], lo=pairs.lo[:8], metrics=["consistency"], reduce="pool")["consistency"]
+    assert alone["floor"] is None and alone["n"] == 8 and alone["features"].endswith("reduced by pool, dB")
+
+
 BAD = {
     "one picture": (lambda x: (x[:1], x), {}, "fake must hold at least 2"),
     "other sizes": (lambda x: (x, x[..., :16, :16]), {}, "did you mix up hi and lo"),
@@ -282,6 +308,17 @@ BAD = {
     "unknown metric": (lambda x: (x, x), {"metrics": ["FID"]}, "metrics must be of psnr.*got 'FID'"),
     "no list": (lambda x: (x, x), {"metrics": "psnr"}, "must be a list"),
     "no metric": (lambda x: (x, x), {"metrics": []}, "at least one"),
+    "other channel": (lambda x: (x, x), {"channel": "cb"}, "channel must be rgb or y, got 'cb'"),
+    "border inside which no window fits": (lambda x: (x, x), {"paired": True, "border": 27}, "border must be 0"),
+    "negative border": (lambda x: (x, x), {"border": -1}, "border must be 0 or more"),
+    "no poor pictures": (lambda x: (x, x), {"metrics": ["consistency"]}, "got lo=None: pass lo="),
+    "too few poor pictures": (lambda x: (x, x), {"lo": torch.zeros(3, 3, 16, 16)}, "poor picture of each of the 4"),
+    "sharp for poor pictures": (lambda x: (x[..., :16, :16], x[..., :16, :16]), {"lo": torch.zeros(4, 3, 64, 64)},
+                                "did you mix up hi and lo"),
+    "unknown reduction": (lambda x: (x, x), {"lo": torch.zeros(4, 3, 16, 16), "reduce": "box",
+                                             "metrics": ["consistency"]}, "reduce must be bilinear"),
+    "poor for training pictures": (lambda x: (x, x), {"train": torch.zeros(4, 3, 16, 16)}, "train must be sharp"),
+    "no training pictures": (lambda x: (x, x), {"metrics": ["frechet_lite0_paper"]}, "got train=None: pass train="),
     "psnr of sets": (lambda x: (x, x), {"metrics": ["psnr"]}, "psnr compares pairs"),
 }
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import io
+import json
+from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
@@ -216,3 +218,14 @@ def test_kid_and_fid_share_their_features(monkeypatch, toy, faces):
     got = hl.evaluate(faces[:20] * 2 - 1, faces[20:60] * 2 - 1, metrics=["fid", "kid"], n_boot=300)
     assert sum(map(len, toy.shown)) == 20 + 40 and got["kid"]["sd"] > 0
     assert "interval from 200 rounds" in got["fid"]["note"] and got["fid"]["floor_n"] == 20
+
+
+def test_the_page_shows_the_stored_distances():
+    root = Path(hl.__file__).parents[1]
+    stored = json.loads((root / "results" / "protocols.json").read_text())
+    page = (root / "docs" / "metrics.md").read_text()
+    assert f"Frechet distance (Lite0), {stored['about']['n']} of `faces:test`" in page
+    for name, by in stored["scores"].items():
+        assert f"| {name} | " + " | ".join(f"{score['value']:.0f}" for score in by.values()) + " |" in page
+    floors = [score["floor"] for score in by.values()]
+    assert "| floor | " + " | ".join(f"{v:.0f}" for v in floors) + " |" in page
