@@ -222,7 +222,8 @@ def one_line(box: str) -> str:
     """What tyro says in a framed box (of ASCII in plain terminals) as one line: its first part, a suggested flag."""
     lines = [line.strip("│╭╰╮╯|+ ") for line in box.splitlines()]
     if "Required options" in lines[0]:
-        return f"missing: {', '.join(line.split()[0] for line in lines if line.startswith('--'))}"
+        flags = [line.split()[0] for line in lines if re.match(r"--\w", line)]  # a rule of dashes is none
+        return f"missing: {', '.join(flags)}"
     parts = [part.split() for part in re.split(r"[─-]{3,}", " \n ".join(lines[1:])) if part.strip()]
     text = " ".join(parts[0])
     text = re.sub(r"^Error parsing \S+\.cfg: ", "", text)
