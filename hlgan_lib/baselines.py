@@ -114,8 +114,8 @@ class CycleGAN(nn.Module):
         return self.restore(enlarged(lo, self.cfg.size_hi))
 
 
-def enlarged(lo: Tensor, size: int) -> Tensor:
-    """lo by bicubic interpolation, clipped: (B, 3, s, s) in [-1, 1] -> (B, 3, size, size). The baseline of baselines.
+def enlarged(lo: Tensor, size: int = PAPER.size_hi) -> Tensor:
+    """lo by bicubic interpolation, clipped: (B, 3, s, s) in [-1, 1] -> (B, 3, size, size). The rival that is no network.
 
     HLError where size is smaller than lo.
     """

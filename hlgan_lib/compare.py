@@ -70,13 +70,21 @@ def markdown(stored: Stored) -> str:
              f"truth: {about['floors']['frechet_lite0']:.0f} and {about['floors']['kernel_lite0']:.1f}."]
     if about["preset"] == "smoke":
         lines += ["", "**The smoke preset trains for seconds, to test the machinery: these scores are no results.**"]
+    for test, part in test_tables(stored).items():
+        lines += ["", f"## {TESTS[test].capitalize()}: {ABOUT[test]}", "", part]
+    return "\n".join([*lines, "", "## Reported elsewhere", "", reported_table(), ""])
+
+
+def test_tables(stored: Stored) -> dict[str, str]:
+    """test -> its part of the table as Markdown, a row a method."""
+    parts = {}
     for test, rows in table(stored).items():
         metrics = [m for m in METRICS if any(m in row for row in rows.values())]
-        lines += ["", f"## {TESTS[test].capitalize()}: {ABOUT[test]}", "",
-                  f"| method | {' | '.join(METRICS[m] for m in metrics)} |", "|---" * (len(metrics) + 1) + "|"]
+        lines = [f"| method | {' | '.join(METRICS[m] for m in metrics)} |", "|---" * (len(metrics) + 1) + "|"]
         lines += [f"| {name} | " + (" | ".join(cell_text(m, row.get(m)) for m in metrics) if row else
                                     " | ".join(["not run"] * len(metrics))) + " |" for name, row in rows.items()]
-    return "\n".join([*lines, "", "## Reported elsewhere", "", reported_table(), ""])
+        parts[test] = "\n".join(lines)
+    return parts
 
 
 def cell_text(metric: str, score: dict | None) -> str:

@@ -20,13 +20,14 @@ import torch
 
 from .ablation import AXES, CELLS, DEGRADATIONS, LOSSES, Cell, Planned, plan, planned_of
 from .apply import load_weights, upscale
+from .baselines import enlarged
 from .checkpoint import atomic
 from .config import differences, preset
 from .data import load_faces, to_uint8
 from .degrade import DEGRADATIONS as FIXED
 from .errors import HLError
 from .experiments import Outcome, Run, folder_of, in_order, train_all
-from .scoring import Scored, bicubic_restorer, floors, score_degrader, score_restorer, test_set
+from .scoring import Scored, floors, score_degrader, score_restorer, test_set
 from .stats import gap_closed
 
 MAX_SEEDS = 10
@@ -184,7 +185,7 @@ def keep(stored: Stored, name: str, scored: Scored, cell: Cell | None = None, se
 
 def references(stored: Stored, n: int) -> dict[str, dict]:
     """What needs no training: bicubic enlargement, and every fixed degradation as a degrader."""
-    scored = score_restorer(bicubic_restorer, n)
+    scored = score_restorer(enlarged, n)
     keep(stored, "bicubic", scored)
     made = {f"h2l:{d}": {"scores": score_degrader(d, n)} for d in FIXED}
     return {"bicubic": {"scores": scored.scores, "psnr_faces": scored.faces}, **made}

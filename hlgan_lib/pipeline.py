@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
 from .apply import degrade, load_weights, new_z, upscale
+from .baselines import enlarged
 from .checkpoint import save_json, save_png
 from .data import FaceSet, load_faces, to_uint8
 from .degrade import bilinear
@@ -206,7 +206,7 @@ def demo(out: str | Path, h2l: str | Path = "h2l", l2h: str | Path = "l2h",
     save_png(out / "degradation.png", sheet(rows))
     yield out / "degradation.png"
     size = hi.shape[-1]
-    ways = {"bicubic": F.interpolate(lo, size=size, mode="bicubic").clamp(-1, 1), "ours": upscale(restorer, lo)}
+    ways = {"bicubic": enlarged(lo, size), "ours": upscale(restorer, lo)}
     rows = {"poor": lo[shown], "bicubic": ways["bicubic"][shown], "ours": ways["ours"][shown], "truth": hi[shown]}
     save_png(out / "restoration.png", sheet(rows))
     yield out / "restoration.png"

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from . import analysis
@@ -60,11 +59,6 @@ def test_set(n: int | None = None) -> TestSet:
 
 
 test_set.__test__ = False
-
-
-def bicubic_restorer(lo: Tensor) -> Tensor:
-    """No network at all: enlarged bicubically."""
-    return F.interpolate(lo, scale_factor=4, mode="bicubic").clamp(-1, 1)
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,12 @@ import torch
 import hlgan_lib as hl
 from hlgan_lib.ablation import CELLS
 from hlgan_lib.apply import SHIPPED, shipped_weights
+from hlgan_lib.baselines import enlarged
 from hlgan_lib.checkpoint import RunFolder, read_weights, save_json, save_weights, stored_config
 from hlgan_lib.data import load_faces
 from hlgan_lib.degrade import bilinear
 from hlgan_lib.evidence import Stored, load
 from hlgan_lib.experiments import Run
-from hlgan_lib.scoring import bicubic_restorer
 from hlgan_lib.tables import readme_table
 from hlgan_lib.viz import face_grid, save_figure
 
@@ -127,7 +127,7 @@ def figures(about: dict, into: Path = ROOT / "figures") -> None:
     """The two figures of shipped weights: what H2L does, what L2H restores; the first eight test faces."""
     made = {"command": "make results", "preset": about["preset"], "seed": 0, "hardware": about["hardware"]}
     hi, lo = (side.batch(slice(0, 8)) for side in load_faces("faces:test"))
-    rows = {"poor": lo, "bicubic": bicubic_restorer(lo), "ours": hl.upscale("l2h", lo), "truth": hi}
+    rows = {"poor": lo, "bicubic": enlarged(lo), "ours": hl.upscale("l2h", lo), "truth": hi}
     alt = "The first eight test faces in four rows: poor 16x16 shot, bicubic enlargement, restored by L2H, sharp truth"
     save_figure(face_grid(rows, alt=alt), into / "hero.png", **made)
     z = hl.degrade("h2l", hi, n_z=3)
