@@ -115,9 +115,9 @@ class CycleGAN(nn.Module):
 
 
 def enlarged(lo: Tensor, size: int = PAPER.size_hi) -> Tensor:
-    """lo by bicubic interpolation, clipped: (B, 3, s, s) in [-1, 1] -> (B, 3, size, size). The rival that is no network.
+    """lo by bicubic interpolation, clipped: (B, 3, s, s) in [-1, 1] -> (B, 3, size, size).
 
-    HLError where size is smaller than lo.
+    The rival that is no network. HLError where size is smaller than lo.
     """
     if lo.ndim != 4 or size < lo.shape[-1]:
         raise HLError(f"lo must be (B, 3, s, s) with s at most {size}, got {tuple(lo.shape)}: did you pass hi?")

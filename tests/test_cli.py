@@ -459,8 +459,8 @@ def test_evaluate_takes_channel_border_poor_and_training_pictures(tmp_path, caps
     for name, faces in (("fake", fake), ("hi", hi), ("lo", lo[[3, 2, 1, 0]])):
         faces.save(tmp_path / f"{name}.npz")
     argv = ["evaluate", "--fake", str(tmp_path / "fake.npz"), "--real", str(tmp_path / "hi.npz"),
-            "--paired", "--metrics", "psnr,consistency", "--channel", "y", "--border", "3", "--lo", str(tmp_path / "lo.npz"), "--json",
-            str(tmp_path / "scores.json")]
+            "--paired", "--metrics", "psnr,consistency", "--channel", "y", "--border", "3",
+            "--lo", str(tmp_path / "lo.npz"), "--json", str(tmp_path / "scores.json")]
     assert cli.main(argv) == 0
     stored = json.loads((tmp_path / "scores.json").read_text())
     want = hl.evaluate(fake, hi, True, ["psnr", "consistency"], channel="y", border=3, lo=lo)

@@ -4,28 +4,29 @@ import pytest
 import torch
 
 from hlgan_lib import evaluate, scoring
+from hlgan_lib.baselines import enlarged
 from hlgan_lib.degrade import bilinear
 from hlgan_lib.errors import HLError
-from hlgan_lib.scoring import bicubic_restorer, score_degrader, score_restorer, test_set
+from hlgan_lib.scoring import score_degrader, score_restorer, test_set
 
 N = 12
 
 
 @pytest.fixture(scope="module")
 def bicubic():
-    return score_restorer(bicubic_restorer, N)
+    return score_restorer(enlarged, N)
 
 
 def test_scores_are_those_of_evaluate(bicubic):
     t = test_set(N)
     assert len(t.train_features) == 5 * N and len(t.train_equal) == N
-    direct = evaluate(bicubic_restorer(t.lo), t.hi, paired=True)
+    direct = evaluate(enlarged(t.lo), t.hi, paired=True)
     for metric in ("psnr", "ssim", "frechet_lite0"):
         assert bicubic.value("camera", metric) == pytest.approx(direct[metric]["value"], rel=1e-3)
     shrunk = bilinear(t.hi)
     assert bicubic.value("clean", "psnr") == pytest.approx(
-        evaluate(bicubic_restorer(shrunk), t.hi, paired=True, metrics=["psnr"])["psnr"]["value"], rel=1e-3)
-    assert bicubic.faces == pytest.approx([float(x) for x in scoring.psnr((bicubic_restorer(t.lo) + 1) / 2,
+        evaluate(enlarged(shrunk), t.hi, paired=True, metrics=["psnr"])["psnr"]["value"], rel=1e-3)
+    assert bicubic.faces == pytest.approx([float(x) for x in scoring.psnr((enlarged(t.lo) + 1) / 2,
                                                                           (t.hi + 1) / 2)], abs=0.006)
 
 
