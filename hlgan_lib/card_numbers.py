@@ -11,8 +11,8 @@ from torch import Tensor
 
 from . import analysis
 from .blockiness import block_step, chroma_detail, jpeg_grid
+from .distances import frechet, kernel_distance, kernel_interval
 from .lite0 import FEATURES, LO_RULE, Lite0, enlarge_lo, extract
-from .metrics import frechet, kernel_distance, kernel_interval
 from .stats import centred, distance_interval, draws, interval
 
 N_DRAWS, N_GROUPS = 8, 10                     # shots of each face; groups of faces where an estimator needs many
