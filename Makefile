@@ -12,7 +12,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .PHONY: help install run test lint unit notebooks lab results clean
 help:
-	@echo "make run      install, then notebooks 01-05 (quick preset, shipped weights) -> outputs/index.html"
+	@echo "make run      install, then notebooks 01-06 (quick preset, shipped weights) -> outputs/index.html"
 	@echo "make test     install, then every test: ruff, unit, CLI, notebooks with the smoke preset"
 	@echo "make install  only the set-up: .venv with everything in pyproject.toml (make PYTHON=/path/to/python3.12 ...)"
 	@echo "make lab      JupyterLab on notebooks/"
@@ -67,6 +67,7 @@ results: $(STAMP)
 	$(VENV)/bin/hlgan compare --preset study --jobs $(JOBS) --out $(STUDY)
 	$(PY) tools/publish.py $(STUDY)
 	$(VENV)/bin/hlgan figures --results results --out figures
+	for tool in card trust protocols; do OMP_NUM_THREADS=1 $(PY) tools/$$tool.py || exit 1; done
 
 # git clean never touches a tracked file and prints each thing that it removes.
 clean:

@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
+from torchmetrics.image.kid import poly_mmd
 
 from hlgan_lib import estimators
 from hlgan_lib.analysis import _gaussian_reduce
 from hlgan_lib.data import load_camera_params, load_faces
 from hlgan_lib.errors import HLError
-from hlgan_lib.metrics import poly_mmd
 
 # The largest error of any row, in its unit; what is blind by nature is asserted to be blind below.
 BOUNDS = {("blur_fit", "px"): 0.08, ("effective_kernel", "px"): 0.05, ("probe_kernel", "px"): 0.05,

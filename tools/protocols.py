@@ -9,9 +9,9 @@ import argparse
 from pathlib import Path
 
 import torch
-from torch.nn.functional import interpolate
 
 import hlgan_lib as hl
+from hlgan_lib.baselines import enlarged
 from hlgan_lib.checkpoint import save_json
 from hlgan_lib.protocols import CLEAN, PAPER, STEPS, drift, drift_figure, one_step
 from hlgan_lib.viz import save_figure
@@ -24,7 +24,7 @@ SHIPPED = ("l2h", "l2h-pixel", "l2h-bilinear")
 def protocols(out: Path = ROOT / "results", n: int = 600) -> dict:
     """Score bicubic and the shipped networks on `faces:test` by both protocols: out/protocols.json and a figure."""
     hi, lo = (side.batch(slice(0, n)) for side in hl.load_faces("faces:test"))
-    made = {"bicubic": interpolate(lo, size=hi.shape[-1], mode="bicubic").clamp(-1, 1)}
+    made = {"bicubic": enlarged(lo)}
     made |= {name: hl.upscale(name, lo) for name in SHIPPED if name in hl.shipped_weights()}
     train = hl.load_faces("faces:train-hi")
     scores = drift({name: (x + 1) / 2 for name, x in made.items()}, (hi + 1) / 2, train)
