@@ -3,8 +3,8 @@
     python tools/publish.py runs/study
 
 Copies the stored results and the comparison into results/, the weights of seed 0 with their cards and hashes into the
-package, draws the two figures that need shipped weights, and rewrites the README's table. What is not finished is
-named and left as it is.
+package, draws the two figures that need shipped weights, and rewrites the tables of README and findings. What is not
+finished is named and left as it is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hlgan_lib.data import load_faces
 from hlgan_lib.degrade import bilinear
 from hlgan_lib.evidence import Stored, load
 from hlgan_lib.experiments import Run
-from hlgan_lib.tables import readme_table
+from hlgan_lib.tables import findings, readme_table
 from hlgan_lib.viz import face_grid, save_figure
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -137,11 +137,11 @@ def figures(about: dict, into: Path = ROOT / "figures") -> None:
     save_figure(face_grid(rows, alt=alt), into / "h2l.png", **made)
 
 
-def readme(stored: Stored) -> None:
-    """Rewrite what stands between the marks."""
-    path, begin, end = ROOT / "README.md", "<!-- results:begin -->", "<!-- results:end -->"
-    text = path.read_text()
-    path.write_text(f"{text.split(begin)[0]}{begin}\n{readme_table(stored)}\n{end}{text.split(end)[1]}")
+def between_marks(page: Path, text: str) -> None:
+    """Rewrite what stands between the marks of a page."""
+    begin, end = "<!-- results:begin -->", "<!-- results:end -->"
+    old = page.read_text()
+    page.write_text(f"{old.split(begin)[0]}{begin}\n{text}\n{end}{old.split(end)[1]}")
 
 
 def main() -> None:
@@ -155,7 +155,8 @@ def main() -> None:
     print("shipped:", ", ".join(ship(stored, study / "runs")))
     if {"h2l", "l2h"} <= set(shipped_weights()):
         figures(stored.about)
-    readme(stored)
+    between_marks(ROOT / "README.md", readme_table(stored))
+    between_marks(ROOT / "docs" / "findings.md", findings(stored))
 
 
 if __name__ == "__main__":
