@@ -56,10 +56,10 @@ def ship(stored: Stored, runs: Path, into: Path = SHIPPED) -> list[str]:
         half = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
         path = into / f"{name}.safetensors"
         save_weights(path, half, stage, stored_config(metadata), notes)
+        weigh(into)  # load_weights checks the hash
         alt = samples(path, name, stage)
         (into / f"{name}.md").write_text(card(name, run, stored, alt))
         done.append(name)
-    weigh(into)
     return done
 
 
