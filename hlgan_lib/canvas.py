@@ -66,13 +66,14 @@ def with_alt(figure: Figure, alt: str) -> Figure:
 def encode(figure: Figure, kind: str | None = None) -> tuple[str, bytes]:
     """The figure as ("image/jpeg" or "image/png", bytes), of the kind asked for, or the smaller.
 
-    Lines and bars: PNG with at most 64 colours (or figure.n_colours). Faces: JPEG, or an exact PNG where that is
+    Lines and bars: PNG with 256 colours (or figure.n_colours). Faces: JPEG, or an exact PNG where that is
     smaller, as enlarged 16x16 pictures are.
     """
     raw, png, jpeg = io.BytesIO(), io.BytesIO(), io.BytesIO()
     figure.savefig(raw, format="png", dpi=figure.dpi)
     image = Image.open(raw).convert("RGB")
-    still = image if figure.photographic else image.quantize(getattr(figure, "n_colours", 64), dither=Image.Dither.NONE)
+    n_colours = getattr(figure, "n_colours", 256)
+    still = image if figure.photographic else image.quantize(n_colours, dither=Image.Dither.NONE)
     still.save(png, "PNG", optimize=True)
     image.save(jpeg, "JPEG", quality=82, subsampling=0)
     smaller = "image/jpeg" if figure.photographic and len(jpeg.getvalue()) < len(png.getvalue()) else "image/png"

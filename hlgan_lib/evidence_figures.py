@@ -183,7 +183,8 @@ def sweep(stored: Stored, names: Sequence[str]) -> Figure:
         points = sweep_points(stored, name)
         for k, (ax, label) in enumerate(zip(row, ("PSNR (dB), more is better", "Frechet (Lite0), less is better"))):
             held = {i: p[k] for i, p in enumerate(points.values()) if p[k]}
-            ax.plot(list(held), [b.value for b in held.values()], marker="o", color=CYCLE[k], linestyle="-")
+            y = [held[i].value if i in held else np.nan for i in range(len(points))]     # no line over what was not run
+            ax.plot(range(len(points)), y, marker="o", color=CYCLE[k], linestyle="-")
             for i, b in held.items():
                 if b.low is not None:
                     ax.plot([i, i], [b.low, b.high], color="black", linewidth=1.2)
