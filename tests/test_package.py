@@ -136,3 +136,24 @@ def test_the_table_of_recipes_is_the_stored_one():
         return f"| {r['h2l']} | {bold}{r['psnr']:.2f}{bold} |{rest}"
 
     assert table == [row(r) for r in stored]
+
+
+def test_the_findings_quote_what_is_stored():
+    page = " ".join((ROOT / "docs" / "findings.md").read_text().split())
+    longer, earlier = (json.loads((ROOT / "results" / f"{name}.json").read_text()) for name in ("h2l_longer",
+                                                                                                "earlier_study"))
+    near, far = longer["frechet_to_shots"][1], longer["frechet_to_shots"][0]
+    assert f"(Frechet {near:.1f} instead of {far:.1f})" in page
+    assert f"({longer['l2h_psnr'][1]:.2f} instead of {longer['l2h_psnr'][0]:.2f} dB" in page
+    low, high = earlier["share_ci"]
+    assert f"closed {earlier['share_closed']:.0%}".replace("%", " %") in page
+    assert f"({100 * low:.0f} to {100 * high:.0f} %)" in page
+
+
+def test_the_tables_of_readme_and_findings_are_those_of_the_stored_results():
+    from hlgan_lib.evidence import load
+    from hlgan_lib.tables import findings, readme_table
+
+    stored = load(ROOT / "results")
+    for page, text in (("README.md", readme_table(stored)), ("docs/findings.md", findings(stored))):
+        assert text in (ROOT / page).read_text(), f"{page}: run tools/publish.py"
