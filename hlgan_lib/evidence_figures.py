@@ -5,6 +5,7 @@ The numbers come from `evidence_numbers`, function by function, so that a test c
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -223,7 +224,8 @@ def cost(stored: Stored) -> Figure:
     """Minutes of a training of each kind."""
     rows = cost_rows(stored)
     figure = blank(7.2, 1.0 + 0.36 * len(rows))
-    draw_bars(figure.add_subplot(), rows, f"minutes a training ({stored.about['hardware']})", digits=3)
+    draw_bars(figure.add_subplot(), rows, textwrap.fill(f"minutes a training ({stored.about['hardware']})", 80),
+              digits=3)
     return finish(figure, stored, "Minutes a training: " + words_of(rows))
 
 
