@@ -75,7 +75,7 @@ def encode(figure: Figure, kind: str | None = None) -> tuple[str, bytes]:
     n_colours = getattr(figure, "n_colours", 256)
     still = image if figure.photographic else image.quantize(n_colours, dither=Image.Dither.NONE)
     still.save(png, "PNG", optimize=True)
-    image.save(jpeg, "JPEG", quality=82, subsampling=0)
+    image.save(jpeg, "JPEG", quality=78, subsampling=0, optimize=True, progressive=True)
     smaller = "image/jpeg" if figure.photographic and len(jpeg.getvalue()) < len(png.getvalue()) else "image/png"
     kind = kind or smaller
     return kind, (jpeg if kind == "image/jpeg" else png).getvalue()

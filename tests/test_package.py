@@ -157,3 +157,13 @@ def test_the_tables_of_readme_and_findings_are_those_of_the_stored_results():
     stored = load(ROOT / "results")
     for page, text in (("README.md", readme_table(stored)), ("docs/findings.md", findings(stored))):
         assert text in (ROOT / page).read_text(), f"{page}: run tools/publish.py"
+
+
+def test_the_metrics_page_quotes_the_identity_trial():
+    page = " ".join((ROOT / "docs" / "metrics.md").read_text().split())
+    views = json.loads((ROOT / "results" / "identity.json").read_text())["views"]
+    quoted = {"Framed anew": "framed", "lit anew too": "framed, lit", "spoilt too": "framed, lit, spoilt",
+              "restored by `l2h`": "restored by l2h", "by `l2h-pixel`": "restored by l2h-pixel",
+              "plain bicubic": "bicubic"}
+    assert all(f"{words} {views[view]['dlib']['auc']:.3f}" in page for words, view in quoted.items())
+    assert f"pixels alone score {views['restored by l2h']['pixels']['auc']:.3f}" in page

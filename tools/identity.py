@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch.nn.functional import interpolate
 
 import hlgan_lib as hl
+from hlgan_lib.baselines import enlarged
 from hlgan_lib.checkpoint import save_json
 from hlgan_lib.data import augment, to_uint8
 from hlgan_lib.degrade import blur, gaussian, pool
@@ -43,7 +43,7 @@ def views(n: int) -> dict[str, torch.Tensor]:
     restored = {f"restored by {w}": hl.upscale(w, lo) for w in ("l2h", "l2h-pixel", "l2h-bilinear")}
     return {"truth": hi, "framed": framed, "framed, lit": lit,
             "framed, lit, spoilt": jpeg_file((noisy + 1) / 2, 40) * 2 - 1,
-            **restored, "bicubic": interpolate(lo, size=64, mode="bicubic").clamp(-1, 1),
+            **restored, "bicubic": enlarged(lo),
             "restored by l2h-bilinear, clean input": hl.upscale("l2h-bilinear", pool(hi))}
 
 
