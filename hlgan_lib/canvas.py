@@ -23,6 +23,7 @@ CYCLE = [COLOURS[k] for k in ("blue", "vermilion", "green", "orange", "purple", 
 DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)), (0, (1, 1))]
 MARKERS = "osD^vPX"
 DPI = 100
+N_COLOURS = 128     # of a PNG with lines and bars: enough to keep each of COLOURS apart
 STYLE = {"figure.dpi": DPI, "savefig.dpi": DPI, "font.size": 10, "axes.grid": True, "grid.color": "#DDDDDD",
          "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "lines.linewidth": 1.8,
          "figure.facecolor": "white", "savefig.facecolor": "white", "legend.frameon": False}
@@ -66,16 +67,15 @@ def with_alt(figure: Figure, alt: str) -> Figure:
 def encode(figure: Figure, kind: str | None = None) -> tuple[str, bytes]:
     """The figure as ("image/jpeg" or "image/png", bytes), of the kind asked for, or the smaller.
 
-    Lines and bars: PNG with 256 colours (or figure.n_colours). Faces: JPEG, or an exact PNG where that is
+    Lines and bars: PNG of N_COLOURS. Faces: JPEG, or an exact PNG where that is
     smaller, as enlarged 16x16 pictures are.
     """
     raw, png, jpeg = io.BytesIO(), io.BytesIO(), io.BytesIO()
     figure.savefig(raw, format="png", dpi=figure.dpi)
     image = Image.open(raw).convert("RGB")
-    n_colours = getattr(figure, "n_colours", 256)
-    still = image if figure.photographic else image.quantize(n_colours, dither=Image.Dither.NONE)
+    still = image if figure.photographic else image.quantize(N_COLOURS, dither=Image.Dither.NONE)
     still.save(png, "PNG", optimize=True)
-    image.save(jpeg, "JPEG", quality=78, subsampling=0, optimize=True, progressive=True)
+    image.save(jpeg, "JPEG", quality=74, subsampling=0, optimize=True, progressive=True)
     smaller = "image/jpeg" if figure.photographic and len(jpeg.getvalue()) < len(png.getvalue()) else "image/png"
     kind = kind or smaller
     return kind, (jpeg if kind == "image/jpeg" else png).getvalue()

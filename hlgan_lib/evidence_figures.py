@@ -84,15 +84,16 @@ def finish(figure: Figure, stored: Stored, alt: str) -> Figure:
 
 
 # ---- the figures -----------------------------------------------------------------------------------------------------
-def matrix(stored: Stored) -> Figure:
-    """Faces x variants; the faces are the first of the test set, whatever they look like."""
+def matrix(stored: Stored, n: int = N_SHOWN) -> Figure:
+    """Faces x variants; the faces are the first n (at most N_SHOWN) of the test set, whatever they look like."""
     rows = matrix_rows(stored)
     y, x = np.indices((64, 64))
     hatch = np.where((x + y) % 16 < 3, 170, 238).astype(np.uint8)
-    blanks = np.broadcast_to(hatch, (N_SHOWN, 3, 64, 64))
+    blanks = np.broadcast_to(hatch, (n, 3, 64, 64))
     shown = {k if v is not None else f"{k}: not run": blanks if v is None else v for k, v in rows.items()}
-    alt = (f"The first {N_SHOWN} test faces, not selected, a row each: " + ", ".join(shown))
-    figure = face_grid(shown, alt=alt, title="smoke preset, no result" if stored.about["preset"] == "smoke" else "")
+    alt = (f"The first {n} test faces, not selected, a row each: " + ", ".join(shown))
+    figure = face_grid(shown, alt=alt, n=n, cell=64,
+                       title="smoke preset, no result" if stored.about["preset"] == "smoke" else "")
     for text in figure.texts:
         text.set_text(text.get_text().replace("not run · 64×64 px", "not run"))
     return figure

@@ -38,7 +38,6 @@ class _Page:
     def __init__(self, height: int):
         self.height, self.figure = height, blank(WIDTH / DPI, height / DPI)
         self.figure.set_layout_engine("none")
-        self.figure.n_colours = 128                                     # kernels and heat map beside the lines
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         return self.figure.add_axes((left / WIDTH, 1 - (top + height) / self.height, width / WIDTH,
