@@ -63,9 +63,12 @@ def degradation_card(degradation: str | Degradation | HighToLow, hi: Tensor, lo:
 
 def _check(hi: Tensor, lo: Tensor, paired: bool, truth: str | None) -> None:
     for name, x in (("hi", hi), ("lo", lo)):
-        if x.ndim != 4 or x.shape[1] != 3 or not x.is_floating_point() or len(x) < AT_LEAST:
-            raise HLError(f"{name} must be float (N, 3, s, s) in [-1, 1] of at least {AT_LEAST} faces, got {x.dtype} "
-                          f"{tuple(x.shape)}: take it from FaceSet.batch")
+        if x.ndim != 4 or x.shape[1] != 3 or not x.is_floating_point():
+            raise HLError(f"{name} must be float (N, 3, s, s) in [-1, 1], got {x.dtype} {tuple(x.shape)}: take it from "
+                          "FaceSet.batch")
+        if len(x) < AT_LEAST:
+            raise HLError(f"{name} must hold at least {AT_LEAST} faces, got {len(x)}: a card of fewer says nothing; "
+                          "give more pictures")
     if paired and len(hi) != len(lo):
         raise HLError(f"paired hi and lo must show the same faces, got {len(hi)} and {len(lo)}: pass paired=False")
     if truth not in (None, "camera") or truth and not paired:
