@@ -75,7 +75,7 @@ def encode(figure: Figure, kind: str | None = None) -> tuple[str, bytes]:
     image = Image.open(raw).convert("RGB")
     still = image if figure.photographic else image.quantize(N_COLOURS, dither=Image.Dither.NONE)
     still.save(png, "PNG", optimize=True)
-    image.save(jpeg, "JPEG", quality=74, subsampling=0, optimize=True, progressive=True)
+    image.save(jpeg, "JPEG", quality=72, subsampling=0, optimize=True, progressive=True)
     smaller = "image/jpeg" if figure.photographic and len(jpeg.getvalue()) < len(png.getvalue()) else "image/png"
     kind = kind or smaller
     return kind, (jpeg if kind == "image/jpeg" else png).getvalue()
