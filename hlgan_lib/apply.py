@@ -41,8 +41,7 @@ def load_weights(name_or_path: Weights, *, stage: str | None = None, device: str
 
     name_or_path: a shipped name (`shipped_weights()`), a finished run folder, a `.safetensors` file, or the authors'
     `model.pkl` (read without unpickling code). stage: "h2l" (spoils) or "l2h" (restores; the rivals too) where only
-    that will do. A network is passed through. Raises HLError when nothing fits or a shipped
-    file is damaged.
+    that will do. A network is passed through. Raises HLError when nothing fits or a shipped file is damaged.
     """
     if isinstance(name_or_path, nn.Module):
         if stage and any(isinstance(name_or_path, c) for k, c in NETWORKS.items() if ROLES[k] != stage):

@@ -67,8 +67,8 @@ def with_alt(figure: Figure, alt: str) -> Figure:
 def encode(figure: Figure, kind: str | None = None) -> tuple[str, bytes]:
     """The figure as ("image/jpeg" or "image/png", bytes), of the kind asked for, or the smaller.
 
-    Lines and bars: PNG of N_COLOURS. Faces: JPEG, or an exact PNG where that is
-    smaller, as enlarged 16x16 pictures are.
+    Lines and bars: PNG of N_COLOURS. Faces: JPEG, or an exact PNG where that is smaller, as enlarged 16x16 pictures
+    are.
     """
     raw, png, jpeg = io.BytesIO(), io.BytesIO(), io.BytesIO()
     figure.savefig(raw, format="png", dpi=figure.dpi)
