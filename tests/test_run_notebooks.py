@@ -51,11 +51,14 @@ def test_pages_figures_summary_and_the_failing_cell(tmp_path):
 
 def test_save_stores_tidy_outputs(tmp_path):
     path = notebook(tmp_path / "01_dot.ipynb", "print('1%\\r100%')\nimport ipywidgets; ipywidgets.IntSlider()")
+    timings = TOOL.parents[1] / "results" / "timings.json"
+    before = timings.read_bytes()
     ran = subprocess.run(command(path, "--out", tmp_path / "o", "--save"), capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     stored = nbformat.read(path, 4)
     assert [o.get("text") or sorted(o["data"]) for o in stored.cells[1].outputs] == ["100%\n", ["text/plain"]]
     assert dict(stored.metadata) == {"language_info": {"name": "python"}} and dict(stored.cells[1].metadata) == {}
+    assert timings.read_bytes() == before  # minutes are kept of the course's own notebooks only
 
 
 def test_stopping_leaves_no_kernel(tmp_path):

@@ -244,7 +244,7 @@ def main() -> int:
         if reports:
             (out / "index.html").write_text(index(reports, scores(out, since), args.preset), encoding="utf-8")
     if args.save:
-        remember_minutes(reports)
+        remember_minutes([r for r, p in zip(reports, paths) if p.resolve().parent == ROOT / "notebooks"])
     print(f"Open {args.out}/index.html")
     return int(any(r.error for r in reports))
 
