@@ -1,4 +1,4 @@
-"""The exercises of notebooks 01 to 03: each check passes (None) or names the mistake in a hint, never giving the line.
+"""The exercises of notebooks 01 and 02: each check passes (None) or names the mistake in a hint, never giving the line.
 
 A check takes what a learner made: a number, names, or a function, which is tried on given inputs and compared with the
 library's own. A hint is for one mistake: its condition, or what that mistake computes, stands beside it. What else may
@@ -14,18 +14,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from . import analysis, config, degrade, losses
+from . import config, losses
 from .checks import first, letters, names, numbers
 from .data import load_faces, to_float
-from .degrade import Camera
-from .tasks import Degradation, H2LTask
-from .two_sample import TwoSample, wilson
+from .degrade import bilinear, pool
+from .tasks import H2LTask
 
 PILES = ("formula", "camera")
 STAGES = ("light", "lens", "sensor", "noise", "tone", "JPEG")
 CHANGES = ("flip", "rotate", "zoom", "recolour")
+HARMLESS = {"flip"}
 BROKEN = ("no discriminator", "no pixel term", "far too fast")
-FAULTS = ("no colour", "one setting", "no blur")
 
 
 # ---- 01: data --------------------------------------------------------------------------------------------------------
@@ -37,14 +36,19 @@ def finest_detail(x: Tensor) -> Tensor:
     return x.diff(dim=2).diff(dim=3).std((1, 2, 3)).log10()
 
 
-def check_piles(mine: Mapping[str, str]) -> str | None:
-    """Which pile, "formula" or "camera": has the wider "brightness", more "detail", the wider "spread of detail"?"""
-    piles = (degrade.bilinear(load_faces("faces:train-hi").batch(slice(0, 800))),
+def measured_piles() -> dict[str, str]:
+    """Which pile, "formula" or "camera", has the wider brightness, more of the finest detail, a wider spread of it."""
+    piles = (bilinear(load_faces("faces:train-hi").batch(slice(0, 800))),
              load_faces("faces:train-lo").batch(slice(0, None, 6)))
     light, detail = [x.mean((1, 2, 3)) for x in piles], [finest_detail(x) for x in piles]
-    measured = {"brightness": [x.std() for x in light], "detail": [x.mean() for x in detail],
-                "spread of detail": [x.std() for x in detail]}
-    return names(mine, {k: PILES[int(b > a)] for k, (a, b) in measured.items()}, {
+    pairs = {"brightness": [x.std() for x in light], "detail": [x.mean() for x in detail],
+             "spread of detail": [x.std() for x in detail]}
+    return {k: PILES[int(b > a)] for k, (a, b) in pairs.items()}
+
+
+def check_piles(mine: Mapping[str, str]) -> str | None:
+    """The answers of `measured_piles`."""
+    return names(mine, measured_piles(), {
         "brightness": "a formula leaves the light as it was. What does a camera set anew for every shot?",
         "detail": "noise adds fine detail, but blur takes what the face itself had, and more of it. Which one wins?",
         "spread of detail": "one filter treats every picture alike. And a camera that is sharp once and shaken next?"})
@@ -63,12 +67,17 @@ def check_finest_detail(mine: Callable[[Tensor], Tensor]) -> str | None:
         ("this is the spread itself: the axis of the figure is its logarithm.", both.std((1, 2, 3))))
 
 
-def check_mean_face(mine: Tensor) -> str | None:
+def same_picture() -> Tensor:
     """The one picture (3, 16, 16) that a pixel loss against random poor pictures of faces:train-lo[::6] ends with."""
+    return load_faces("faces:train-lo").batch(slice(0, None, 6)).mean(0)
+
+
+def check_same_picture(mine: Tensor) -> str | None:
+    """The picture of `same_picture`."""
     lo = load_faces("faces:train-lo").batch(slice(0, None, 6))
-    sharp = degrade.bilinear(load_faces("faces:train-hi").batch(slice(0, 800)))
+    sharp = bilinear(load_faces("faces:train-hi").batch(slice(0, 800)))
     return numbers(
-        mine, lo.mean(0),
+        mine, same_picture(),
         ("one colour is not the best yet: every place in the picture can have its own best value.",
          lo.mean(), lo.mean((0, 2, 3)), lo.mean().expand(3, 16, 16)),
         ("this is the mean of the sharp pile, and the loss never looks at it.", sharp.mean(0)),
@@ -146,13 +155,19 @@ def check_by_hand(mine: Sequence[float]) -> str | None:
         ("L_G has no bend: only D's loss has one.", (l_d, b.relu().mean())), tolerance=5e-3)
 
 
-def check_pixel_h2l(mine: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> str | None:
-    """A function (lo_fake, batch) -> H2L's pixel loss, batch holding "hi", "lo", "z", as `losses.pixel_h2l`."""
+def pixel_loss(lo_fake: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    """`losses.pixel_h2l` of a batch as the tasks have it: "hi", "lo" (of other people) and "z"."""
+    return losses.pixel_h2l(lo_fake, batch["hi"])
+
+
+def check_pixel_loss(mine: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> str | None:
+    """A function (lo_fake, batch) -> scalar, as `pixel_loss`."""
     hi, lo = load_faces("faces:train-hi").batch(slice(0, 6)), load_faces("faces:train-lo").batch(slice(0, 6))
-    made = degrade.bilinear(hi.flip(0)).lerp(degrade.bilinear(hi), 0.6)
-    difference, size = made - degrade.pool(hi), hi.shape[-2:]
+    made = bilinear(hi.flip(0)).lerp(bilinear(hi), 0.6)
+    difference, size = made - pool(hi), hi.shape[-2:]
+    batch = {"hi": hi, "lo": lo, "z": torch.zeros(6, 64)}
     return numbers(
-        mine(made, {"hi": hi, "lo": lo, "z": torch.zeros(6, 64)}), losses.pixel_h2l(made, hi),
+        mine(made, batch), pixel_loss(made, batch),
         ("compared at 64x64 H2L would pay for detail that 16x16 pixels cannot hold: bring hi down instead.",
          *((interpolate(made, size, mode=mode) - hi).square().mean() for mode in ("nearest", "bilinear"))),
         ("a sum grows with the batch and the size, and beta would mean something else each time: take the mean.",
@@ -232,93 +247,3 @@ def check_broken_runs(mine: Mapping[str, str]) -> str | None:
         "A: far too fast": "A's faces get lost too, but its scores never leap: what is missing from its loss?",
         "B": "in B there are no scores to draw. Who gives them?",
         "C": "C has all its terms. Mind the scale of its scores and losses."})
-
-
-# ---- 03: degradation visualization -----------------------------------------------------------------------------------
-def check_colour_spread(mine: Callable[[Tensor], Tensor]) -> str | None:
-    """A function of shots (n, B, 3, s, s) -> the colour part of `analysis.diversity`."""
-    los = analysis.shots("camera", load_faces("faces:val:hi").batch(slice(0, 8)), 6)
-    _, d = analysis.over_shots(los)
-    split = analysis.diversity(los)
-    return numbers(
-        mine(los), split.colour,
-        ("this is the total: what is the same all over a picture has to be taken out of it first.", split.total),
-        ("this is the detail, the other part.", split.detail),
-        ("the channels are mixed: one that goes up and one that goes down would cancel. A mean for each.",
-         d.mean((2, 3, 4)).square().mean().sqrt()),
-        ("over the draws d has mean 0 by its making: m is the mean over the *pixels* of a picture.",
-         d.mean(0).square().mean().sqrt()),
-        ("this is the mean square: take its root, so that it is in units of full scale.", split.colour ** 2),
-        tolerance=1e-3)
-
-
-def check_white_noise(mine: Sequence[float]) -> str | None:
-    """The power of white noise of spread 0.03 at 0.1 and at 0.5 cycles per pixel."""
-    s = 0.03
-    said = numbers(
-        mine, (s ** 2, s ** 2),
-        ("this is the spread itself. Power is counted in full scale *squared*.", (s, s)),
-        ("pictures run over a range of 2 inside, but power is in units of full scale: black 0, white 1.",
-         (4 * s ** 2, 4 * s ** 2)), tolerance=0.02)
-    if said and isinstance(mine, Sequence) and len(mine) == 2 and mine[0] != mine[1]:
-        return "pixels that know nothing of each other prefer no frequency: white light holds all colours alike."
-    return said
-
-
-def check_box_width(mine: float) -> str | None:
-    """The standard deviation of the four pixel positions under a box of 4 pixels."""
-    at = torch.arange(4).double()
-    return numbers(
-        mine, at.std(correction=0),
-        ("this is the variance: the width is its root.", at.var(correction=0)),
-        ("this is where the box ends, not how far its weight lies from the middle on average.", 2.0, 4.0),
-        ("this is a box without pixels: the kernel has weight at four points, not between them.", 4 / 12 ** 0.5),
-        ("a sample of 4 would be divided by 3: these are all the positions there are.", at.std()), tolerance=2e-3)
-
-
-def told_apart(test: TwoSample) -> bool:
-    """Does the test show, at 95%, that the classifier can tell the two sets apart?"""
-    return test.low > 0.5
-
-
-def check_told_apart(mine: Callable[[TwoSample], bool]) -> str | None:
-    """A function of a TwoSample -> may one say that the classifier tells the sets apart?"""
-    tests = [TwoSample(right / 400, *wilson(right, 400), 400) for right in (226, 210, 200, 160)]
-    clear, perhaps, even, below = (bool(mine(test)) for test in tests)
-    return first({
-        "it says no to 226 right of 400, and chance hardly ever gives that: the interval tells.": not clear,
-        "it says yes to 200 right of 400, which is guessing: which end of the interval counts?": even,
-        "210 right of 400 is more than half, but chance gives that often: ask the interval, not the share.": perhaps,
-        "160 right of 400 is worse than guessing: a fault of the test, no knowledge of the pictures.": below})
-
-
-def suspects() -> dict[str, Degradation]:
-    """Three degradations that each lack one thing that the camera has: letter -> (hi, generator) -> lo; see FAULTS.
-
-    "one setting": one draw of the camera's parameters for every shot, as if z made nothing but grain; "no blur":
-    neither motion nor defocus; "no colour": exposure, white balance and tone as in the sharp picture.
-    """
-    camera = Camera()
-    off = {"one setting": {}, "no blur": {"motion_px": 0, "defocus_px": 0},
-           "no colour": {"exposure_ev": 0, "white_balance": 1, "gamma": 1, "contrast": 1}}
-
-    def lacking(fault: str) -> Degradation:
-        def shoot(hi: Tensor, generator: torch.Generator) -> Tensor:
-            drawn = camera.draw(len(hi), generator, hi.device)
-            if fault == "one setting":
-                one = camera.draw(1, torch.Generator(hi.device).manual_seed(3), hi.device)
-                drawn = {k: v.expand(len(hi), *v.shape[1:]) for k, v in one.items()}
-            drawn |= {k: torch.full_like(drawn[k], v) for k, v in off[fault].items()}
-            return camera.shoot(hi, drawn, generator)
-        return shoot
-
-    return {letter: lacking(fault) for letter, fault in letters(FAULTS).items()}
-
-
-def check_suspects(mine: Mapping[str, str]) -> str | None:
-    """Which of FAULTS is which letter of `suspects`?"""
-    return names(mine, letters(FAULTS), {
-        "A": "two shots of one face by A differ in grain alone. Look at *both* of its spreads.",
-        "A: no colour": "A's exposure hardly spreads, true. But does its blur?",
-        "B": "B's light and blur both vary. One of its means is far from the camera's.",
-        "C": "C is as blurred as the camera, and as variously. What does not vary?"})

@@ -2,9 +2,9 @@
 
     python tools/student.py [--check]
 
-In cells tagged `solution` every run of lines that end with `# solution` becomes one line to fill in, and the tag becomes
-`exercise`. Cells tagged `instructor` are left out, outputs cleared; all else stays. --check writes nothing and ends with
-exit code 1 where a copy on disk is missing, left over, or not what would be written.
+In cells tagged `solution` every run of lines that end with `# solution` becomes one line to fill in, and the tag
+becomes `exercise`. Cells tagged `instructor` are left out, outputs cleared; all else stays. --check writes nothing and
+ends with exit code 1 where a copy on disk is missing, left over, or not what would be written.
 """
 
 from __future__ import annotations
