@@ -17,8 +17,13 @@ from .two_sample import TwoSample, wilson
 FAULTS = ("no colour", "one setting", "no blur")
 
 
+def colour_spread(los: Tensor) -> float:
+    """The colour part of `analysis.diversity` of shots (n, B, 3, s, s), full scale 1."""
+    return analysis.diversity(los).colour
+
+
 def check_colour_spread(mine: Callable[[Tensor], Tensor]) -> str | None:
-    """A function of shots (n, B, 3, s, s) -> the colour part of `analysis.diversity`."""
+    """A function of shots (n, B, 3, s, s), as `colour_spread`."""
     los = analysis.shots("camera", load_faces("faces:val:hi").batch(slice(0, 4)), 4)
     _, d = analysis.over_shots(los)
     split = analysis.diversity(los)

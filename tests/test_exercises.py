@@ -70,7 +70,8 @@ CASES = {
         (["light", "lens"], "wanted once"), ("light, lens", "wanted once"), (3, "wanted once")]),
     exercises.check_harmless: (lambda: exercises.HARMLESS, [
         ({"flip", "rotate"}, "between pixels"), ({"zoom"}, "between pixels"),
-        ({"flip", "recolour"}, "another camera's"), (set(), "computes nothing"), ("flip", "a set of some"), ({"blur"}, "a set of some")]),
+        ({"flip", "recolour"}, "another camera's"), (set(), "computes nothing"),
+        ("flip", "a set of some"), ({"blur"}, "a set of some")]),
     exercises.check_to_float: (lambda: hl.data.to_float, [
         (lambda x: x / 255, "from 0 to 1"), (lambda x: 2 * x / 255 - 1, "bytes wrap"),
         (lambda x: x / 128 - 1, "half of 255"), (lambda x: x.float() / 127 - 1, "half of 255"),
@@ -101,7 +102,7 @@ CASES = {
         (RUNS | {"B": "far too fast", "C": "no discriminator"}, "no scores to draw"),
         (RUNS | {"C": "no pixel term"}, "Mind the scale"), (RUNS | {"C": "too fast"}, "none of the names"),
         ("no pixel term", "a dict with these keys")]),
-    exercises_measure.check_colour_spread: (lambda: lambda los: analysis.diversity(los).colour, [
+    exercises_measure.check_colour_spread: (lambda: exercises_measure.colour_spread, [
         (lambda los: analysis.over_shots(los)[1].square().mean().sqrt(), "this is the total"),
         (lambda los: analysis.diversity(los).detail, "this is the detail"),
         (lambda los: colour_of(los, (2, 3, 4)), "channels are mixed"),
@@ -118,7 +119,7 @@ CASES = {
         (lambda t: not t.low <= 0.5 <= t.high, "worse than guessing"),
         (lambda t: t.accuracy > 0.9, "the interval tells")]),
     exercises_measure.check_suspects: (lambda: checks.letters(exercises_measure.FAULTS), [
-        (SUSPECTS | {"A": "no blur", "B": "one setting"}, "*both* of its spreads"),
+        (SUSPECTS | {"A": "no blur", "B": "one setting"}, "*both* parts"),
         (SUSPECTS | {"A": "no colour", "C": "one setting"}, "hardly either"),
         (SUSPECTS | {"B": "no colour", "C": "no blur"}, "their sharpness"),
         (SUSPECTS | {"C": "no blur"}, "What does not?")]),
