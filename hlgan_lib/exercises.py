@@ -8,6 +8,7 @@ be passed in gives a hint too, or an exception, which `notebook.attempt` turns i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -36,11 +37,16 @@ def finest_detail(x: Tensor) -> Tensor:
     return x.diff(dim=2).diff(dim=3).std((1, 2, 3)).log10()
 
 
+@cache
+def _piles() -> tuple[Tensor, Tensor]:
+    """The two piles that notebook 01 compares: 800 faces shrunk by a formula, 800 taken by the camera."""
+    return (bilinear(load_faces("faces:train-hi").batch(slice(0, 800))),
+            load_faces("faces:train-lo").batch(slice(0, None, 6)))
+
+
 def measured_piles() -> dict[str, str]:
     """Which pile, "formula" or "camera", has the wider brightness, more of the finest detail, a wider spread of it."""
-    piles = (bilinear(load_faces("faces:train-hi").batch(slice(0, 800))),
-             load_faces("faces:train-lo").batch(slice(0, None, 6)))
-    light, detail = [x.mean((1, 2, 3)) for x in piles], [finest_detail(x) for x in piles]
+    light, detail = [x.mean((1, 2, 3)) for x in _piles()], [finest_detail(x) for x in _piles()]
     pairs = {"brightness": [x.std() for x in light], "detail": [x.mean() for x in detail],
              "spread of detail": [x.std() for x in detail]}
     return {k: PILES[int(b > a)] for k, (a, b) in pairs.items()}
@@ -69,18 +75,17 @@ def check_finest_detail(mine: Callable[[Tensor], Tensor]) -> str | None:
 
 def same_picture() -> Tensor:
     """The one picture (3, 16, 16) that a pixel loss against random poor pictures of faces:train-lo[::6] ends with."""
-    return load_faces("faces:train-lo").batch(slice(0, None, 6)).mean(0)
+    return _piles()[1].mean(0)
 
 
 def check_same_picture(mine: Tensor) -> str | None:
     """The picture of `same_picture`."""
-    lo = load_faces("faces:train-lo").batch(slice(0, None, 6))
-    sharp = bilinear(load_faces("faces:train-hi").batch(slice(0, 800)))
+    shrunk, lo = _piles()
     return numbers(
         mine, same_picture(),
         ("one colour is not the best yet: every place in the picture can have its own best value.",
          lo.mean(), lo.mean((0, 2, 3)), lo.mean().expand(3, 16, 16)),
-        ("this is the mean of the sharp pile, and the loss never looks at it.", sharp.mean(0)),
+        ("this is the mean of the sharp pile, and the loss never looks at it.", shrunk.mean(0)),
         ("this is the median, the best for absolute distances. What is best for squared ones?", lo.median(0).values))
 
 
@@ -243,7 +248,7 @@ def unnamed(runs: Mapping[str, Any]) -> dict[str, Any]:
 def check_broken_runs(mine: Mapping[str, str]) -> str | None:
     """Which of BROKEN is which letter of `unnamed`?"""
     return names(mine, letters(BROKEN), {
-        "A": "look at A's losses: nothing in it holds the picture to its input, so one of them stays high.",
+        "A": "A has scores, and they stay small. But one of its losses never comes down: which?",
         "A: far too fast": "A's faces get lost too, but its scores never leap: what is missing from its loss?",
         "B": "in B there are no scores to draw. Who gives them?",
         "C": "C has all its terms. Mind the scale of its scores and losses."})

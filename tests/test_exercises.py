@@ -97,7 +97,7 @@ CASES = {
         (update(off_for_good=True), "on again"), (update(g_moves=False), "never moves"),
         (update(g_clear=False), "clear them first"), (update(n_d=1), "D moved 2 times")]),
     exercises.check_broken_runs: (lambda: checks.letters(exercises.BROKEN), [
-        (RUNS | {"A": "no discriminator", "B": "no pixel term"}, "one of them stays high"),
+        (RUNS | {"A": "no discriminator", "B": "no pixel term"}, "never comes down"),
         (RUNS | {"A": "far too fast", "C": "no pixel term"}, "never leap"),
         (RUNS | {"B": "far too fast", "C": "no discriminator"}, "no scores to draw"),
         (RUNS | {"C": "no pixel term"}, "Mind the scale"), (RUNS | {"C": "too fast"}, "none of the names"),
