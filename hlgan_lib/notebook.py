@@ -33,6 +33,7 @@ T = TypeVar("T")
 GPU_HELP = ("No GPU is on, which is fine: these lessons fit a CPU. To switch one on:\n"
             "  Colab: Runtime > Change runtime type > T4 GPU · Kaggle: Settings > Accelerator > GPU\n"
             "  your own machine: a PyTorch build with CUDA")
+UNTRIED = "Not tried yet: going on with the reference."
 REDRAW_S = 2.0  # a redrawn figure costs about 0.3 s of training time
 
 
@@ -198,28 +199,34 @@ def show_source(what: Any) -> Source:
 def attempt(mine: T | None, reference: T, check: Callable[[T], Any]) -> T:
     """Check an exercise and go on with what works: `mine` where it passes, else `reference`; never raises.
 
-    mine is None, ... or raises NotImplementedError: "not tried yet". check(mine) passes by returning None or True; it
-    fails by returning a hint (text) or False, or by raising. Prints one line.
+    mine is None, ... or raises a bare NotImplementedError: "not tried yet". check(mine) passes by returning None or
+    True; it fails by returning a hint (text) or False, or by raising. An endless loop ends with the stop button. Prints
+    one line.
     """
-    untried = "Not tried yet: going on with the reference."
     if mine is None or mine is ...:
-        print(untried)
+        print(UNTRIED)
         return reference
     try:
         said = check(mine)
-    except NotImplementedError:
-        print(untried)
-        return reference
     except AssertionError as error:
-        said = next(iter(str(error).splitlines()), False)
-    except Exception as error:  # whatever a learner's line raises is a hint, not the end of Run all
-        said = f"it stops with {type(error).__name__}: {error}"
+        said = _first_line(error) or False
+    except KeyboardInterrupt:
+        said = "it was stopped by hand: does a loop never end?"
+    except (Exception, SystemExit) as error:  # whatever a learner's line raises is a hint, not the end of Run all
+        if isinstance(error, NotImplementedError) and not error.args:
+            print(UNTRIED)
+            return reference
+        said = f"it stops with {type(error).__name__}: {_first_line(error)}".rstrip(" :") + "."
     if said is None or said is True:
         print("Passed: going on with yours.")
         return mine
     hint = said if isinstance(said, str) else "the result differs from what the reference gives."
     print(f"Not yet: {hint} Going on with the reference.")
     return reference
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "").rstrip(".")
 
 
 # ---- live training ---------------------------------------------------------------------------------------------------

@@ -122,10 +122,25 @@ def agree(mine):
     assert mine(2) == 4, "square the number."
 
 
+def endless(x):
+    return endless(x + 1)
+
+
+def interrupted():
+    raise KeyboardInterrupt
+
+
+def not_built():
+    raise NotImplementedError("no such kernel")  # as torch does: somebody has tried
+
+
 @pytest.mark.parametrize(("mine", "said", "taken"), [
     (None, "Not tried yet", "reference"), (..., "Not tried yet", "reference"),
     (lambda x: x * x, "Passed", "mine"), (lambda x: x + 4, "you added twice", "reference"),
-    (lambda x: x, "square the number", "reference"), (lambda x: 1 / 0, "ZeroDivisionError", "reference")])
+    (lambda x: x, "square the number", "reference"), (lambda x: 1 / 0, "ZeroDivisionError", "reference"),
+    (lambda x: sys.exit("two\nlines"), "SystemExit: two.", "reference"), (3, "TypeError", "reference"),
+    (lambda x: endless(x), "RecursionError", "reference"), (lambda x: interrupted(), "stopped by hand", "reference"),
+    (lambda x: not_built(), "NotImplementedError: no such kernel.", "reference")])
 def test_attempt_never_stops_and_goes_on_with_what_works(mine, said, taken, capsys):
     def reference(x):
         return x ** 2
