@@ -48,22 +48,25 @@ def start(cfg: RunConfig, task: type[H2LTask] = H2LTask, loop: type[Loop] = Loop
     return loop(cfg, made, 1_000_000)
 
 
-def exam(task: H2LTask) -> dict[str, Tensor]:
-    """A batch of held-out faces, always the same: hi, lo and z of at most 64."""
-    n = min(len(task.val_hi), len(task.val_lo), 64)
+def exam(task: H2LTask, n: int = 64) -> dict[str, Tensor]:
+    """A batch of held-out faces, always the same: hi, lo and z of at most n."""
+    n = min(len(task.val_hi), len(task.val_lo), n)
     hi, lo = (side.batch(slice(0, n), task.device) for side in (task.val_hi, task.val_lo))
     return {"hi": hi, "lo": lo, "z": task.new_z(n, task.fixed_rng())}
 
 
-def watch(loop: Loop, n: int, look: Callable[[H2LTask], float]) -> list[float]:
-    """What look(task) gives at the start and after each of n updates. Raises HLError for n below 1."""
+def advance(loop: Loop, n: int) -> Loop:
+    """The run after n updates more. Raises HLError for n below 1."""
     if n < 1:
         raise HLError(f"n must be at least 1 update, got {n}")
-    seen = [look(loop.task)]
     for _ in range(n):
         loop.update()
-        seen.append(look(loop.task))
-    return seen
+    return loop
+
+
+def watch(loop: Loop, n: int, look: Callable[[H2LTask], float]) -> list[float]:
+    """What look(task) gives at the start and after each of n updates."""
+    return [look(loop.task), *(look(advance(loop, 1).task) for _ in range(n))]
 
 
 # ---- 1: gradients leak -----------------------------------------------------------------------------------------------

@@ -32,6 +32,12 @@ from .training import Loop
 
 PARTS = ("D's own loss", "the pixel loss", "H2L's GAN loss", "the update before")
 COMPANY = ("other companions", "companions in another order", "the same batch again", "no companions")
+# What is right: the references of the questions.
+LEAKING = {"D's own loss", "H2L's GAN loss"}
+MATTERING = {"other companions", "no companions"}
+UNSEEN = {"faded", "darker"}
+LOADED = 0
+SYMPTOMS = letters(FAULTS)
 
 
 # ---- 1: gradients leak -----------------------------------------------------------------------------------------------
@@ -85,6 +91,11 @@ def check_update(mine: Callable[[Loop], None]) -> str | None:
 
 
 # ---- 2: unpaired pixels ----------------------------------------------------------------------------------------------
+def loss_of_h2l(task: H2LTask, batch: Mapping[str, Tensor]) -> Tensor:
+    """H2L's loss alone, a scalar."""
+    return task.g_loss(batch)[0]
+
+
 def check_generator_loss(mine: Callable[[H2LTask, Mapping[str, Tensor]], Tensor]) -> str | None:
     """A function (task, batch) -> H2L's loss, alpha pixel + beta GAN, as `H2LTask.g_loss`."""
     cfg, task = _small_task()
@@ -111,6 +122,11 @@ def check_generator_loss(mine: Callable[[H2LTask, Mapping[str, Tensor]], Tensor]
 
 
 # ---- 3: sharp as real ------------------------------------------------------------------------------------------------
+def loss_of_d_low(task: H2LTask, batch: Mapping[str, Tensor]) -> Tensor:
+    """D_low's loss alone, a scalar."""
+    return task.d_loss(batch)[0]
+
+
 def check_discriminator_loss(mine: Callable[[H2LTask, Mapping[str, Tensor]], Tensor]) -> str | None:
     """A function (task, batch) -> D_low's hinge loss, as `H2LTask.d_loss`."""
     _, task = _small_task()
@@ -224,8 +240,8 @@ def check_load(mine: Callable[[nn.Module, Path], nn.Module]) -> str | None:
         blank = flat(fresh.parameters())
         try:
             back = mine(fresh, path)
-        except (RuntimeError, KeyError) as error:
-            return f"it keeps quiet no longer, which is right ({type(error).__name__}). Which key has the file?"
+        except (RuntimeError, KeyError):
+            return "it keeps quiet no longer, which is right. Now: under which key is it in the file?"
         if not isinstance(back, nn.Module):
             return "the function gives no network back: does it end with `return net`?"
         if torch.equal(flat(back.parameters()), blank):
@@ -242,15 +258,14 @@ def check_load(mine: Callable[[nn.Module, Path], nn.Module]) -> str | None:
 
 # ---- all six ---------------------------------------------------------------------------------------------------------
 def check_symptoms(mine: Mapping[str, str]) -> str | None:
-    """Which of FAULTS is which letter, in the order of `checks.letters`?"""
+    """Which of FAULTS is which letter of SYMPTOMS?"""
     said = {"gradients leak": "D gets worse than guessing by something that moves its weights. What else does?",
             "unpaired pixels": "every face is drawn to the middle of a crowd. Which loss wants the mean of strangers?",
             "sharp as real": "something is never looked at. Which pile can be replaced by noise here?",
             "batch statistics": "the same weights, the same face: what differs is the company.",
             "stretched": "two pictures that differ by light alone get one score.",
             "wrong key": "as good as never trained: what if it is the untrained network?"}
-    answer = letters(FAULTS)
-    return names(mine, answer, {letter: said[fault] for letter, fault in answer.items()})
+    return names(mine, SYMPTOMS, {letter: said[fault] for letter, fault in SYMPTOMS.items()})
 
 
 def _chosen(mine: Iterable[str], of: Iterable[str]) -> str | None:

@@ -24,7 +24,7 @@ def test_runs_begin_alike():
     assert all(map(torch.equal, *(loop.task.generators.state_dict().values() for loop in (healthy, broken))))
     assert all(map(torch.equal, *(bugs.exam(loop.task).values() for loop in (healthy, broken))))
     with pytest.raises(hl.HLError, match="at least 1 update"):
-        bugs.watch(healthy, 0, lambda task: 0.0)
+        bugs.advance(healthy, 0)
     with pytest.raises(hl.HLError, match="at least 1 update"):
         bugs.train_d(healthy.task, 0)
 
@@ -47,8 +47,7 @@ def test_the_leak_grows_with_the_weight_and_is_none_without_a_gan_loss():
 def test_unpaired_pixels_drown_the_faces_in_a_mean():
     loops = {task: bugs.start(CFG.replace(w_gan=0.0), task) for task in (tasks.H2LTask, bugs.UnpairedPixels)}
     for loop in loops.values():
-        for _ in range(20):
-            loop.update()
+        bugs.advance(loop, 20)
     made = {task: loop.task.generators["h2l"](*(bugs.exam(loop.task)[k] for k in ("hi", "z")))
             for task, loop in loops.items()}
     exam = bugs.exam(loops[tasks.H2LTask].task)
@@ -76,8 +75,7 @@ def test_sharp_as_real_teaches_d_that_clean_reductions_are_poor_faces():
 
 def test_batch_statistics_make_a_face_depend_on_its_company():
     loop = bugs.start(CFG.replace(norm="batch", w_gan=0.0), degrade=degradation("bilinear"))
-    for _ in range(6):
-        loop.update()
+    bugs.advance(loop, 6)
     net, (hi, lo) = loop.task.generators["l2h"], (s.batch(slice(0, 40)) for s in hl.load_faces("faces:val"))
     order = lo.mean((1, 2, 3)).argsort().tolist()
     for score, depends in ((bugs.score_as_it_is, True), (bugs.score_to_trust, False)):

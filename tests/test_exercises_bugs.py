@@ -4,11 +4,9 @@ import torch
 import torch.nn.functional as F
 
 from hlgan_lib import bugs, exercises_bugs, losses
-from hlgan_lib.checks import letters
 from hlgan_lib.degrade import bilinear, pool
 from hlgan_lib.metrics import psnr
 from hlgan_lib.protocols import stretch
-from hlgan_lib.tasks import H2LTask
 from hlgan_lib.training import Loop
 
 
@@ -71,9 +69,10 @@ def score(train_mode=False, alone=False, back=True, always=False, keep=True):
     return mine
 
 
-def blurs_averages(net, lo, hi):
-    net(lo)
-    return bugs.score_to_trust(net, lo, hi)
+def looks_again(net, lo, hi):
+    scores = bugs.score_to_trust(net, lo, hi)
+    net(lo)  # to log the loss, say
+    return scores
 
 
 def load(key="net_g", strict=True):
@@ -90,7 +89,7 @@ def load_one(net, path):
     return net
 
 
-RIGHT = letters(bugs.FAULTS)
+RIGHT = exercises_bugs.SYMPTOMS
 
 
 def swap(a, b):
@@ -109,15 +108,15 @@ def hint(fault):
 
 
 REFERENCES = {
-    "check_leaking_parts": {"D's own loss", "H2L's GAN loss"},
+    "check_leaking_parts": exercises_bugs.LEAKING,
     "check_update": Loop.update,
-    "check_generator_loss": lambda task, batch: H2LTask.g_loss(task, batch)[0],
-    "check_discriminator_loss": lambda task, batch: H2LTask.d_loss(task, batch)[0],
-    "check_company": {"other companions", "no companions"},
+    "check_generator_loss": exercises_bugs.loss_of_h2l,
+    "check_discriminator_loss": exercises_bugs.loss_of_d_low,
+    "check_company": exercises_bugs.MATTERING,
     "check_score": bugs.score_to_trust,
-    "check_unseen": {"faded", "darker"},
+    "check_unseen": exercises_bugs.UNSEEN,
     "check_unit": bugs.unit,
-    "check_loaded_tensors": 0,
+    "check_loaded_tensors": exercises_bugs.LOADED,
     "check_load": bugs.load_strictly,
     "check_symptoms": RIGHT,
 }
@@ -154,7 +153,7 @@ MISTAKES = {
         ({"other companions", "no companions", "the same batch again"}, "running averages"), (4, "a set of")],
     "check_score": [
         (bugs.score_as_it_is, "no_grad()"), (score(train_mode=True, alone=True), "batch of one"),
-        (score(back=False), "left in eval mode"), (blurs_averages, "changed the network"),
+        (score(back=False), "left in eval mode"), (looks_again, "changed the network"),
         (score(always=True), "remember how it came")],
     "check_unseen": [
         ({"darker"}, "half a range"), ({"faded"}, "one gain and one offset"),
@@ -164,7 +163,7 @@ MISTAKES = {
         (lambda x: x.clamp(0, 1), "black is -1"), (lambda x: (x + 1) / 2, "cut off, as a file")],
     "check_loaded_tensors": [(1, "*one* entry"), (40, "anything left"), ("all", "whole number")],
     "check_load": [
-        (bugs.load_generator, "nothing was loaded"), (load("generator"), "Which key"), (load(None), "Which key"),
+        (bugs.load_generator, "nothing was loaded"), (load("generator"), "under which key"), (load(None), "under which key"),
         (load(strict=False), "strict=False"), (load_one, "some of the weights"),
         (lambda net, path: None, "no network back")],
     "check_symptoms": [(wrong, None) for wrong in map(hint, bugs.FAULTS) if wrong],
