@@ -10,13 +10,14 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export JUPYTER_PLATFORM_DIRS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help install run test lint unit notebooks lab results clean
+.PHONY: help install run test lint unit notebooks lab results repo-url clean
 help:
 	@echo "make run      install, then notebooks 01-06 (quick preset, shipped weights) -> outputs/index.html"
 	@echo "make test     install, then every test: ruff, unit, CLI, notebooks with the smoke preset"
 	@echo "make install  only the set-up: .venv with everything in pyproject.toml (make PYTHON=/path/to/python3.12 ...)"
 	@echo "make lab      JupyterLab on notebooks/"
 	@echo "make results  for maintainers: trains the study in STUDY, rewrites results/, figures/, weights"
+	@echo "make repo-url URL=https://github.com/OWNER/NAME: the address in notebooks, badges, README; empty removes it"
 	@echo "make clean    removes .venv, outputs/ and caches; never a tracked file, never your own runs"
 
 install: $(STAMP)
@@ -68,6 +69,10 @@ results: $(STAMP)
 	$(PY) tools/publish.py $(STUDY)
 	$(VENV)/bin/hlgan figures --results results --out figures
 	for tool in card trust protocols; do OMP_NUM_THREADS=1 $(PY) tools/$$tool.py || exit 1; done
+
+# Needs only a Python, no venv. Without URL= the present address goes into notebooks that are new.
+repo-url:
+	@$(or $(wildcard $(PY)),python3) tools/repo_url.py $(if $(filter undefined,$(origin URL)),,"$(URL)")
 
 # git clean never touches a tracked file and prints each thing that it removes.
 clean:
