@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 import nbformat
@@ -13,6 +14,9 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+import repo_url  # noqa: E402
+
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 PARAMETERS = {"PRESET": "auto", "SEED": 0, "USE_SHIPPED_WEIGHTS": True, "OUT": "runs"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -99,8 +103,8 @@ def test_head(path):
 @each
 def test_set_up_cell_is_the_same_everywhere_and_leaves_torch_alone(path):
     setup = read(path).cells[2].source
-    assert setup == read(PATHS[0]).cells[2].source
-    assert len(setup.splitlines()) <= 15
+    assert setup == repo_url.setup_cell(repo_url.stored()), "run: make repo-url"
+    assert len(setup.splitlines()) <= 15 and max(map(len, repo_url.SETUP.splitlines())) <= MAX_COLUMNS
     compile(setup, "set-up", "exec")
     pinned = setup[setup.index("torch_as_it_is"):]
     assert '("torch", "torchvision")' in pinned and "*torch_as_it_is" in pinned

@@ -1,4 +1,4 @@
-"""A training in a notebook that is run again: it goes on where it was cut off, or starts anew, and takes nothing else."""
+"""A training in a notebook that is run again: it goes on where it was cut off, or starts anew."""
 
 import pytest
 import torch
