@@ -150,8 +150,15 @@ def at_a_glance(notebook: str) -> None:
 
 
 # ---- source ----------------------------------------------------------------------------------------------------------
+# A colour of shown source and the name of JupyterLab's own, light or dark, that takes its place where there is one.
+THEME = {"#F5F5F5": "cell-editor-background", "#DDDDDE": "border-color2", "#111112": "content-font-color1",
+         "#007F00": "mirror-editor-keyword-color", "#BA2121": "mirror-editor-string-color",
+         "#2F6868": "mirror-editor-comment-color", "#7A5200": "mirror-editor-number-color",
+         "#1C01CE": "mirror-editor-def-color"}
+
+
 class Source:
-    """Source text that displays highlighted in a notebook and plain elsewhere."""
+    """Source text that displays highlighted in a notebook, in the theme's colours, and plain elsewhere."""
 
     def __init__(self, text: str, where: str):
         self.text, self.where = text, where
@@ -163,10 +170,19 @@ class Source:
         from pygments import highlight
         from pygments.formatters import HtmlFormatter
         from pygments.lexers import PythonLexer
+        from pygments.style import Style
+        from pygments.token import Comment, Keyword, Name, Number, Operator, String
 
-        formatter = HtmlFormatter(noclasses=True, style="xcode", prestyles="font: 85% monospace; padding: 0.6em; "
-                                  "overflow-x: auto; color: #000")
-        code = highlight(self.text, PythonLexer(), formatter)
+        class Few(Style):
+            background_color = "transparent"
+            styles = {Keyword: "#007F00", Operator.Word: "#007F00", String: "#BA2121", Comment: "#2F6868",
+                      Number: "#7A5200", Name.Function: "#1C01CE", Name.Class: "#1C01CE"}
+
+        box = ("background: #F5F5F5; border: 1px solid #DDDDDE; color: #111112; font: 85% monospace; padding: 0.6em; "
+               "overflow-x: auto")
+        code = highlight(self.text, PythonLexer(), HtmlFormatter(noclasses=True, style=Few, prestyles=box))
+        for colour, name in THEME.items():
+            code = code.replace(colour, f"var(--jp-{name}, {colour})")
         return f"<div><small><code>{html.escape(self.where)}</code></small>{code}</div>"
 
 
