@@ -10,7 +10,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export JUPYTER_PLATFORM_DIRS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help install run test lint unit notebooks student lab results clean
+.PHONY: help install run test lint unit notebooks student lab results repo-url clean
 help:
 	@echo "make run      install, then notebooks 00-06 (quick preset, shipped weights) -> outputs/index.html"
 	@echo "make test     install, then every test: ruff, unit, CLI, notebooks with the smoke preset"
@@ -18,6 +18,7 @@ help:
 	@echo "make lab      install, then JupyterLab on the first restored face and your own photograph"
 	@echo "make student  for maintainers: the students' copies, notebooks/student/, from the notebooks"
 	@echo "make results  for maintainers: trains the study in STUDY, rewrites results/, figures/, weights"
+	@echo "make repo-url URL=https://github.com/OWNER/NAME: the address in notebooks, badges, README; empty removes it"
 	@echo "make clean    removes .venv, outputs/ and caches; never a tracked file, never your own runs"
 
 install: $(STAMP)
@@ -74,6 +75,10 @@ results: $(STAMP)
 	$(PY) tools/publish.py $(STUDY)
 	$(VENV)/bin/hlgan figures --results results --out figures
 	for tool in card trust protocols; do OMP_NUM_THREADS=1 $(PY) tools/$$tool.py || exit 1; done
+
+# Needs only a Python, no venv. Without URL= the present address goes into notebooks that are new.
+repo-url:
+	@$(or $(wildcard $(PY)),python3) tools/repo_url.py $(if $(filter undefined,$(origin URL)),,"$(URL)")
 
 # git clean never touches a tracked file and prints each thing that it removes.
 clean:

@@ -27,6 +27,10 @@ _REASONS = {errno.ENOSPC: "the disk is full: free some space and run the same co
             errno.EEXIST: "a part of the path is a file: choose another --out"}
 
 
+class OtherRun(HLError):
+    """The folder holds a run of another stage, other settings or other pictures than the one to go on with."""
+
+
 def atomic(path: Path, write: Callable) -> None:
     """Write a file whole or not at all: `write(file)` to a neighbour, flushed to the disk, then renamed.
 
@@ -132,8 +136,8 @@ class RunFolder:
         differing = [k for k in about["config"] if stored["config"].get(k, usual.get(k)) != about["config"][k]]
         differing += [k for k in about if k != "config" and stored.get(k) != about[k]]
         if differing:
-            raise HLError(f"--resume: {self.path} was started with another {', '.join(differing)}: use the same flags, "
-                          "or another --out")
+            raise OtherRun(f"--resume: {self.path} was started with another {', '.join(differing)}: use the same "
+                           "flags, or another --out")
 
     def cut_back(self, step: int) -> None:
         """Drop log lines and samples later than the checkpoint that training goes on from."""

@@ -7,7 +7,6 @@ import inspect
 import json
 import os
 import platform
-import shutil
 import sys
 import textwrap
 import time
@@ -19,20 +18,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
-from . import config, viz
+from . import config, hosts, viz
 from .apply import load_weights, shipped_weights
 from .config import RunConfig
 from .console import stop_signals
 from .errors import HLError
+from .reruns import fresh as fresh
+from .reruns import train as train
 from .training import Tick
 
 if TYPE_CHECKING:
     from .evidence import Stored
 
 T = TypeVar("T")
-GPU_HELP = ("No GPU is on, which is fine: these lessons fit a CPU. To switch one on:\n"
-            "  Colab: Runtime > Change runtime type > T4 GPU · Kaggle: Settings > Accelerator > GPU\n"
-            "  your own machine: a PyTorch build with CUDA")
 UNTRIED = "Not tried yet: going on with the reference."
 REDRAW_S = 2.0  # a redrawn figure costs about 0.3 s of training time
 
@@ -50,19 +48,21 @@ def front_end() -> bool:
     if not in_kernel():
         return False
     shell = sys.modules["IPython"].get_ipython()
-    return ("JPY_SESSION_NAME" in os.environ or "__vsc_ipynb_file__" in shell.user_ns or "google.colab" in sys.modules
+    return ("JPY_SESSION_NAME" in os.environ or "__vsc_ipynb_file__" in shell.user_ns or hosts.host() == "colab"
             or os.environ.get("KAGGLE_KERNEL_RUN_TYPE") == "Interactive")
 
 
 def hello() -> None:
-    """Print versions and device, and how to switch a GPU on where there is none."""
+    """Print versions and device, how to switch a GPU on where there is none, and how runs last on Colab and Kaggle."""
     from . import __version__
 
     print(f"hlgan_lib {__version__} · Python {platform.python_version()} · torch {torch.__version__.partition('+')[0]}")
     if torch.cuda.is_available():
         print(f"device: {torch.cuda.get_device_name(0)}")
     else:
-        print(f"device: CPU\n{GPU_HELP}")
+        print(f"device: CPU\n{hosts.GPU_HELP[hosts.host()]}")
+    if hosts.keeping():
+        print(hosts.keeping())
 
 
 def resolve_preset(name: str = "auto") -> str:
@@ -91,30 +91,17 @@ class Lesson:
 def setup(preset: str = "auto", seed: int = 0, out: str | Path = "runs") -> Lesson:
     """Fix preset, seed, figure style, device and the folder for runs (made where it is missing), and print them.
 
-    preset as in `resolve_preset`. Raises HLError for an unknown preset.
+    preset as in `resolve_preset`, out as in `hosts.run_folder`. Raises HLError for an unknown preset, and as that.
     """
     name = resolve_preset(preset)
     cfg = config.preset(name).replace(seed=seed)
     viz.style()
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    Path(out).mkdir(parents=True, exist_ok=True)
+    folder = hosts.run_folder(out, name)
     print(f"preset {name}: H2L {cfg.h2l_steps} updates, L2H {cfg.l2h_steps}, batches of {cfg.batch}; "
-          f"seed {seed}; device {device.type}; runs go to {out}/")
-    return Lesson(name, cfg, device, Path(out), seed)
-
-
-def fresh(folder: str | Path) -> Path:
-    """A folder for a run that starts anew: the run that an earlier *Run all* left there is removed.
-
-    Raises HLError where the folder holds something that is no run.
-    """
-    folder = Path(folder)
-    if folder.is_dir() and any(folder.iterdir()):
-        if not (folder / "config.json").is_file():
-            raise HLError(f"{folder} holds other files than a run: choose another folder for OUT")
-        shutil.rmtree(folder)
-    return folder
+          f"seed {seed}; device {device.type}; runs go to {folder}/")
+    return Lesson(name, cfg, device, folder, seed)
 
 
 def weights(name: str, use_shipped: bool, fallback: str | Path) -> torch.nn.Module:
@@ -166,8 +153,15 @@ def at_a_glance(notebook: str) -> None:
 
 
 # ---- source ----------------------------------------------------------------------------------------------------------
+# A colour of shown source and the name of JupyterLab's own, light or dark, that takes its place where there is one.
+THEME = {"#F5F5F5": "cell-editor-background", "#DDDDDE": "border-color2", "#111112": "content-font-color1",
+         "#007F00": "mirror-editor-keyword-color", "#BA2121": "mirror-editor-string-color",
+         "#2F6868": "mirror-editor-comment-color", "#7A5200": "mirror-editor-number-color",
+         "#1C01CE": "mirror-editor-def-color"}
+
+
 class Source:
-    """Source text that displays highlighted in a notebook and plain elsewhere."""
+    """Source text that displays highlighted in a notebook, in the theme's colours, and plain elsewhere."""
 
     def __init__(self, text: str, where: str):
         self.text, self.where = text, where
@@ -179,10 +173,19 @@ class Source:
         from pygments import highlight
         from pygments.formatters import HtmlFormatter
         from pygments.lexers import PythonLexer
+        from pygments.style import Style
+        from pygments.token import Comment, Keyword, Name, Number, Operator, String
 
-        formatter = HtmlFormatter(noclasses=True, style="xcode", prestyles="font: 85% monospace; padding: 0.6em; "
-                                  "overflow-x: auto; color: #000")
-        code = highlight(self.text, PythonLexer(), formatter)
+        class Few(Style):
+            background_color = "transparent"
+            styles = {Keyword: "#007F00", Operator.Word: "#007F00", String: "#BA2121", Comment: "#2F6868",
+                      Number: "#7A5200", Name.Function: "#1C01CE", Name.Class: "#1C01CE"}
+
+        box = ("background: #F5F5F5; border: 1px solid #DDDDDE; color: #111112; font: 85% monospace; padding: 0.6em; "
+               "overflow-x: auto")
+        code = highlight(self.text, PythonLexer(), HtmlFormatter(noclasses=True, style=Few, prestyles=box))
+        for colour, name in THEME.items():
+            code = code.replace(colour, f"var(--jp-{name}, {colour})")
         return f"<div><small><code>{html.escape(self.where)}</code></small>{code}</div>"
 
 

@@ -110,6 +110,8 @@ def test_show_source_is_the_library_s_own_text():
     assert "F.relu(1 - score_real)" in shown.text
     page = shown._repr_html_()
     assert "hlgan_lib/losses.py" in page and "<span" in page and str(Path.cwd()) not in page
+    assert page.count("#") == page.count(", #"), "every colour is the theme's first, and has one for other places"
+    assert page.count("mirror-editor-number-color, #7A5200") == 2, "the two ones of the loss"
     assert notebook.show_source(hl.Camera.shoot).text.startswith("def shoot"), "a method loses its indent"
     with pytest.raises(HLError, match="needs a function"):
         notebook.show_source(3)

@@ -15,6 +15,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
+import repo_url  # noqa: E402
 import student  # noqa: E402
 
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -107,8 +108,8 @@ def test_head(path):
 @each
 def test_set_up_cell_is_the_same_everywhere_and_leaves_torch_alone(path):
     setup = read(path).cells[2].source
-    assert setup == read(PATHS[0]).cells[2].source
-    assert len(setup.splitlines()) <= 15
+    assert setup == repo_url.setup_cell(repo_url.stored()), "run: make repo-url"
+    assert len(setup.splitlines()) <= 15 and max(map(len, repo_url.SETUP.splitlines())) <= MAX_COLUMNS
     compile(setup, "set-up", "exec")
     pinned = setup[setup.index("torch_as_it_is"):]
     assert '("torch", "torchvision")' in pinned and "*torch_as_it_is" in pinned

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import venv
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -52,16 +53,22 @@ def test_environment_yml_repeats_no_requirement():
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """The wheel of a copy of the tree: a build leaves nothing here."""
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+def copy(tmp_path_factory):
+    """What the wheel is made of, apart from this checkout: a build leaves nothing here."""
+    source = tmp_path_factory.mktemp("source")
     for path in tracked():
         name = path.relative_to(ROOT)
         if name.parts[0] in ("hlgan_lib", "pyproject.toml", "README.md", "LICENSE", "LICENSE-DATA"):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, source / name)
+    return source
+
+
+@pytest.fixture(scope="module")
+def wheel(copy, tmp_path_factory):
+    out = tmp_path_factory.mktemp("wheel")
     built = subprocess.run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index",
-                            "--disable-pip-version-check", "-w", str(out), str(source)], capture_output=True, text=True)
+                            "--disable-pip-version-check", "-w", str(out), str(copy)], capture_output=True, text=True)
     assert built.returncode == 0, built.stdout + built.stderr
     [path] = out.glob("*.whl")
     return path
@@ -91,6 +98,102 @@ def test_faces_load_from_an_unpacked_wheel(wheel, tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.split() == [str(tmp_path / "site" / "hlgan_lib" / "__init__.py"), "200"]
 
+
+# ---- the set-up cell of the notebooks, in a clean environment --------------------------------------------------------
+MOUNT = """
+from pathlib import Path
+
+def mount(path):
+    print("mounted", path)
+    Path(path, "MyDrive").mkdir(parents=True)
+"""
+SESSION = """
+import json, os, sys
+from pathlib import Path
+if "COLAB_RELEASE_TAG" in os.environ:
+    import google.colab  # as in Colab's own kernel
+exec(compile(sys.argv[1], "set-up", "exec"))
+import torch, hlgan_lib
+from hlgan_lib import hosts
+hosts.DRIVE = Path.cwd() / "drive"
+lessons = [notebook.setup("auto", 0, out) for out in sys.argv[2:]]
+print(json.dumps({"package": hlgan_lib.__file__, "torch": [torch.__version__, torch.__file__],
+                  "gpu": torch.cuda.is_available(), "preset": lessons[0].preset, "out": [str(x.out) for x in lessons]}))
+"""
+
+
+@pytest.fixture
+def clean(tmp_path):
+    """site-packages of a venv that has what is installed here, torch too, but neither this package nor a network."""
+    venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
+    present = tmp_path / "present"
+    present.mkdir()
+    for entry in (e for p in sys.path if p.endswith("-packages") and Path(p).is_dir() for e in Path(p).iterdir()):
+        if "hlgan" not in entry.name and not (present / entry.name).exists():
+            (present / entry.name).symlink_to(entry)
+    [site] = (tmp_path / "venv").glob("lib/python*/site-packages")
+    (site / "present.pth").write_text(f"{present}\n")
+    return site
+
+
+def set_up(site: Path, folder: Path, source: str, *outs: str, **host: str) -> subprocess.CompletedProcess:
+    """The notebooks' set-up cell, then `notebook.setup` for each OUT, on a host that the variables `host` imitate."""
+    nb = json.loads((ROOT / "notebooks" / "01_data.ipynb").read_text())
+    cell = next("".join(c["source"]) for c in nb["cells"] if c["cell_type"] == "code")
+    cell, n = re.subn(r'^SOURCE = "[^"]*"', f'SOURCE = "{source}"', cell, flags=re.M)
+    assert n == 1
+    kept = {k: v for k, v in os.environ.items() if not re.match("PIP_|PYTHON|HLGAN|KAGGLE|COLAB|JPY_|VIRTUAL_ENV", k)}
+    alone = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+             "PIP_NO_BUILD_ISOLATION": "0", "PYTHONNOUSERSITE": "1"}    # 0: the build uses what is installed
+    folder.mkdir(parents=True, exist_ok=True)
+    return subprocess.run([str(site.parents[2] / "bin" / "python"), "-c", SESSION, cell, *outs], cwd=folder,
+                          env=kept | alone | host, capture_output=True, text=True)
+
+
+def check_set_up(ran: subprocess.CompletedProcess, site: Path) -> dict:
+    """The package came anew and nothing else did; torch is the one that was there; the preset fits the device."""
+    import torch
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    told = json.loads(ran.stdout.splitlines()[-1])
+    assert Path(told["package"]).parent == site / "hlgan_lib"
+    assert {re.sub("-.*", "", p.name) for p in site.iterdir()} == {"hlgan_lib", "present.pth"}
+    assert told["torch"] == [torch.__version__, str(site.parents[3] / "present" / "torch" / "__init__.py")]
+    assert told["preset"] == ("colab" if told["gpu"] else "quick")
+    assert ("No GPU is on" in ran.stdout) != told["gpu"]
+    return told
+
+
+@pytest.mark.slow
+def test_the_set_up_cell_on_colab(wheel, clean, tmp_path):
+    fake, content = tmp_path / "fake", tmp_path / "content"
+    (fake / "google" / "colab").mkdir(parents=True)
+    (fake / "google" / "colab" / "drive.py").write_text(MOUNT)
+    host = {"COLAB_RELEASE_TAG": "release", "PYTHONPATH": str(fake)}
+    ran = set_up(clean, content, str(wheel), "runs", f"{content}/drive/MyDrive/hlgan", **host)
+    told = check_set_up(ran, clean)
+    assert told["out"] == [f"{out}/{told['preset']}" for out in ("runs", f"{content}/drive/MyDrive/hlgan")]
+    assert 'OUT = "/content/drive/MyDrive/hlgan"' in ran.stdout, "Drive is offered ..."
+    first, _, second = ran.stdout.partition("runs go to runs/")
+    assert "mounted" not in first and f"mounted {content}/drive\n" in second, "... and asked for where it was chosen"
+
+
+@pytest.mark.slow
+def test_the_set_up_cell_on_kaggle(wheel, clean, tmp_path):
+    ran = set_up(clean, tmp_path / "working", str(wheel), "runs", KAGGLE_KERNEL_RUN_TYPE="Interactive")
+    told = check_set_up(ran, clean)
+    assert told["out"] == [f"runs/{told['preset']}"] and "Persistence" in ran.stdout
+
+
+@pytest.mark.slow
+def test_the_set_up_cell_in_a_clone(copy, clean, tmp_path):
+    nowhere = set_up(clean, tmp_path / "elsewhere", "", "runs")
+    assert nowhere.returncode and "open this notebook inside a clone" in nowhere.stderr
+    told = check_set_up(set_up(clean, copy / "notebooks", "", "runs"), clean)
+    assert told["out"] == ["runs"] and (copy / "notebooks" / "runs").is_dir()
+
+
+# ---- the tree---------------------------------------------------------------------------------------------------------
 
 def test_sizes():
     size = {p.relative_to(ROOT).as_posix(): p.stat().st_size / 1e6 for p in tracked()}

@@ -17,6 +17,8 @@ import textwrap
 from copy import deepcopy
 from pathlib import Path
 
+import repo_url
+
 ROOT = Path(__file__).resolve().parents[1]
 MASTERS, COPIES = ROOT / "notebooks", ROOT / "notebooks" / "student"
 MARK = "  # solution"
@@ -66,8 +68,10 @@ def student(master: dict) -> dict:
 def copies() -> dict[Path, str]:
     """Every copy as it should be: path -> text."""
     masters = sorted(MASTERS.glob("[0-9][0-9]_*.ipynb"))
-    return {COPIES / p.name: json.dumps(student(json.loads(p.read_text("utf-8"))), indent=1, ensure_ascii=False) + "\n"
-            for p in masters}
+    made = {COPIES / p.name: student(json.loads(p.read_text("utf-8"))) for p in masters}
+    url = repo_url.stored()     # the badges of a copy open the copy
+    return {p: json.dumps(repo_url.dress(nb, p.relative_to(ROOT).as_posix(), url), indent=1, ensure_ascii=False) + "\n"
+            for p, nb in made.items()}
 
 
 def stale() -> list[str]:

@@ -1,0 +1,221 @@
+"""The notebooks in a real browser: JupyterLab on loopback, headless Chromium, all cells run, a slider dragged.
+
+Screenshots in the light and the dark theme stay in .scratch/screenshots, for people to look at.
+"""
+
+import io
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: make install")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = [pytest.mark.browser, pytest.mark.slow,
+              pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: sudo apt install chromium")]
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURES = ROOT / ".scratch" / "screenshots"
+HANDLES = ".widget-slider .noUi-handle, .jp-OutputArea input[type=range]"
+WIDTH, HEIGHT = 1200, 1400
+PATIENCE_S = 900  # for all cells of a notebook, on a machine that is busy
+SETTINGS = {"notebook-extension/tracker": {"windowingMode": "none"},  # every cell is in the page, seen or not
+            "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+            "docmanager-extension/plugin": {"autosave": False}}
+
+
+# ---- JupyterLab and the browser --------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """(address with a place for a path, folder of notebooks without outputs) of a server with nobody's own settings."""
+    home = tmp_path_factory.mktemp("lab")
+    folder = home / "notebooks"
+    folder.mkdir()
+    for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"):
+        nb = json.loads(path.read_text())
+        for cell in (c for c in nb["cells"] if c["cell_type"] == "code"):
+            cell |= {"outputs": [], "execution_count": None}
+        (folder / path.name).write_text(json.dumps(nb))
+    for name, values in SETTINGS.items():
+        path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex()
+    own = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
+           "IPYTHONDIR": "ipython", "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
+    env = os.environ | {k: str(home / v) for k, v in own.items()} | {
+        "HLGAN_PRESET": "smoke", "HLGAN_RESULTS": str(ROOT / "results"), "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1", "JUPYTER_TOKEN": token, "JUPYTER_PREFER_ENV_PATH": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
+               f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}",
+               "--LabApp.extension_manager=readonly"]
+    with open(home / "log", "w") as log:
+        server = subprocess.Popen(command, env=env, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_for_server(f"http://127.0.0.1:{port}/api?token={token}", server, home / "log")
+        yield f"http://127.0.0.1:{port}/doc/tree/{{}}?token={token}", folder
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+
+def wait_for_server(url, server, log):
+    end = time.monotonic() + 60
+    while server.poll() is None and time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, TimeoutError):
+            time.sleep(0.3)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as p:
+        try:
+            chromium = p.chromium.launch(executable_path=CHROMIUM)
+        except playwright.Error as error:
+            pytest.skip(f"{CHROMIUM} does not start here: {error.message.splitlines()[0]}")
+        yield chromium
+        chromium.close()
+
+
+# ---- what a reader does ----------------------------------------------------------------------------------------------
+def choose(page, *menu):
+    """Open a menu and click through its items."""
+    page.locator(".lm-MenuBar-itemLabel", has_text=re.compile(f"^{menu[0]}$")).click()
+    for name in menu[1:]:
+        item = page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{name}$"))
+        item.hover()
+    item.click()
+
+
+def run_all(page, n_code):
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
+    choose(page, "Run", "Run All Cells")
+    page.wait_for_function("""n => {
+        const said = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(e => e.textContent);
+        const error = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]');
+        return error || said.filter(t => /\\d/.test(t)).length == n;
+    }""", arg=n_code, timeout=1000 * PATIENCE_S)
+
+
+def saved(page, path):
+    """The notebook as JupyterLab writes it."""
+    before = path.stat().st_mtime_ns
+    page.keyboard.press("Control+s")
+    end = time.monotonic() + 30
+    while path.stat().st_mtime_ns == before and time.monotonic() < end:
+        page.wait_for_timeout(200)
+    return json.loads(path.read_text())
+
+
+def drag(page, handle):
+    """Pull a slider to the end that is farther away."""
+    handle.scroll_into_view_if_needed()
+    knob = handle.bounding_box()
+    if handle.evaluate("e => e.tagName") == "INPUT":
+        track, share = knob, handle.evaluate("e => (e.value - e.min) / (e.max - e.min)")
+        x = knob["x"] + 8 + share * (knob["width"] - 16)
+    else:
+        track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-target')]").bounding_box()
+        x = knob["x"] + knob["width"] / 2
+        share = (x - track["x"]) / track["width"]
+    y = knob["y"] + knob["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(track["x"] + (0.98 if share < 0.5 else 0.02) * track["width"], y, steps=8)
+    page.mouse.up()
+
+
+def looks(cell):
+    """The pictures of a cell as they are on the screen."""
+    boxes = cell.evaluate("""cell => [...cell.querySelectorAll("img, canvas")].map(picture => {
+        const [a, b] = [picture.getBoundingClientRect(), cell.getBoundingClientRect()];
+        return [a.left - b.left, a.top - b.top, a.right - b.left, a.bottom - b.top].map(Math.round);
+    })""")
+    shot = Image.open(io.BytesIO(cell.screenshot())).convert("RGB")
+    return [np.asarray(shot.crop(box), dtype=float) for box in boxes if box[2] > box[0] and box[3] > box[1]]
+
+
+def changed(before, after):
+    """Largest share of a picture's pixels that differ to the eye."""
+    if [p.shape for p in before] != [p.shape for p in after]:
+        return 1.0
+    return max((np.mean(np.abs(a - b).max(-1) > 12) for a, b in zip(before, after, strict=True)), default=0.0)
+
+
+def photograph(page, name):
+    """The whole notebook in pieces of a window's height."""
+    pane = page.locator(".jp-WindowedPanel-outer").first
+    height = pane.evaluate("e => e.scrollHeight")
+    step = pane.evaluate("e => e.clientHeight")
+    for i in range(-(-height // step)):
+        pane.evaluate("(e, y) => e.scrollTo(0, y)", i * step)
+        page.wait_for_timeout(100)
+        page.screenshot(path=PICTURES / f"{name}-{i + 1:02d}.png")
+
+
+@pytest.mark.parametrize("name", ["03_degradation_visualization", "05_evaluation"])
+def test_all_cells_run_and_sliders_change_the_picture(lab, browser, name):
+    address, folder = lab
+    path = folder / f"{name}.ipynb"
+    cells = json.loads(path.read_text())["cells"]
+    code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for old in PICTURES.glob(f"{name[:2]}-*.png"):
+        old.unlink()
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    broken = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.goto(address.format(path.name))
+    run_all(page, len(code))
+
+    nb = saved(page, path)
+    ran = [c for c in nb["cells"] if c["cell_type"] == "code"]
+    errors = [f"{o['ename']}: {o['evalue']}" for c in ran for o in c["outputs"] if o["output_type"] == "error"]
+    assert not errors, errors
+    assert [c["execution_count"] for c in ran] == list(range(1, len(code) + 1))
+
+    page.locator(HANDLES).first.wait_for(timeout=30_000)
+    with_sliders = page.locator(".jp-CodeCell", has=page.locator(HANDLES)).all()
+    for i, cell in enumerate(with_sliders, 1):
+        handles = cell.locator(HANDLES)
+        for handle in (handles.first, handles.last):
+            before = looks(cell)
+            drag(page, handle)
+            end = time.monotonic() + 20
+            while (share := changed(before, looks(cell))) < 0.01 and time.monotonic() < end:
+                page.wait_for_timeout(100)
+            cell.screenshot(path=PICTURES / f"{name[:2]}-slider-{i}.png")
+            source = cell.locator(".jp-InputArea").inner_text()[:200]
+            assert before and share >= 0.01, f"a slider changes {share:.1%} of a picture, below: {source}"
+
+    photograph(page, f"{name[:2]}-light")
+    choose(page, "Settings", "Theme", "JupyterLab Dark")
+    page.wait_for_selector('body[data-jp-theme-light="false"]')
+    photograph(page, f"{name[:2]}-dark")
+    assert not broken, broken
+    page.close()
