@@ -1,5 +1,6 @@
 """The book: a site of all notebooks and docs, without dead links, mute pictures or anything from other hosts."""
 
+import html
 import importlib.util
 import json
 import re
@@ -48,16 +49,16 @@ def test_the_book_holds_every_page_and_alt_text_and_no_student_copy(tmp_path):
 
 
 def alt_texts_lost(out):
+    """Alt texts of pictures in the notebooks' outputs that are no picture's in the site."""
     alts = []
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         page = (out / "notebooks" / f"{path.stem}.html").read_text("utf-8")
         cells = json.loads(path.read_text("utf-8"))["cells"]
         said = [about["alt"] for c in cells for o in c.get("outputs", [])
                 for kind, about in o.get("metadata", {}).items() if kind.startswith("image/")]
-        there = [re.sub(r"\s+", " ", a) for a in re.findall(r'<img[^>]* ?alt="([^"]+)"', page)]
+        there = [html.unescape(a) for a in re.findall(r'<img[^>]* ?alt="([^"]+)"', page)]
         assert len(there) >= len(said)
-        alts += [a for a in said if not re.search("[<>&\"']", a) and a not in there]
-        assert "\\(" not in re.sub(r"<(script|pre).*?</\1>", "", page, flags=re.S) and "Traceback" not in page
+        alts += [a for a in said if a not in there]
     return alts
 
 
