@@ -12,10 +12,10 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .PHONY: help install run test lint unit notebooks lab book results clean
 help:
-	@echo "make run      install, then notebooks 01-06 (quick preset, shipped weights) -> outputs/index.html"
+	@echo "make run      install, then notebooks 00-06 (quick preset, shipped weights) -> outputs/index.html"
 	@echo "make test     install, then every test: ruff, unit, CLI, notebooks with the smoke preset"
 	@echo "make install  only the set-up: .venv with everything in pyproject.toml (make PYTHON=/path/to/python3.12 ...)"
-	@echo "make lab      JupyterLab on notebooks/"
+	@echo "make lab      install, then JupyterLab on the first restored face and your own photograph"
 	@echo "make book     notebooks and docs as one static site, nothing executed -> outputs/book/index.html"
 	@echo "make results  for maintainers: trains the study in STUDY, rewrites results/, figures/, weights"
 	@echo "make clean    removes .venv, outputs/ and caches; never a tracked file, never your own runs"
@@ -61,7 +61,7 @@ notebooks: $(STAMP)
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout 300 .scratch/notebooks
 
 lab: $(STAMP)
-	$(PY) -m jupyter lab notebooks
+	$(PY) -m jupyter lab notebooks/00_first_face.ipynb
 
 book: $(STAMP)
 	$(PY) tools/make_book.py outputs/book

@@ -11,7 +11,8 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,7 @@ import torch
 from . import config, viz
 from .apply import load_weights, shipped_weights
 from .config import RunConfig
+from .console import stop_signals
 from .errors import HLError
 from .training import Tick
 
@@ -225,23 +227,51 @@ def live(ticks: Iterable[Tick], title: str = "training", rows: Sequence[str] = (
     """Run a training to its end and return its ticks; curves, samples and health are drawn while it runs.
 
     rows: names of the rows of the sample grid. With nobody watching the figures are drawn once, at the end; outside a
-    notebook there is a progress bar. Interrupting the kernel stops the training and returns what there is.
+    notebook there is a progress bar. The stop button, or interrupting the kernel, ends it after the next tick and
+    returns what there is; a training with a run folder saves itself there first.
     """
     history: list[Tick] = []
     panel = _Panel(title, rows) if in_kernel() else _Bar(title)
     watched, drawn = front_end(), 0.0
-    try:
-        for tick in ticks:
-            history.append(tick)
-            if not isinstance(panel, _Panel) or watched and time.monotonic() - drawn > REDRAW_S:
-                panel.draw(history)
-                drawn = time.monotonic()
-    except KeyboardInterrupt:
-        print(f"Stopped after {len(history)} ticks; going on with what there is.")
+    with stop_signals() as interrupted, _stop_button(watched):
+        try:
+            for tick in ticks:
+                history.append(tick)
+                if not isinstance(panel, _Panel) or watched and time.monotonic() - drawn > REDRAW_S:
+                    panel.draw(history)
+                    drawn = time.monotonic()
+                if interrupted():
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            getattr(ticks, "close", lambda: None)()     # a training saves when its iterator is closed
+            print(f"Stopped after {len(history)} ticks; going on with what there is.")
     if not history:
         raise HLError("the training gave no ticks: is the run in --out already finished? Choose another folder")
     panel.close(history)
     return history
+
+
+@contextmanager
+def _stop_button(watched: bool) -> Iterator[None]:
+    """A button that interrupts this kernel, where a person is watching; it goes with the training.
+
+    A click cannot be heard by Python while it trains, so the button asks the server.
+    """
+    if not watched:
+        yield
+        return
+    from ipykernel.kernelapp import IPKernelApp
+    from IPython.display import display
+
+    from .browser import StopButton
+
+    file = IPKernelApp.instance().connection_file if IPKernelApp.initialized() else ""
+    button = StopButton(kernel=Path(file).stem.removeprefix("kernel-"))
+    display(button)
+    try:
+        yield
+    finally:
+        button.close()
 
 
 def health_line(history: Sequence[Tick]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import types
@@ -194,6 +195,25 @@ def test_live_keeps_what_there_is_when_interrupted(capsys):
     assert "Stopped after 2 ticks" in capsys.readouterr().out
     with pytest.raises(HLError, match="gave no ticks"):
         notebook.live(iter(()), "H2L")
+
+
+def test_live_saves_what_there_is_when_the_stop_button_interrupts(tmp_path, capfd):
+    """The button asks the server to interrupt the kernel: a SIGINT in the middle of an update."""
+    def interrupted():
+        for tick in (training := hl.train(hl.preset("smoke").replace(tick_images=4), "h2l", out=tmp_path, **FACES)):
+            if tick.step == 2:
+                signal.raise_signal(signal.SIGINT)
+            try:
+                yield tick
+            except GeneratorExit:
+                training.close()
+                raise
+
+    history = notebook.live(interrupted(), "H2L")
+    assert history[-1].step == 2 < hl.preset("smoke").h2l_steps
+    assert "Stopped after" in capfd.readouterr().out
+    rest = list(hl.train(hl.preset("smoke").replace(tick_images=4), "h2l", out=tmp_path, resume=True, **FACES))
+    assert rest[0].step == 3 and rest[-1].step == hl.preset("smoke").h2l_steps, "it goes on where it was stopped"
 
 
 def test_a_slider_shows_a_strip_where_nobody_watches(monkeypatch):

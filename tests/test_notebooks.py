@@ -18,7 +18,9 @@ PARAMETERS = {"PRESET": "auto", "SEED": 0, "USE_SHIPPED_WEIGHTS": True, "OUT": "
 WIDGET = "application/vnd.jupyter.widget-view+json"
 MAX_KB, MAX_LINES, MAX_COLUMNS, MAX_OUTPUT_LINES = 500, 12, 110, 60
 
+LESSONS = PATHS[1:]     # 00 is the front door: shorter, and nothing is trained in it
 each = pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
+each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 
 
 def read(path):
@@ -50,8 +52,8 @@ def starting(nb, text):
 
 
 def test_the_course_begins_with_data_and_high_to_low():
-    assert [p.stem for p in PATHS][:2] == ["01_data", "02_high_to_low_gan"]
-    assert [p.stem[:2] for p in PATHS] == [f"{i:02d}" for i in range(1, len(PATHS) + 1)]
+    assert [p.stem for p in PATHS][:3] == ["00_first_face", "01_data", "02_high_to_low_gan"]
+    assert [p.stem[:2] for p in PATHS] == [f"{i:02d}" for i in range(len(PATHS))]
 
 
 @each
@@ -74,7 +76,7 @@ def test_valid_and_free_of_widget_state_and_of_this_machine(path):
 def test_small_enough_to_host(path):
     assert os.path.getsize(path) <= MAX_KB * 1024
     nb = read(path)
-    assert 25 <= len(nb.cells) <= 50
+    assert len(nb.cells) <= 50
     sizes = [len([line for line in c.source.splitlines() if line.strip()]) for c in code(nb)[1:]]
     assert max(sizes) <= MAX_LINES and sum(sizes) / len(sizes) <= 8
     assert len({c.id for c in nb.cells}) == len(nb.cells)
@@ -116,22 +118,28 @@ def test_parameters_are_literals_with_the_agreed_defaults(path):
     assert {s.targets[0].id: ast.literal_eval(s.value) for s in body} == PARAMETERS
 
 
+@each_lesson
+def test_a_lesson_is_long_enough_to_teach_and_ends_with_a_recap(path):
+    nb = read(path)
+    assert len(nb.cells) >= 25 and len(pictures(nb)) >= 4
+    assert len(starting(nb, "**What you should see.**")) >= 4 and len(starting(nb, "**Predict.**")) >= 2
+    assert tagged(nb, "instructor")
+    assert nb.cells[-1].source.startswith("## Recap") and "**References**" in nb.cells[-1].source
+
+
 @each
 def test_every_experiment_is_framed(path):
     nb = read(path)
     see = starting(nb, "**What you should see.**")
-    assert len(see) >= 4 and see == starting(nb, "**If you see something else.**")
+    assert see and see == starting(nb, "**If you see something else.**")
     kinds = [(c.cell_type, c) for c in nb.cells]
     for cell in see:
         before = kinds[nb.cells.index(cell) - 1][0]
         assert before == "code", f"nothing to see before: {cell.source[:60]}"
-    assert len(starting(nb, "**Predict.**")) >= 2
     for i, cell in enumerate(nb.cells):
         if "**Predict.**" in cell.source:
             assert any(c.cell_type == "code" for c in nb.cells[i + 1:i + 3]), "a prediction with no experiment after it"
-    assert tagged(nb, "instructor")
     assert all(c.cell_type == "markdown" and c.source.startswith("**Discuss.**") for c in tagged(nb, "instructor"))
-    assert nb.cells[-1].source.startswith("## Recap") and "**References**" in nb.cells[-1].source
     assert len(tagged(nb, "headline")) == 1
 
 
@@ -143,7 +151,7 @@ def test_no_answer_is_shown_before_it_is_tried(path):
     assert len(solutions) <= tried.count("attempt(")
 
 
-@each
+@each_lesson
 def test_code_states_what_must_be_true_and_draws_through_viz(path):
     nb = read(path)
     source = "\n\n".join(c.source for c in code(nb))
@@ -171,7 +179,6 @@ def test_outputs_are_kept_in_order_and_without_errors(path):
     nb = read(path)
     assert [c.execution_count for c in code(nb)] == list(range(1, len(code(nb)) + 1)), "execute it from top to bottom"
     assert not any(o.output_type == "error" for _, o in outputs(nb))
-    assert len(pictures(nb)) >= 4
     for cell, o in outputs(nb):
         text = o.get("text") or o.get("data", {}).get("text/plain", "")
         assert text.count("\n") <= MAX_OUTPUT_LINES, f"{text.count(chr(10))} lines printed by: {cell.source[:60]}"
