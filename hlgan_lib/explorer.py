@@ -11,8 +11,8 @@ from torch import Tensor
 from . import viz
 from .degrade import bilinear
 from .errors import HLError
+from .hosts import front_end
 from .networks import HighToLow
-from .notebook import front_end
 from .widgets import captioned
 from .z_directions import Directions, measure, placed
 

@@ -18,10 +18,10 @@ from . import viz
 from .apply import Weights, degrade
 from .data import to_float
 from .errors import HLError
-from .notebook import front_end
+from .hosts import custom_widgets, front_end
 from .pictures import fit, read_image
 from .trust import pair_of_networks, trust
-from .widgets import address, captioned, custom_widgets
+from .widgets import address, captioned
 
 SHOWN = 480     # pixels of the longer side on the screen
 INVENTED = ("Most of what is sharp here was invented: 16×16 pixels cannot say who was in front of the camera. "

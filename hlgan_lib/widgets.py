@@ -18,7 +18,7 @@ from PIL import Image
 
 from . import viz
 from .errors import HLError
-from .notebook import front_end
+from .hosts import custom_widgets, front_end
 
 V = TypeVar("V")
 
@@ -83,11 +83,3 @@ def captioned(pictures: Mapping[str, viz.Pictures], side: int, alt: str) -> str:
                        f'</figcaption><img src="{address(shown, side)}" width="{side}" height="{side}" '
                        f'alt="{escape(name)}: {escape(alt)}"></figure>')
     return f'<div style="display:flex;flex-wrap:wrap;gap:12px;align-items:end;line-height:1.4">{"".join(figures)}</div>'
-
-
-def custom_widgets() -> None:
-    """Colab shows widgets other than ipywidgets' own only when asked to."""
-    import sys
-
-    if "google.colab" in sys.modules:
-        sys.modules["google.colab"].output.enable_custom_widget_manager()

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import hlgan_lib as hl
-from hlgan_lib import notebook, viz, widgets
+from hlgan_lib import hosts, live, notebook, viz, widgets
 from hlgan_lib.errors import HLError
 from hlgan_lib.training import Tick
 
@@ -187,8 +187,8 @@ def test_live_is_a_progress_bar_outside_a_notebook(capsys):
 
 def test_live_draws_in_a_notebook_once_where_nobody_watches(monkeypatch):
     drawn = []
-    monkeypatch.setattr(notebook, "in_kernel", lambda: True)
-    monkeypatch.setattr(notebook, "front_end", lambda: False)
+    monkeypatch.setattr(live, "in_kernel", lambda: True)
+    monkeypatch.setattr(live, "front_end", lambda: False)
     monkeypatch.setattr(viz, "show", lambda figure, handle=None: drawn.append(figure) or "handle")
     notebook.live(ticks(), "H2L", rows=("sharp",))
     curves, samples = drawn
@@ -196,8 +196,8 @@ def test_live_draws_in_a_notebook_once_where_nobody_watches(monkeypatch):
     assert "images/s" not in curves.get_suptitle(), "a stored figure holds no times"
     assert [t.get_text() for t in samples.texts] == ["samples after 48 images", "sharp"]
     drawn.clear()
-    monkeypatch.setattr(notebook, "front_end", lambda: True)
-    monkeypatch.setattr(notebook, "REDRAW_S", -1)
+    monkeypatch.setattr(live, "front_end", lambda: True)
+    monkeypatch.setattr(live, "REDRAW_S", -1)
     notebook.live(ticks(), "H2L")
     assert len(drawn) == 5, "with somebody watching: every tick, and the end"
     assert "images/s" in drawn[0].get_suptitle()
@@ -258,13 +258,13 @@ def test_a_slider_redraws_where_somebody_watches(monkeypatch):
 
 
 def test_nobody_watches_a_test_or_a_script(monkeypatch):
-    assert not notebook.in_kernel() and not notebook.front_end()
+    assert not hosts.in_kernel() and not hosts.front_end()
     shell = types.SimpleNamespace(kernel=1, user_ns={})
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    assert notebook.in_kernel() and not notebook.front_end(), "a kernel alone is nbclient's"
+    assert hosts.in_kernel() and not hosts.front_end(), "a kernel alone is nbclient's"
     monkeypatch.setenv("JPY_SESSION_NAME", "01_data.ipynb")
-    assert notebook.front_end()
+    assert hosts.front_end()
 
 
 def test_the_package_starts_without_matplotlib_and_ipython():

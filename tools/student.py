@@ -70,7 +70,7 @@ def copies() -> dict[Path, str]:
     masters = sorted(MASTERS.glob("[0-9][0-9]_*.ipynb"))
     made = {COPIES / p.name: student(json.loads(p.read_text("utf-8"))) for p in masters}
     url = repo_url.stored()     # the badges of a copy open the copy
-    return {p: json.dumps(repo_url.dress(nb, p.relative_to(ROOT).as_posix(), url), indent=1, ensure_ascii=False) + "\n"
+    return {p: json.dumps(repo_url.dress(nb, f"notebooks/student/{p.name}", url), indent=1, ensure_ascii=False) + "\n"
             for p, nb in made.items()}
 
 
