@@ -163,7 +163,8 @@ MISTAKES = {
         (lambda x: x.clamp(0, 1), "black is -1"), (lambda x: (x + 1) / 2, "cut off, as a file")],
     "check_loaded_tensors": [(1, "*one* entry"), (40, "anything left"), ("all", "whole number")],
     "check_load": [
-        (bugs.load_generator, "nothing was loaded"), (load("generator"), "under which key"), (load(None), "under which key"),
+        (bugs.load_generator, "nothing was loaded"), (load("generator"), "under which key"),
+        (load(None), "under which key"),
         (load(strict=False), "strict=False"), (load_one, "some of the weights"),
         (lambda net, path: None, "no network back")],
     "check_symptoms": [(wrong, None) for wrong in map(hint, bugs.FAULTS) if wrong],
