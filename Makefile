@@ -10,12 +10,14 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export JUPYTER_PLATFORM_DIRS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help install run test lint unit notebooks lab results repo-url clean
+.PHONY: help install run test lint unit notebooks student lab book results repo-url clean
 help:
-	@echo "make run      install, then notebooks 01-06 (quick preset, shipped weights) -> outputs/index.html"
+	@echo "make run      install, then notebooks 00-06 (quick preset, shipped weights) -> outputs/index.html"
 	@echo "make test     install, then every test: ruff, unit, CLI, notebooks with the smoke preset"
 	@echo "make install  only the set-up: .venv with everything in pyproject.toml (make PYTHON=/path/to/python3.12 ...)"
-	@echo "make lab      JupyterLab on notebooks/"
+	@echo "make lab      install, then JupyterLab on the first restored face and your own photograph"
+	@echo "make student  for maintainers: the students' copies, notebooks/student/, from the notebooks"
+	@echo "make book     notebooks and docs as one static site, nothing executed -> outputs/book/index.html"
 	@echo "make results  for maintainers: trains the study in STUDY, rewrites results/, figures/, weights"
 	@echo "make repo-url URL=https://github.com/OWNER/NAME: the address in notebooks, badges, README; empty removes it"
 	@echo "make clean    removes .venv, outputs/ and caches; never a tracked file, never your own runs"
@@ -54,21 +56,29 @@ lint: $(STAMP)
 unit: $(STAMP)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --durations 10
 
-# On a copy, so that runs and figures land in .scratch and the committed notebooks stay as they are.
+# On a copy, so that runs and figures land in .scratch and the committed notebooks stay as they are; the students'
+# copies too, with nothing filled in, in a folder of their own.
 notebooks: $(STAMP)
-	@rm -rf .scratch/notebooks && mkdir -p .scratch/notebooks && cp notebooks/*.ipynb .scratch/notebooks/
+	@rm -rf .scratch/notebooks && mkdir -p .scratch/notebooks/student
+	@cp notebooks/*.ipynb .scratch/notebooks/ && cp notebooks/student/*.ipynb .scratch/notebooks/student/
 	HLGAN_PRESET=smoke MPLBACKEND=agg OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --dist loadscope \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout 300 .scratch/notebooks
 
+student: $(STAMP)
+	$(PY) tools/student.py
+
 lab: $(STAMP)
-	$(PY) -m jupyter lab notebooks
+	$(PY) -m jupyter lab notebooks/00_first_face.ipynb
+
+book: $(STAMP)
+	$(PY) tools/make_book.py outputs/book
 
 results: $(STAMP)
 	$(VENV)/bin/hlgan ablate --preset study --jobs $(JOBS) --out $(STUDY)
 	$(VENV)/bin/hlgan compare --preset study --jobs $(JOBS) --out $(STUDY)
 	$(PY) tools/publish.py $(STUDY)
 	$(VENV)/bin/hlgan figures --results results --out figures
-	for tool in card trust protocols; do OMP_NUM_THREADS=1 $(PY) tools/$$tool.py || exit 1; done
+	for tool in card trust protocols teaching; do OMP_NUM_THREADS=1 $(PY) tools/$$tool.py || exit 1; done
 
 # Needs only a Python, no venv. Without URL= the present address goes into notebooks that are new.
 repo-url:

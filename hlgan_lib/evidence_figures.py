@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .ablation import AXES, CELLS, DEGRADATIONS, LOSSES
-from .canvas import COLOURS, CYCLE, MARKERS, blank, quiet, save_figure, with_alt
+from .canvas import COLOURS, CYCLE, GREY, MARKERS, blank, quiet, save_figure, with_alt
 from .errors import HLError
 from .evidence import Stored
 from .evidence_numbers import (
@@ -160,7 +160,7 @@ def plane(stored: Stored, also: Mapping[str, tuple[Stored, str]] | None = None) 
         said.append(f"{CELLS[cell].label} " + (f"{np.mean(seeds[0]):.4g} dB, {np.mean(seeds[1]):.4g}" if seeds else
                                                "not run"))
         words = CELLS[cell].label + ("" if seeds else ": not run")
-        ax.plot(*(seeds or ([], [])), marker=marker, color=colour if seeds else "#AAAAAA", linestyle="none",
+        ax.plot(*(seeds or ([], [])), marker=marker, color=colour if seeds else GREY, linestyle="none",
                 markersize=7, label=words, fillstyle=FILL.get(loss, "full"), markeredgewidth=1.6)
     ax.plot(*([bar_of([stored.references["bicubic"]], t, m).value] for t, m in SHOWN), marker="*", color="black",
             linestyle="none", markersize=10, label="bicubic enlargement")

@@ -23,6 +23,30 @@ def host() -> str:
     return "kaggle" if "KAGGLE_KERNEL_RUN_TYPE" in os.environ else "local"
 
 
+def in_kernel() -> bool:
+    """Is this code run by a Jupyter kernel, so that pictures can be displayed?"""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def front_end() -> bool:
+    """Is a person watching: JupyterLab, VS Code, Colab or Kaggle, and not a script that executes the notebook?"""
+    if not in_kernel():
+        return False
+    shell = sys.modules["IPython"].get_ipython()
+    return ("JPY_SESSION_NAME" in os.environ or "__vsc_ipynb_file__" in shell.user_ns or host() == "colab"
+            or os.environ.get("KAGGLE_KERNEL_RUN_TYPE") == "Interactive")
+
+
+def custom_widgets() -> None:
+    """Colab shows other widgets than those of ipywidgets only when asked to."""
+    if host() == "colab":
+        from google.colab import output
+
+        output.enable_custom_widget_manager()
+
+
 def keeping() -> str:
     """How runs outlive a session here, in one line; empty on a machine that forgets nothing."""
     return {"colab": "Colab forgets files when it disconnects. To keep runs, and to go on with one that was cut off: "

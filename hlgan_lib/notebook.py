@@ -7,10 +7,8 @@ import inspect
 import json
 import os
 import platform
-import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,34 +19,19 @@ from . import config, hosts, viz
 from .apply import load_weights, shipped_weights
 from .config import RunConfig
 from .errors import HLError
+from .live import health_line as health_line
+from .live import live as live
 from .reruns import fresh as fresh
 from .reruns import train as train
-from .training import Tick
 
 if TYPE_CHECKING:
     from .evidence import Stored
 
 T = TypeVar("T")
-REDRAW_S = 2.0  # a redrawn figure costs about 0.3 s of training time
+UNTRIED = "Not tried yet: going on with the reference."
 
 
 # ---- set-up ----------------------------------------------------------------------------------------------------------
-def in_kernel() -> bool:
-    """Is this code run by a Jupyter kernel, so that pictures can be displayed?"""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return shell is not None and hasattr(shell, "kernel")
-
-
-def front_end() -> bool:
-    """Is a person watching: JupyterLab, VS Code, Colab or Kaggle, and not a script that executes the notebook?"""
-    if not in_kernel():
-        return False
-    shell = sys.modules["IPython"].get_ipython()
-    return ("JPY_SESSION_NAME" in os.environ or "__vsc_ipynb_file__" in shell.user_ns or hosts.host() == "colab"
-            or os.environ.get("KAGGLE_KERNEL_RUN_TYPE") == "Interactive")
-
-
 def hello() -> None:
     """Print versions and device, how to switch a GPU on where there is none, and how runs last on Colab and Kaggle."""
     from . import __version__
@@ -199,22 +182,24 @@ def show_source(what: Any) -> Source:
 def attempt(mine: T | None, reference: T, check: Callable[[T], Any]) -> T:
     """Check an exercise and go on with what works: `mine` where it passes, else `reference`; never raises.
 
-    mine is None, ... or raises NotImplementedError: "not tried yet". check(mine) passes by returning None or True; it
-    fails by returning a hint (text) or False, or by raising. Prints one line.
+    mine is None, ... or raises a bare NotImplementedError: "not tried yet". check(mine) passes by returning None or
+    True; it fails by returning a hint (text) or False, or by raising. An endless loop ends with the stop button. Prints
+    one line.
     """
-    untried = "Not tried yet: going on with the reference."
     if mine is None or mine is ...:
-        print(untried)
+        print(UNTRIED)
         return reference
     try:
         said = check(mine)
-    except NotImplementedError:
-        print(untried)
-        return reference
     except AssertionError as error:
-        said = next(iter(str(error).splitlines()), False)
-    except Exception as error:  # whatever a learner's line raises is a hint, not the end of Run all
-        said = f"it stops with {type(error).__name__}: {error}"
+        said = _first_line(error) or False
+    except KeyboardInterrupt:
+        said = "it was stopped by hand: does a loop never end?"
+    except (Exception, SystemExit) as error:  # whatever a learner's line raises is a hint, not the end of Run all
+        if isinstance(error, NotImplementedError) and not error.args:
+            print(UNTRIED)
+            return reference
+        said = f"it stops with {type(error).__name__}: {_first_line(error)}".rstrip(" :") + "."
     if said is None or said is True:
         print("Passed: going on with yours.")
         return mine
@@ -223,77 +208,5 @@ def attempt(mine: T | None, reference: T, check: Callable[[T], Any]) -> T:
     return reference
 
 
-# ---- live training ---------------------------------------------------------------------------------------------------
-def live(ticks: Iterable[Tick], title: str = "training", rows: Sequence[str] = ()) -> list[Tick]:
-    """Run a training to its end and return its ticks; curves, samples and health are drawn while it runs.
-
-    rows: names of the rows of the sample grid. With nobody watching the figures are drawn once, at the end; outside a
-    notebook there is a progress bar. Interrupting the kernel stops the training and returns what there is.
-    """
-    history: list[Tick] = []
-    panel = _Panel(title, rows) if in_kernel() else _Bar(title)
-    watched, drawn = front_end(), 0.0
-    try:
-        for tick in ticks:
-            history.append(tick)
-            if not isinstance(panel, _Panel) or watched and time.monotonic() - drawn > REDRAW_S:
-                panel.draw(history)
-                drawn = time.monotonic()
-    except KeyboardInterrupt:
-        print(f"Stopped after {len(history)} ticks; going on with what there is.")
-    if not history:
-        raise HLError("the training gave no ticks: is the run in --out already finished? Choose another folder")
-    panel.close(history)
-    return history
-
-
-def health_line(history: Sequence[Tick]) -> str:
-    """The last tick's diagnoses in one line."""
-    return "health: " + ("; ".join(history[-1].health) or "nothing unusual")
-
-
-class _Bar:
-    """tqdm: images seen, images/s, time left, losses."""
-
-    def __init__(self, title: str):
-        from tqdm import tqdm
-
-        self.bar = tqdm(desc=title, unit="img")
-
-    def draw(self, history: Sequence[Tick]) -> None:
-        tick = history[-1]
-        self.bar.total = tick.steps * (tick.images // tick.step)
-        self.bar.set_postfix({k: f"{tick.losses[k]:.3f}" for k in ("pix", "gan", "d_loss") if k in tick.losses},
-                             refresh=False)
-        self.bar.update(tick.images - self.bar.n)
-
-    def close(self, history: Sequence[Tick]) -> None:
-        self.bar.close()
-        print(health_line(history))
-
-
-class _Panel:
-    """Curves and newest samples in place; at the end without any times, so that the stored figure repeats."""
-
-    def __init__(self, title: str, rows: Sequence[str]):
-        self.title, self.rows, self.curves, self.samples, self.shown = title, rows, None, None, -1
-
-    def draw(self, history: Sequence[Tick], final: bool = False) -> None:
-        tick = history[-1]
-        so_far = "" if final else f" · {tick.rate:.0f} images/s, {tick.left_s:.0f} s left"
-        title = f"{self.title} · {tick.images:,} images{so_far}\n" + textwrap.fill(health_line(history), 120)
-        figure = viz.training_curves(history, title=title)
-        self.curves = viz.show(figure, handle=self.curves)
-        taken = next((t for t in reversed(history) if t.samples is not None), None)
-        if taken and taken.images != self.shown:
-            self.samples, self.shown = viz.show(self._samples(taken), handle=self.samples), taken.images
-
-    def _samples(self, tick: Tick) -> viz.Figure:
-        n_rows = (tick.samples.shape[1] - 2) // 66
-        names = [*self.rows, *(f"row {i + 1}" for i in range(len(self.rows), n_rows))][:n_rows]
-        rows = {name: viz.sample_row(tick.samples, i, n=6) for i, name in enumerate(names)}
-        return viz.grid_of_shown(rows, f"samples after {tick.images:,} images",
-                                 f"Sample grid of {self.title} after {tick.images} images; rows: {', '.join(names)}.")
-
-    def close(self, history: Sequence[Tick]) -> None:
-        self.draw(history, final=True)
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "").rstrip(".")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -36,12 +37,14 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in Image.OPEN if name not in RUNS_PROGRAMS)
 
 
-def read_image(path: str | Path, at_least: int | None = None) -> Image.Image:
-    """The picture as RGB, turned upright by its EXIF mark, the first frame of an animation.
+def read_image(path: str | Path | BinaryIO, at_least: int | None = None, name: str = "") -> Image.Image:
+    """The picture, a path or an open file, as RGB, turned upright by its EXIF mark, the first frame of an animation.
 
-    at_least: a JPEG may be decoded at a half, quarter or eighth, its shorter side staying at least that many pixels.
-    Raises HLError where it cannot be read or has more than MAX_PIXELS pixels (known before decoding).
+    name: what an error calls it, by default its path. at_least: a JPEG may be decoded at a half, quarter or eighth, its
+    shorter side staying at least that many pixels. Raises HLError where it cannot be read or has more than MAX_PIXELS
+    pixels (known before decoding).
     """
+    name = name or str(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")                # Pillow's remarks on damaged metadata
@@ -53,11 +56,11 @@ def read_image(path: str | Path, at_least: int | None = None) -> Image.Image:
                     image.draft(image.mode, (int(image.width * factor) + 1, int(image.height * factor) + 1))
                 return _to_rgb(ImageOps.exif_transpose(image))
     except HLError as error:
-        raise HLError(f"cannot use {path}: {error}: reduce it first") from error
+        raise HLError(f"cannot use {name}: {error}: reduce it first") from error
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
-        raise HLError(f"cannot read {path}: {error.strerror}") from error
+        raise HLError(f"cannot read {name}: {error.strerror}") from error
     except Exception as error:                             # on hostile bytes Pillow's decoders raise anything
-        raise HLError(f"cannot read {path}: {reason(error)}") from error
+        raise HLError(f"cannot read {name}: {reason(error)}") from error
 
 
 def reason(error: Exception) -> str:

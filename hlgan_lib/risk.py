@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torchmetrics.functional.classification import binary_auroc
 
-from .canvas import blank, line_style, quiet, with_alt
+from .canvas import GREY, blank, line_style, quiet, with_alt
 from .errors import HLError
 from .stats import draws, interval
 from .two_sample import wilson
@@ -141,7 +141,7 @@ def risk_figure(errors: Mapping[str, Mapping[str, RiskCurve]], *, alt: str, titl
         for i, (name, curve) in enumerate(curves.items()):
             shown = curve.coverage >= 0.05              # the first few pictures say nothing yet
             ax.plot(100 * curve.coverage[shown], curve.risk[shown] / curve.risk[-1], label=name, **line_style(i))
-        ax.axhline(1, color="#888888", linewidth=1, label="chance")
+        ax.axhline(1, color=GREY, linestyle=":", linewidth=1.2, label="chance")
         quiet(ax, "pictures kept, the most trusted first (%)", "mean error / mean error of all" * (ax.get_subplotspec()
               .is_first_col()), error)
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=len(curves) + 1, frameon=False)

@@ -139,12 +139,20 @@ def _strength(z: Tensor, d: Tensor, moves: Tensor, axes: Tensor, seed: int, roun
     return strength[0], strength[1:].quantile(0.95, dim=0)
 
 
+def placed(z: Tensor, axes: Tensor, at: Tensor) -> Tensor:
+    """z moved to given coordinates along some directions, and left as it is across them: z - (z V') V + at V.
+
+    z (..., z_dim), axes V (k, z_dim) orthonormal, as Directions.axes; at (..., k), 0 is the middle, 1 a spread of z.
+    """
+    return z + (at - z @ axes.T) @ axes
+
+
 @torch.no_grad()
 def walk(h2l: HighToLow | Callable[[Tensor, Tensor], Tensor], hi: Tensor, axis: Tensor, seed: int = 0,
          steps: tuple[float, ...] = (-2.0, -1.0, 0.0, 1.0, 2.0)) -> Tensor:
-    """One face under z that differ along one direction only: z = z_0 - (v . z_0) v + t v for each t of steps.
+    """One face under z that differ along one direction only: z_0, drawn by seed, `placed` at each of steps.
 
-    hi (3, N, N) or (1, 3, N, N), axis v (z_dim,) of length 1 -> (steps, 3, s, s). z_0 is drawn by seed.
+    hi (3, N, N) or (1, 3, N, N), axis v (z_dim,) of length 1 -> (steps, 3, s, s).
     """
     hi = hi if hi.ndim == 4 else hi[None]
     if hi.shape[0] != 1 or axis.ndim != 1 or abs(axis.norm() - 1) > 1e-3:
@@ -152,5 +160,5 @@ def walk(h2l: HighToLow | Callable[[Tensor, Tensor], Tensor], hi: Tensor, axis: 
                       f"{tuple(axis.shape)} of length {axis.norm():.3g}: take a row of Directions.axes")
     axis = axis.float()
     z = torch.randn(len(axis), generator=torch.Generator().manual_seed(seed))
-    z = z - (axis @ z) * axis + torch.tensor(steps)[:, None] * axis
+    z = placed(z, axis[None], torch.tensor(steps)[:, None])
     return h2l(hi.expand(len(steps), -1, -1, -1), z.to(hi))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import types
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 import hlgan_lib as hl
-from hlgan_lib import notebook, viz, widgets
+from hlgan_lib import hosts, live, notebook, viz, widgets
 from hlgan_lib.errors import HLError
 from hlgan_lib.training import Tick
 
@@ -123,10 +124,25 @@ def agree(mine):
     assert mine(2) == 4, "square the number."
 
 
+def endless(x):
+    return endless(x + 1)
+
+
+def interrupted():
+    raise KeyboardInterrupt
+
+
+def not_built():
+    raise NotImplementedError("no such kernel")  # as torch does: somebody has tried
+
+
 @pytest.mark.parametrize(("mine", "said", "taken"), [
     (None, "Not tried yet", "reference"), (..., "Not tried yet", "reference"),
     (lambda x: x * x, "Passed", "mine"), (lambda x: x + 4, "you added twice", "reference"),
-    (lambda x: x, "square the number", "reference"), (lambda x: 1 / 0, "ZeroDivisionError", "reference")])
+    (lambda x: x, "square the number", "reference"), (lambda x: 1 / 0, "ZeroDivisionError", "reference"),
+    (lambda x: sys.exit("two\nlines"), "SystemExit: two.", "reference"), (3, "TypeError", "reference"),
+    (lambda x: endless(x), "RecursionError", "reference"), (lambda x: interrupted(), "stopped by hand", "reference"),
+    (lambda x: not_built(), "NotImplementedError: no such kernel.", "reference")])
 def test_attempt_never_stops_and_goes_on_with_what_works(mine, said, taken, capsys):
     def reference(x):
         return x ** 2
@@ -171,8 +187,8 @@ def test_live_is_a_progress_bar_outside_a_notebook(capsys):
 
 def test_live_draws_in_a_notebook_once_where_nobody_watches(monkeypatch):
     drawn = []
-    monkeypatch.setattr(notebook, "in_kernel", lambda: True)
-    monkeypatch.setattr(notebook, "front_end", lambda: False)
+    monkeypatch.setattr(live, "in_kernel", lambda: True)
+    monkeypatch.setattr(live, "front_end", lambda: False)
     monkeypatch.setattr(viz, "show", lambda figure, handle=None: drawn.append(figure) or "handle")
     notebook.live(ticks(), "H2L", rows=("sharp",))
     curves, samples = drawn
@@ -180,8 +196,8 @@ def test_live_draws_in_a_notebook_once_where_nobody_watches(monkeypatch):
     assert "images/s" not in curves.get_suptitle(), "a stored figure holds no times"
     assert [t.get_text() for t in samples.texts] == ["samples after 48 images", "sharp"]
     drawn.clear()
-    monkeypatch.setattr(notebook, "front_end", lambda: True)
-    monkeypatch.setattr(notebook, "REDRAW_S", -1)
+    monkeypatch.setattr(live, "front_end", lambda: True)
+    monkeypatch.setattr(live, "REDRAW_S", -1)
     notebook.live(ticks(), "H2L")
     assert len(drawn) == 5, "with somebody watching: every tick, and the end"
     assert "images/s" in drawn[0].get_suptitle()
@@ -196,6 +212,25 @@ def test_live_keeps_what_there_is_when_interrupted(capsys):
     assert "Stopped after 2 ticks" in capsys.readouterr().out
     with pytest.raises(HLError, match="gave no ticks"):
         notebook.live(iter(()), "H2L")
+
+
+def test_live_saves_what_there_is_when_the_stop_button_interrupts(tmp_path, capfd):
+    """The button asks the server to interrupt the kernel: a SIGINT in the middle of an update."""
+    def interrupted():
+        for tick in (training := hl.train(hl.preset("smoke").replace(tick_images=4), "h2l", out=tmp_path, **FACES)):
+            if tick.step == 2:
+                signal.raise_signal(signal.SIGINT)
+            try:
+                yield tick
+            except GeneratorExit:
+                training.close()
+                raise
+
+    history = notebook.live(interrupted(), "H2L")
+    assert history[-1].step == 2 < hl.preset("smoke").h2l_steps
+    assert "Stopped after" in capfd.readouterr().out
+    rest = list(hl.train(hl.preset("smoke").replace(tick_images=4), "h2l", out=tmp_path, resume=True, **FACES))
+    assert rest[0].step == 3 and rest[-1].step == hl.preset("smoke").h2l_steps, "it goes on where it was stopped"
 
 
 def test_a_slider_shows_a_strip_where_nobody_watches(monkeypatch):
@@ -223,13 +258,13 @@ def test_a_slider_redraws_where_somebody_watches(monkeypatch):
 
 
 def test_nobody_watches_a_test_or_a_script(monkeypatch):
-    assert not notebook.in_kernel() and not notebook.front_end()
+    assert not hosts.in_kernel() and not hosts.front_end()
     shell = types.SimpleNamespace(kernel=1, user_ns={})
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    assert notebook.in_kernel() and not notebook.front_end(), "a kernel alone is nbclient's"
+    assert hosts.in_kernel() and not hosts.front_end(), "a kernel alone is nbclient's"
     monkeypatch.setenv("JPY_SESSION_NAME", "01_data.ipynb")
-    assert notebook.front_end()
+    assert hosts.front_end()
 
 
 def test_the_package_starts_without_matplotlib_and_ipython():
