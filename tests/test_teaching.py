@@ -88,3 +88,17 @@ def test_the_quiz_has_questions_of_every_level_and_every_goal_is_tested():
     answers = {"4/3": (0 + 0.5 + 2) / 3 + (0 + 1) / 2, "0.6": (300 - 240) / (300 - 200)}
     assert answers["4/3"] == pytest.approx(4 / 3) and answers["0.6"] == 0.6
     assert "= 4/3, and 1" in PAGE and "*0.6. Ratio" in PAGE and 0.03 ** 2 == pytest.approx(0.0009)
+
+
+# ---- docs/anchors.md -------------------------------------------------------------------------------------------------
+def test_every_claim_about_another_house_has_a_source_and_ours_a_file():
+    page = (ROOT / "docs" / "anchors.md").read_text("utf-8")
+    tables, sources = page.split("## Sources")
+    cited = {int(n) for group in re.findall(r"\[(\d+(?:, \d+)*)\]", tables) for n in group.split(", ")}
+    listed = [int(n) for n in re.findall(r"(?:^|· )(\d+)\s", sources, re.M)]
+    assert listed == list(range(1, len(listed) + 1)) and cited == set(listed)
+    ours = "\n".join(line for line in tables.splitlines() if line.startswith("| **this package**"))
+    files = re.findall(r"`([\w./]+)`", ours)
+    assert len(files) >= 10 and [f for f in files if not (ROOT / f).exists()] == []
+    rows = [line for line in tables.splitlines() if re.match(r"\| (?!trains)\w", line)]  # not a heading, not ours
+    assert len(rows) == 15 and [row for row in rows if not re.search(r"\[\d+", row)] == []
