@@ -113,13 +113,13 @@ def choose(page, *menu):
 
 
 def run_all(page, n_code):
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
     choose(page, "Run", "Run All Cells")
     page.wait_for_function("""n => {
         const said = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(e => e.textContent);
         const error = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]');
         return error || said.filter(t => /\\d/.test(t)).length == n;
-    }""", arg=n_code, timeout=1000 * PATIENCE_S)
+    }""", arg=n_code, timeout=1000 * PATIENCE_S, polling=500)
 
 
 def saved(page, path):
@@ -188,6 +188,7 @@ def test_all_cells_run_and_sliders_change_the_picture(lab, browser, name):
     for old in PICTURES.glob(f"{name[:2]}-*.png"):
         old.unlink()
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    page.set_default_timeout(120_000)
     broken = []
     page.on("pageerror", lambda error: broken.append(str(error)))
     page.goto(address.format(path.name))
@@ -199,23 +200,23 @@ def test_all_cells_run_and_sliders_change_the_picture(lab, browser, name):
     assert not errors, errors
     assert [c["execution_count"] for c in ran] == list(range(1, len(code) + 1))
 
-    page.locator(HANDLES).first.wait_for(timeout=30_000)
+    page.locator(HANDLES).first.wait_for()
     with_sliders = page.locator(".jp-CodeCell", has=page.locator(HANDLES)).all()
     for i, cell in enumerate(with_sliders, 1):
         handles = cell.locator(HANDLES)
         for handle in (handles.first, handles.last):
             before = looks(cell)
             drag(page, handle)
-            end = time.monotonic() + 20
+            end = time.monotonic() + 60
             while (share := changed(before, looks(cell))) < 0.01 and time.monotonic() < end:
                 page.wait_for_timeout(100)
             cell.screenshot(path=PICTURES / f"{name[:2]}-slider-{i}.png")
             source = cell.locator(".jp-InputArea").inner_text()[:200]
             assert before and share >= 0.01, f"a slider changes {share:.1%} of a picture, below: {source}"
 
-    photograph(page, f"{name[:2]}-light")
-    choose(page, "Settings", "Theme", "JupyterLab Dark")
-    page.wait_for_selector('body[data-jp-theme-light="false"]')
-    photograph(page, f"{name[:2]}-dark")
+    for theme, light in ("Light", "true"), ("Dark", "false"):
+        choose(page, "Settings", "Theme", f"JupyterLab {theme}")
+        page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
+        photograph(page, f"{name[:2]}-{theme.lower()}")
     assert not broken, broken
     page.close()
