@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
+
+from hlgan_lib.losses import hinge_d, hinge_g
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
@@ -85,9 +88,19 @@ def test_the_quiz_has_questions_of_every_level_and_every_goal_is_tested():
     assert {level for _, level in quiz} == {"1", "2", "3"}
     said = {int(n) for line in re.findall(r"quiz [\d, to]+", PAGE) for n in re.findall(r"\d+", line)}
     assert max(said) <= len(quiz)
-    answers = {"4/3": (0 + 0.5 + 2) / 3 + (0 + 1) / 2, "0.6": (300 - 240) / (300 - 200)}
-    assert answers["4/3"] == pytest.approx(4 / 3) and answers["0.6"] == 0.6
-    assert "= 4/3, and 1" in PAGE and "*0.6. Ratio" in PAGE and 0.03 ** 2 == pytest.approx(0.0009)
+    real, made = torch.tensor([3.0, 0.0]), torch.tensor([-0.5, 1.0])
+    assert f"= {hinge_d(real, made):.2f}, and {hinge_g(made):.2f}.*" in PAGE
+    assert f"*{(300 - 240) / (300 - 200):.1f}. Ratio" in PAGE and 0.03 ** 2 == pytest.approx(0.0009)
+
+
+def test_every_exercise_that_it_names_is_in_its_notebook():
+    named = re.findall(r"exercises ([\d, toand]+) of (\d\d)", PAGE)
+    assert {nb for _, nb in named} == {"01", "02", "03", "04", "05"}
+    for numbers, nb in named:
+        [path] = (ROOT / "notebooks").glob(f"{nb}_*.ipynb")
+        there = {int(n) for n in re.findall(r"\*\*Exercise (\d+) ", path.read_text("utf-8"))}
+        assert {int(n) for n in re.findall(r"\d+", numbers)} <= there, f"{nb} has exercises {sorted(there)}"
+
 
 
 # ---- docs/anchors.md -------------------------------------------------------------------------------------------------
