@@ -193,6 +193,23 @@ class Camera:
         return Shot(self.shoot(hi, params, generator), params)
 
 
+def lacking(**fixed: float) -> Callable[[Tensor, torch.Generator], Tensor]:
+    """The camera with some parameters the same in every shot, such as motion_px=0: a function (hi, generator) -> lo.
+
+    fixed: names of `Camera.draw` and values. For experiments in which one thing is missing. Raises HLError for another
+    name, at the first shot.
+    """
+    camera = Camera()
+
+    def shoot(hi: Tensor, generator: torch.Generator) -> Tensor:
+        drawn = camera.draw(len(hi), generator, hi.device)
+        if unknown := fixed.keys() - drawn.keys():
+            raise HLError(f"fixed must name parameters of the camera ({', '.join(drawn)}), got {min(unknown)!r}")
+        return camera.shoot(hi, drawn | {k: torch.full_like(drawn[k], v) for k, v in fixed.items()}, generator)
+
+    return torch.no_grad()(shoot)
+
+
 # ---- hand-made, the fair baseline ------------------------------------------------------------------------------------
 @torch.no_grad()
 def second_order(hi: Tensor, generator: torch.Generator, size: int = 16) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from . import analysis
 from .checks import first, letters, names, numbers
 from .data import load_faces
-from .degrade import Camera
+from .degrade import Camera, lacking
 from .tasks import Degradation
 from .two_sample import TwoSample, wilson
 
@@ -91,20 +91,15 @@ def suspects() -> dict[str, Degradation]:
     neither motion nor defocus, and a fine sensor; "no colour": exposure, white balance and tone as in the sharp face.
     """
     camera = Camera()
-    off = {"one setting": {}, "no blur": {"motion_px": 0, "defocus_px": 0, "sensor_px": 40, "between_px": 40},
-           "no colour": {"exposure_ev": 0, "white_balance": 1, "gamma": 1, "contrast": 1}}
+    makers = {"no blur": lacking(motion_px=0, defocus_px=0, sensor_px=40, between_px=40),
+              "no colour": lacking(exposure_ev=0, white_balance=1, gamma=1, contrast=1)}
 
-    def lacking(fault: str) -> Degradation:
-        def shoot(hi: Tensor, generator: torch.Generator) -> Tensor:
-            drawn = camera.draw(len(hi), generator, hi.device)
-            if fault == "one setting":
-                one = camera.draw(1, torch.Generator(hi.device).manual_seed(3), hi.device)
-                drawn = {k: v.expand(len(hi), *v.shape[1:]) for k, v in one.items()}
-            drawn |= {k: torch.full_like(drawn[k], v) for k, v in off[fault].items()}
-            return camera.shoot(hi, drawn, generator)
-        return shoot
+    def one_setting(hi: Tensor, generator: torch.Generator) -> Tensor:
+        one = camera.draw(1, torch.Generator(hi.device).manual_seed(3), hi.device)
+        return camera.shoot(hi, {k: v.expand(len(hi), *v.shape[1:]) for k, v in one.items()}, generator)
 
-    return {letter: lacking(fault) for letter, fault in letters(FAULTS).items()}
+    makers["one setting"] = one_setting
+    return {letter: makers[fault] for letter, fault in letters(FAULTS).items()}
 
 
 def check_suspects(mine: Mapping[str, str]) -> str | None:

@@ -19,6 +19,7 @@ from hlgan_lib.degrade import (
     degradation,
     gaussian,
     integration,
+    lacking,
     pool,
     psf,
     resampling,
@@ -364,3 +365,17 @@ def test_blurred_is_seeded_and_between_bilinear_and_a_wide_blur(hi):
     assert contrast(bilinear(blur(hi, gaussian(wide, wide, 0 * wide, 9)))) < contrast(lo) < contrast(bilinear(hi))
     with pytest.raises(HLError, match="did you pass lo"):
         blurred(hi[..., :8, :8], seeded())
+
+
+# ---- a camera that lacks something -----------------------------------------------------------------------------------
+def test_a_camera_that_lacks_nothing_is_the_camera(hi):
+    assert torch.equal(lacking()(hi, seeded(3)), Camera()(hi, seeded(3)).lo)
+
+
+def test_a_camera_without_light_keeps_the_colours(hi):
+    still = lacking(exposure_ev=0, white_balance=1, gamma=1, contrast=1)(hi, seeded(3))
+    moved = Camera()(hi, seeded(3)).lo
+    cast = [(x.mean((2, 3)) - hi.mean((2, 3))).abs().mean() for x in (still, moved)]
+    assert cast[0] < 0.3 * cast[1]
+    with pytest.raises(HLError, match="fixed must name parameters of the camera .*, got 'defocus'"):
+        lacking(defocus=0)(hi, seeded())

@@ -1,0 +1,58 @@
+"""The variants behind results/why.json: each lacks, or gains, what its name says."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import hlgan_lib as hl
+from hlgan_lib import analysis
+from hlgan_lib.blockiness import jpeg_grid
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+import why  # noqa: E402
+
+HI = hl.load_faces("faces:val:hi").batch(slice(0, 48))
+
+
+@pytest.fixture(scope="module")
+def made():
+    ways = why.variants(hl.shipped_weights()["h2l"])
+    rows = {name: make(HI, torch.Generator().manual_seed(0)) for name, make in ways.items()}
+    return rows | {"learned": analysis.shots("learned:h2l", HI)[0], "camera": analysis.shots("camera", HI)[0]}
+
+
+def blur(lo):
+    return analysis.blur_fit(HI, lo).width.mean().item()
+
+
+def grids(lo):
+    return jpeg_grid(lo).found.double().mean().item()
+
+
+def test_jpeg_comes_and_goes(made):
+    assert grids(made["camera without JPEG"]) < 0.2 < 0.7 < grids(made["camera"])
+    coded = [grids(made[k]) for k in ("learned and JPEG", "learned, blur and JPEG")]
+    assert grids(made["learned"]) < 0.2 < 0.7 < min(coded)
+
+
+def test_blur_comes_and_goes(made):
+    assert blur(made["camera without motion and defocus"]) < blur(made["camera"]) - 0.2
+    assert blur(made["learned and blur"]) > blur(made["learned"]) + 0.2
+    assert why.missing_blur() > 0.5
+
+
+def test_light_goes(made):
+    spread = {k: analysis.colour_gains(HI, made[k]).std() for k in ("camera", "camera without light and tone")}
+    assert spread["camera without light and tone"] < 0.3 * spread["camera"]
+
+
+def test_stored_shares_follow_from_the_stored_scores():
+    stored = json.loads((ROOT / "results" / "why.json").read_text())
+    psnr = {k: v["value"] for k, v in stored["psnr"].items()}
+    gap = psnr["camera"] - psnr["bilinear"]
+    for name, share in stored["share of the gap"].items():
+        assert share == pytest.approx((psnr[name] - psnr["bilinear"]) / gap, abs=1e-3)
