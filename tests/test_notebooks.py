@@ -24,6 +24,7 @@ EXERCISED = ("01", "02", "03", "04", "05")
 KINDS = ("Predict", "Complete", "Diagnose")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 MAX_KB, MAX_LINES, MAX_COLUMNS, MAX_OUTPUT_LINES = 500, 12, 110, 60
+MAX_CELLS = 60      # a lesson of 45 to 50 and its five or six exercises
 
 LESSONS = PATHS[1:]     # 00 is the front door: shorter, and nothing is trained in it
 each = pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
@@ -83,7 +84,7 @@ def test_valid_and_free_of_widget_state_and_of_this_machine(path):
 def test_small_enough_to_host(path):
     assert os.path.getsize(path) <= MAX_KB * 1024
     nb = read(path)
-    assert len(nb.cells) <= 56
+    assert len(nb.cells) <= MAX_CELLS
     sizes = [len([line for line in c.source.splitlines() if line.strip()]) for c in code(nb)[1:]]
     assert max(sizes) <= MAX_LINES and sum(sizes) / len(sizes) <= 8
     assert len({c.id for c in nb.cells}) == len(nb.cells)

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
+import repo_url  # noqa: E402
 import student  # noqa: E402
 
 MASTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -76,8 +77,9 @@ def test_the_copy_keeps_all_but_answers_outputs_and_words_for_the_teacher():
 def test_the_tool_writes_finds_what_is_old_and_removes_what_is_left_over(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(student, "MASTERS", tmp_path)
     monkeypatch.setattr(student, "COPIES", tmp_path / "student")
+    cells = ("markdown", "", "# Title\nwords"), ("code", "", "# Set-up"), ("code", "solution", "y = 2  # solution")
     for name in ("01_one", "02_two"):
-        (tmp_path / f"{name}.ipynb").write_text(json.dumps(notebook(("code", "solution", "y = 2  # solution"))))
+        (tmp_path / f"{name}.ipynb").write_text(json.dumps(notebook(*cells)))
     (tmp_path / "notes.ipynb").write_text("{}")
 
     def run(*args):
@@ -105,7 +107,9 @@ def test_each_copy_is_a_notebook_without_answers_that_gives_the_master_again(pat
     nbformat.validate(made)
     kept = [c for c in master.cells if "instructor" not in c.metadata.get("tags", [])]
     assert [c.id for c in made.cells] == [c.id for c in kept]
-    for cell, of_master in zip(made.cells, kept, strict=True):
+    titles = [repo_url.under_title(nb.cells.pop(0).source, "") for nb in (made, master)]
+    assert titles[0] == titles[1], "the same but for badges, which open each its own"
+    for cell, of_master in zip(made.cells, kept[1:], strict=True):
         if "solution" in of_master.metadata.get("tags", []):
             assert student.MARK not in cell.source
             assert put_back(cell.source, of_master.source) == of_master.source
