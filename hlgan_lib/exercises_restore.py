@@ -25,7 +25,7 @@ from .networks import HighToLow, ResBlock
 RESTORERS = ("bilinear pairs", "learned pairs", "pixels alone")
 SLIPS = ("pairs out of order", "a tenth of the faces", "range of 1")
 HALF = 0.5  # the mean's squared error as a part of that of a guess drawn like the truth
-FEWER = 30  # times fewer faces, 20 for 600: as many times the distance of two samples of one crowd
+FEWER = 30  # times fewer faces, 20 for 600: about as many times the distance of two samples of one crowd
 
 
 def _faces(n: int) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from hlgan_lib import bugs, exercises_bugs, losses
+from hlgan_lib import bugs, exercises_bugs, losses, notebook
 from hlgan_lib.degrade import bilinear, pool
 from hlgan_lib.metrics import psnr
 from hlgan_lib.protocols import stretch
@@ -192,6 +192,14 @@ def test_each_mistake_gets_a_hint_of_its_own():
         assert len({hint for hint, (_, part) in zip(said, mistakes) if part}) == len(set(wanted)), name
     assert len({exercises_bugs.check_symptoms(wrong) for wrong, _ in MISTAKES["check_symptoms"]}) == len(
         MISTAKES["check_symptoms"])
+
+
+def test_what_cannot_be_an_answer_never_stops_the_notebook(capsys):
+    odd = (3.5, lambda *_: None, torch.zeros(2))
+    for name in REFERENCES:
+        for mine in odd:
+            assert notebook.attempt(mine, "reference", getattr(exercises_bugs, name)) == "reference", name
+    assert capsys.readouterr().out.count("Not yet: ") == len(odd) * len(REFERENCES)
 
 
 def test_a_check_leaves_the_random_stream_and_the_learner_alone():
