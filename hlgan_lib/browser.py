@@ -11,7 +11,7 @@ STATIC = Path(__file__).parent / "static"
 
 
 class BeforeAfter(anywidget.AnyWidget):
-    """Pairs of pictures; left of `position` (per cent) each shows `before`, right of it `after`. Addresses are data."""
+    """Pairs of pictures (data addresses): up to `position` (per cent, from the left) each shows `after`, then `before`."""
 
     _esm = STATIC / "before_after.js"
     before = traitlets.List(traitlets.Unicode()).tag(sync=True)

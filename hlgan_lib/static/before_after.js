@@ -2,13 +2,13 @@
 function render({ model, el }) {
   const pictures = document.createElement("div");
   pictures.style.cssText = "display:flex;flex-wrap:wrap;gap:4px";
-  const tops = model.get("before").map((before, i) => {
+  const tops = model.get("after").map((after, i) => {
     const pair = document.createElement("div");
     pair.style.cssText = "position:relative;line-height:0;touch-action:none;cursor:ew-resize";
-    const [under, over] = [model.get("after")[i], before].map((url, k) => {
+    const [, over] = [model.get("before")[i], after].map((url, k) => {
       const img = document.createElement("img");
       img.src = url;
-      img.alt = `${model.get("names")[1 - k]}, picture ${i + 1}: ${model.get("alt")}`;
+      img.alt = `${model.get("names")[k]}, picture ${i + 1}: ${model.get("alt")}`;
       img.draggable = false;
       img.style.cssText = `width:${model.get("side")}px;image-rendering:pixelated;` + (k ? "position:absolute;inset:0" : "");
       pair.append(img);
@@ -32,7 +32,7 @@ function render({ model, el }) {
   const slider = document.createElement("input");
   Object.assign(slider, { type: "range", min: 0, max: 100, step: 1 });
   slider.style.flex = "1";
-  slider.setAttribute("aria-label", `share of ${model.get("names")[0]} shown, per cent`);
+  slider.setAttribute("aria-label", `share of ${model.get("names")[1]} shown, per cent`);
   line.append(model.get("names")[0], slider, model.get("names")[1]);
   const draw = () => {
     const x = model.get("position");
