@@ -11,7 +11,7 @@ STATIC = Path(__file__).parent / "static"
 
 
 class BeforeAfter(anywidget.AnyWidget):
-    """Pairs of pictures (data addresses): up to `position` (per cent, from the left) each shows `after`, then `before`."""
+    """Pairs of pictures, as data addresses; from the left up to `position` (per cent) each shows `after`."""
 
     _esm = STATIC / "before_after.js"
     before = traitlets.List(traitlets.Unicode()).tag(sync=True)
