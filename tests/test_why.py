@@ -35,8 +35,7 @@ def grids(lo):
 
 def test_jpeg_comes_and_goes(made):
     assert grids(made["camera without JPEG"]) < 0.2 < 0.7 < grids(made["camera"])
-    coded = [grids(made[k]) for k in ("learned and JPEG", "learned, blur and JPEG")]
-    assert grids(made["learned"]) < 0.2 < 0.7 < min(coded)
+    assert grids(made["learned"]) < 0.2 < 0.7 < grids(made["learned and JPEG"])
 
 
 def test_blur_comes_and_goes(made):

@@ -64,10 +64,8 @@ def missing_blur() -> float:
 def variants(h2l: Path) -> dict[str, Degradation]:
     """Name -> degradation; h2l is a run folder."""
     learned = resolve_degradation(f"learned:{h2l}", hl.preset("study"), torch.device("cpu"))
-    px = missing_blur()
     return ({f"camera without {k}": lacking(**off) for k, off in WITHOUT.items()}
-            | {"learned and JPEG": with_jpeg(learned), "learned and blur": with_blur(learned, px),
-               "learned, blur and JPEG": with_jpeg(with_blur(learned, px))})
+            | {"learned and JPEG": with_jpeg(learned), "learned and blur": with_blur(learned, missing_blur())})
 
 
 def main() -> None:
