@@ -79,7 +79,7 @@ def main() -> None:
     for name, make in variants(study / "runs" / run.degradation.name).items():
         folder = RunFolder(study / "why" / name.replace(" ", "-"))
         if not folder.finished:
-            for _ in hl.train(cfg, "l2h", degradation=make, out=folder.path, resume=folder.last.is_file()):
+            for _ in hl.train(cfg, "l2h", degradation=make, out=folder.path, resume=(folder.path / "config.json").is_file()):
                 pass
         with one_thread():
             rows[name] = score_restorer(lambda lo, path=folder.path: hl.upscale(path, lo)).scores["camera"]["psnr"]
