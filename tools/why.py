@@ -78,9 +78,9 @@ def main() -> None:
             for way in ("bilinear", "learned", "camera")}
     for name, make in variants(study / "runs" / run.degradation.name).items():
         folder = RunFolder(study / "why" / name.replace(" ", "-"))
-        if not folder.finished:
-            for _ in hl.train(cfg, "l2h", degradation=make, out=folder.path, resume=(folder.path / "config.json").is_file()):
-                pass
+        started = (folder.path / "config.json").is_file()
+        for _ in hl.train(cfg, "l2h", degradation=make, out=folder.path, resume=started):
+            pass
         with one_thread():
             rows[name] = score_restorer(lambda lo, path=folder.path: hl.upscale(path, lo)).scores["camera"]["psnr"]
         print(f"{name:32s} {rows[name]['value']:.2f} dB", flush=True)
