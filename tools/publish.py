@@ -55,12 +55,23 @@ def ship(stored: Stored, runs: Path, into: Path = SHIPPED) -> list[str]:
         notes = {k: v for k, v in metadata.items() if k != "config"} | {"run": run.name, "dtype": "float16"}
         half = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
         path = into / f"{name}.safetensors"
-        save_weights(path, half, stage, stored_config(metadata), notes)
+        fresh = path.with_suffix(".new")
+        save_weights(fresh, half, stage, stored_config(metadata), notes)
+        replace_if_new(path, fresh)
         weigh(into)  # load_weights checks the hash
         alt = samples(path, name, stage)
         (into / f"{name}.md").write_text(card(name, run, stored, alt))
         done.append(name)
     return done
+
+
+def replace_if_new(path: Path, fresh: Path) -> None:
+    """Put `fresh` in place of weights unless they hold the same: the order of their metadata changes at each writing."""
+    if path.is_file():
+        (old, about), (new, about_new) = read_weights(path), read_weights(fresh)
+        if about == about_new and old.keys() == new.keys() and all(torch.equal(old[k], new[k]) for k in new):
+            return fresh.unlink()
+    fresh.replace(path)
 
 
 def weigh(into: Path = SHIPPED) -> None:
