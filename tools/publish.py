@@ -66,7 +66,7 @@ def ship(stored: Stored, runs: Path, into: Path = SHIPPED) -> list[str]:
 
 
 def replace_if_new(path: Path, fresh: Path) -> None:
-    """Put `fresh` in place of weights unless they hold the same: the order of their metadata changes at each writing."""
+    """Put `fresh` in place of weights that hold something else: the same weights give other bytes each time."""
     if path.is_file():
         (old, about), (new, about_new) = read_weights(path), read_weights(fresh)
         if about == about_new and old.keys() == new.keys() and all(torch.equal(old[k], new[k]) for k in new):

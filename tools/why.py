@@ -3,14 +3,13 @@
     python tools/why.py runs/study        needs the runs of seed 0 of `hlgan ablate`; writes results/why.json
 
 Half of the question takes things from the camera (no light, no blur, ...): what is each of its faults worth to know?
-The other half gives H2L what the degradation card says it lacks (more blur, a JPEG at the end). One seed each, preset
+The other half mends H2L: the camera's light in place of its own, or a JPEG at the end. One seed each, preset
 `study`, scored on faces:test as the grid is; unfinished runs go on.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import torch
@@ -19,10 +18,9 @@ from torch import Tensor
 import hlgan_lib as hl
 from hlgan_lib.ablation import CELLS
 from hlgan_lib.checkpoint import RunFolder, save_json
-from hlgan_lib.degrade import lacking
+from hlgan_lib.degrade import lacking, pool, srgb_decode, srgb_encode, tone
 from hlgan_lib.evidence import load, one_thread
 from hlgan_lib.jpeg import jpeg_inside_photograph
-from hlgan_lib.optics import blur, gaussian
 from hlgan_lib.scoring import score_restorer
 from hlgan_lib.stages import resolve_degradation
 from hlgan_lib.tasks import Degradation
@@ -46,26 +44,24 @@ def with_jpeg(make: Degradation) -> Degradation:
     return jpeg
 
 
-def with_blur(make: Degradation, px: float) -> Degradation:
-    """`make` of faces that were blurred before, by a Gaussian of px pixels of hi."""
-    def blurred(hi: Tensor, generator: torch.Generator) -> Tensor:
-        width, angle = torch.full((len(hi),), px), torch.zeros(len(hi))
-        return make(2 * blur((hi + 1) / 2, gaussian(width, width, angle, int(3 * px) + 1)) - 1, generator)
-    return blurred
+def with_the_cameras_light(make: Degradation) -> Degradation:
+    """`make`, its own light taken back (each channel's mean as in the face), then lit as the camera does."""
+    camera = hl.Camera()
 
-
-def missing_blur() -> float:
-    """The Gaussian that makes H2L's pictures as blurred as the camera's, by results/card.json; pixels of hi."""
-    ways = json.loads((ROOT / "results" / "card.json").read_text())["ways"]
-    learned, camera = (ways[k]["blur width"]["value"] for k in ("learned", "real"))
-    return (camera ** 2 - learned ** 2) ** 0.5
+    def lit(hi: Tensor, generator: torch.Generator) -> Tensor:
+        light, drawn = srgb_decode((make(hi, generator) + 1) / 2), camera.draw(len(hi), generator)
+        per = {k: v.float().reshape(len(hi), -1, 1, 1) for k, v in drawn.items()}
+        face, made = (x.mean((2, 3), keepdim=True) for x in (srgb_decode((pool(hi) + 1) / 2), light))
+        light = (light * face / made.clamp(min=1e-3) * per["white_balance"] * 2 ** per["exposure_ev"]).clamp(0, 1)
+        return 2 * tone(srgb_encode(light) ** per["gamma"], per["contrast"]) - 1
+    return lit
 
 
 def variants(h2l: Path) -> dict[str, Degradation]:
     """Name -> degradation; h2l is a run folder."""
     learned = resolve_degradation(f"learned:{h2l}", hl.preset("study"), torch.device("cpu"))
     return ({f"camera without {k}": lacking(**off) for k, off in WITHOUT.items()}
-            | {"learned and JPEG": with_jpeg(learned), "learned and blur": with_blur(learned, missing_blur())})
+            | {"learned, the camera's light": with_the_cameras_light(learned), "learned and JPEG": with_jpeg(learned)})
 
 
 def main() -> None:
@@ -88,7 +84,7 @@ def main() -> None:
     shares = {name: round((row["value"] - low) / (high - low), 3) for name, row in rows.items()}
     save_json(ROOT / "results" / "why.json", {
         "about": {"set": "faces:test", "n": stored.about["n"], "preset": "study", "loss": "pixel only", "seed": 0,
-                  "blur added, px of hi": round(missing_blur(), 2), "command": "python tools/why.py runs/study"},
+                  "command": "python tools/why.py runs/study"},
         "psnr": rows, "share of the gap": shares})
 
 
