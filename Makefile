@@ -78,6 +78,7 @@ results: $(STAMP)
 	$(VENV)/bin/hlgan compare --preset study --jobs $(JOBS) --out $(STUDY)
 	$(PY) tools/publish.py $(STUDY)
 	$(VENV)/bin/hlgan figures --results results --out figures
+	OMP_NUM_THREADS=1 $(PY) tools/why.py $(STUDY)
 	for tool in card trust protocols teaching; do OMP_NUM_THREADS=1 $(PY) tools/$$tool.py || exit 1; done
 
 # Needs only a Python, no venv. Without URL= the present address goes into notebooks that are new.

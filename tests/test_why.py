@@ -49,8 +49,9 @@ def test_light_goes_and_comes(made):
     assert ((0.6 < same) & (same < 1.6)).all(), "channel by channel as varied as the camera's"
 
 
-def test_stored_shares_follow_from_the_stored_scores():
+def test_stored_shares_follow_from_the_stored_scores_and_stand_in_the_findings():
     stored = json.loads((ROOT / "results" / "why.json").read_text())
+    assert why.table(stored) in (ROOT / "docs" / "findings.md").read_text(), "run tools/why.py"
     psnr = {k: v["value"] for k, v in stored["psnr"].items()}
     gap = psnr["camera"] - psnr["bilinear"]
     for name, share in stored["share of the gap"].items():

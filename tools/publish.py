@@ -148,9 +148,9 @@ def figures(about: dict, into: Path = ROOT / "figures") -> None:
     save_figure(face_grid(rows, alt=alt), into / "h2l.png", **made)
 
 
-def between_marks(page: Path, text: str) -> None:
+def between_marks(page: Path, text: str, mark: str = "results") -> None:
     """Rewrite what stands between the marks of a page."""
-    begin, end = "<!-- results:begin -->", "<!-- results:end -->"
+    begin, end = f"<!-- {mark}:begin -->", f"<!-- {mark}:end -->"
     old = page.read_text()
     page.write_text(f"{old.split(begin)[0]}{begin}\n{text}\n{end}{old.split(end)[1]}")
 

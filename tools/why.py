@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 import torch
+from publish import between_marks
 from torch import Tensor
 
 import hlgan_lib as hl
@@ -82,10 +83,19 @@ def main() -> None:
         print(f"{name:32s} {rows[name]['value']:.2f} dB", flush=True)
     low, high = rows["bilinear"]["value"], rows["camera"]["value"]
     shares = {name: round((row["value"] - low) / (high - low), 3) for name, row in rows.items()}
-    save_json(ROOT / "results" / "why.json", {
-        "about": {"set": "faces:test", "n": stored.about["n"], "preset": "study", "loss": "pixel only", "seed": 0,
-                  "command": "python tools/why.py runs/study"},
-        "psnr": rows, "share of the gap": shares})
+    about = {"set": "faces:test", "n": stored.about["n"], "preset": "study", "loss": "pixel only", "seed": 0}
+    measured = {"about": about | {"command": "python tools/why.py runs/study"}, "psnr": rows, "share of the gap": shares}
+    save_json(ROOT / "results" / "why.json", measured)
+    between_marks(ROOT / "docs" / "findings.md", table(measured), "why")
+
+
+def table(measured: dict) -> str:
+    """A row a degradation, best last: PSNR with its interval over faces, share of the gap."""
+    lines = ["| pairs by | PSNR (dB), shots | 95 % interval | share of the gap |", "|---|---|---|---|"]
+    for name, row in sorted(measured["psnr"].items(), key=lambda item: item[1]["value"]):
+        ends = "{:.2f} to {:.2f}".format(*row["ci"])
+        lines.append(f"| {name} | {row['value']:.2f} | {ends} | {measured['share of the gap'][name]:.0%} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
