@@ -83,8 +83,9 @@ def main() -> None:
         print(f"{name:32s} {rows[name]['value']:.2f} dB", flush=True)
     low, high = rows["bilinear"]["value"], rows["camera"]["value"]
     shares = {name: round((row["value"] - low) / (high - low), 3) for name, row in rows.items()}
-    about = {"set": "faces:test", "n": stored.about["n"], "preset": "study", "loss": "pixel only", "seed": 0}
-    measured = {"about": about | {"command": "python tools/why.py runs/study"}, "psnr": rows, "share of the gap": shares}
+    about = {"set": "faces:test", "n": stored.about["n"], "preset": "study", "loss": "pixel only", "seed": 0,
+             "command": "python tools/why.py runs/study"}
+    measured = {"about": about, "psnr": rows, "share of the gap": shares}
     save_json(ROOT / "results" / "why.json", measured)
     between_marks(ROOT / "docs" / "findings.md", table(measured), "why")
 
