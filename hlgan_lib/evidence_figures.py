@@ -105,7 +105,7 @@ def scores(stored: Stored, cells: Sequence[str]) -> Figure:
     figure = blank(9.6, 1.0 + 0.3 * len(data[0]))
     left, right = figure.subplots(1, 2, sharey=True)
     draw_bars(left, data[0], "PSNR on camera shots (dB), more is better", points=True)
-    draw_bars(right, data[1], "Frechet distance (Lite0) to sharp faces, less is better")
+    draw_bars(right, data[1], "Frechet (Lite0) to sharp faces, less is better")
     floor = stored.about["floors"]["frechet_lite0"]
     right.axvline(floor, color="black", linestyle="--", linewidth=1.2)
     right.set_title(f"dashed: floor {floor:.0f}", fontsize=8)
