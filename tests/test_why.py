@@ -56,3 +56,11 @@ def test_stored_shares_follow_from_the_stored_scores_and_stand_in_the_findings()
     gap = psnr["camera"] - psnr["bilinear"]
     for name, share in stored["share of the gap"].items():
         assert share == pytest.approx((psnr[name] - psnr["bilinear"]) / gap, abs=1e-3)
+
+
+def test_what_the_findings_say_of_them_is_so():
+    share = json.loads((ROOT / "results" / "why.json").read_text())["share of the gap"]
+    assert 0.4 < share["camera without light and tone"] < 0.6, "half of it is lost"
+    assert 0.75 < share["camera without JPEG"] < 0.85 < share["camera without motion and defocus"], "a fifth; little"
+    assert share["camera without noise"] > 0.97, "nothing"
+    assert share["learned"] < 0.6 < 2 / 3 < min(share["learned, the camera's light"], share["learned and JPEG"])
