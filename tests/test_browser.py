@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / ".scratch" / "screenshots"
 HANDLES = ".widget-slider .noUi-handle, .jp-OutputArea input[type=range]"
 WIDTH, HEIGHT = 1200, 1400
-PATIENCE_S = 900  # for all cells of a notebook, on a machine that is busy
+PATIENCE_S = 600  # for all cells of a notebook, on a machine that is busy
 SETTINGS = {"notebook-extension/tracker": {"windowingMode": "none"},  # every cell is in the page, seen or not
             "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
             "docmanager-extension/plugin": {"autosave": False}}
@@ -177,8 +177,20 @@ def opened(browser, address, path):
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(address.format(path.name))
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
-    choose(page, "Run", "Run All Cells")
+    run_all(page)
     return page, wrong
+
+
+def run_all(page):
+    """Ask for it until it begins: what is asked while the kernel still connects can be lost."""
+    for _ in range(6):
+        choose(page, "Run", "Run All Cells")
+        try:
+            return page.wait_for_function("""() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
+                .some(e => /[*\\d]/.test(e.textContent))""", timeout=20_000, polling=500)
+        except playwright.TimeoutError:
+            continue
+    pytest.fail("JupyterLab ran no cell, asked six times")
 
 
 def check_cells(page, path):
