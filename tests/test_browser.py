@@ -172,13 +172,27 @@ def photograph(page, name):
 def opened(browser, address, path):
     """A page in which all cells of a notebook have been told to run, and what went wrong in the page itself."""
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-    page.set_default_timeout(1000 * PATIENCE_S)
+    page.set_default_timeout(120_000)
     wrong = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(address.format(path.name))
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    wait_for_kernel(page, address, path)
     run_all(page)
     return page, wrong
+
+
+def wait_for_kernel(page, address, path):
+    """Until the server has an idle kernel for the notebook and the page knows it: before, JupyterLab asks for one."""
+    sessions = address.format("").replace("/doc/tree/", "/api/sessions")
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        kernels = [s["kernel"] for s in page.request.get(sessions).json() if s["path"] == path.name]
+        if kernels and kernels[0]["execution_state"] == "idle" and kernels[0]["connections"]:
+            break
+        page.wait_for_timeout(500)
+    page.locator(".jp-Toolbar-kernelName", has_text="Python 3").wait_for()
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
 
 
 def run_all(page):
@@ -199,7 +213,7 @@ def check_cells(page, path):
         const said = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(e => e.textContent);
         const error = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]');
         return error || said.every(text => /\\d/.test(text));
-    }""", polling=500)
+    }""", timeout=1000 * PATIENCE_S, polling=500)
     cells = [c for c in saved(page, path)["cells"] if c["cell_type"] == "code"]
     errors = [f"{o['ename']}: {o['evalue']}" for c in cells for o in c["outputs"] if o["output_type"] == "error"]
     assert not errors, f"{path.name}: {errors}"
