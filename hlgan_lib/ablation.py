@@ -15,7 +15,8 @@ from .experiments import Run
 
 BASE = "learned-gan"
 DEGRADATIONS = {"bilinear": "bilinear", "blur": "blur + bilinear", "handmade": "hand-made, second order",
-                "learned": "learned (H2L)", "camera": "camera (oracle)"}
+                "learned": "learned (H2L)", "coded": "learned, JPEG measured", "camera": "camera (oracle)"}
+LEARNED = {"learned": {}, "coded": {"jpeg": "measured"}}   # of these, those that an H2L makes, and its changed fields
 # The weight of the GAN loss in stage two; stage one is GAN-led always. 0.05 is the paper's beta.
 LOSSES = {"pixel": ("pixel only", 0.0), "led": ("pixel-led", 0.005), "gan": ("GAN-led", 0.05)}
 
@@ -62,9 +63,9 @@ class Axis:
 
 def _matrix() -> list[Cell]:
     """Degradation x loss. A CPU trains the corners of the argument with three seeds, and what the beta sweep needs."""
-    corners = {f"{d}-{loss}": 3 for d in ("bilinear", "handmade", "learned", "camera") for loss in ("pixel", "gan")}
-    return [Cell(f"{d}-{loss}", f"{way}, {words}", d, l2h={"w_gan": beta}, seeds=3,
-                 cpu_seeds=(corners | {"learned-led": 1}).get(f"{d}-{loss}", 0))
+    corners = {f"{d}-{loss}": 3 for d in set(DEGRADATIONS) - {"blur"} for loss in ("pixel", "gan")}
+    return [Cell(f"{d}-{loss}", f"{way}, {words}", "learned" if d in LEARNED else d, both=LEARNED.get(d, {}),
+                 l2h={"w_gan": beta}, seeds=3, cpu_seeds=(corners | {"learned-led": 1}).get(f"{d}-{loss}", 0))
             for loss, (words, beta) in LOSSES.items() for d, way in DEGRADATIONS.items()]
 
 
@@ -112,8 +113,8 @@ AXES: dict[str, Axis] = {a.name: a for a in [
     Axis("parts", "What does each part of the training add?",
          (BASE, "no-ema", "no-flip", "augment", "no-spectral", "joint")),
     Axis("single", "What does each improvement add by itself?",
-         (BASE, "updates-5to1", "no-ema", "d-aug", "r1", "no-seek", "z-film", "no-skip", "no-coarse", "no-opponent",
-          "constant-rate", "batch-norm")),
+         (BASE, "coded-gan", "updates-5to1", "no-ema", "d-aug", "r1", "no-seek", "z-film", "no-skip", "no-coarse",
+          "no-opponent", "constant-rate", "batch-norm")),
     Axis("rivals", "What do other methods make of the same pictures?",
          (*(c.id for c in RIVALS), "bilinear-gan", "handmade-gan", BASE, "camera-gan")),
     Axis("n-lo", "How many poor photographs does it need?", (*(f"lo-{n}" for n in N_LO), BASE),

@@ -61,6 +61,9 @@ class RunConfig:
     skip: Annotated[bool, Spec("shortcuts: a generator adds to its resized input (inside the tanh) instead of drawing "
                                "the whole picture, and H2L's decoder adds the encoder's features of its size", "yes/no",
                                "ours", "keeps colours and detail and learns in far fewer images")] = False
+    jpeg: Annotated[Literal["none", "measured"], Spec("what H2L's picture passes last: nothing, or a JPEG whose "
+                                                      "qualities were measured of the poor photographs", "name",
+                                                      "ours", "no network of minutes learns to draw blocks")] = "none"
     # Losses
     w_pix: Annotated[float, Spec("alpha, the weight of the pixel loss", "weight", "paper")] = 1.0
     w_gan: Annotated[float, Spec("beta, the weight of the GAN loss; 0 trains pixel-only, without a discriminator",
@@ -151,6 +154,8 @@ class RunConfig:
             raise HLError(f"size_lo must be smaller than size_hi ({self.size_hi}), got {self.size_lo}")
         if unknown := set(self.z_input.split("+")) - set(Z_INPUTS):
             raise HLError(f"z_input must join {', '.join(Z_INPUTS)} by +, got {sorted(unknown)}")
+        if self.jpeg != "none" and self.z_dim < 4:
+            raise HLError(f"z_dim must be 4 or more with jpeg {self.jpeg} (four numbers choose it), got {self.z_dim}")
         if self.w_pix == 0 and self.w_gan == 0:
             raise HLError("w_pix and w_gan are both 0: nothing would be trained; set one of them")
 
@@ -188,7 +193,7 @@ PRESETS: dict[str, RunConfig] = {
                             joint_steps=1_000, amp="fp16", save_images=64_000),
     "paper": _PAPER,
     "modern": _PAPER.replace(d_steps=1, lr_d=4e-4, ema=0.01, d_aug=True, w_r1=1.0, w_z=0.1,
-                             z_input="concat+grain+film", amp="bf16", channels_last=True),
+                             z_input="concat+grain+film", jpeg="measured", amp="bf16", channels_last=True),
 }
 
 

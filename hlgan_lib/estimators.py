@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from . import analysis
-from .blockiness import block_step, chroma_detail, jpeg_grid
+from .blockiness import SUBSAMPLED, block_step, chroma_detail, jpeg_grid
 from .degrade import bilinear, blur, gaussian, integration, pool, srgb_decode, srgb_encode
 from .errors import HLError
 from .jpeg import jpeg_inside_photograph
@@ -146,8 +146,8 @@ def _jpeg(hi: Tensor, generator: torch.Generator) -> Iterator[tuple]:
         "full scale")
     yield "block_step", "no JPEG: the floor", 0, block_step(clean).mean(), "full scale"
     for subsampled in (True, False):
-        seen = chroma_detail(coded(clean, 60, subsampled, generator)[0]) < 0.07
-        what = "4:2:0 colour, below 0.07" if subsampled else "4:4:4 colour, below 0.07"
+        seen = chroma_detail(coded(clean, 60, subsampled, generator)[0]) < SUBSAMPLED
+        what = f"{'4:2:0' if subsampled else '4:4:4'} colour, below {SUBSAMPLED:g}"
         yield "chroma_detail", what, subsampled, seen.double().mean(), "share"
 
 
@@ -222,7 +222,7 @@ def validate_on_camera(hi: Tensor, lo: Tensor, drawn: dict[str, Tensor]) -> list
                  grid.found & (grid.phase == -drawn["site_offset"] % 8).all(1)).double().mean().item(), "share"),
              Estimate("jpeg_grid", f"quality, mean of {int(held.sum())} of {len(lo)} pictures",
                       drawn["site_quality"][held].double().mean().item(), grid.quality[held].mean().item(), "of 100")]
-    seen = (chroma_detail(lo) < 0.07) == drawn["site_subsampled"]
+    seen = (chroma_detail(lo) < SUBSAMPLED) == drawn["site_subsampled"]
     return [*rows, Estimate("chroma_detail", "4:2:0 or not, told rightly", 1.0, seen.double().mean().item(), "share")]
 
 

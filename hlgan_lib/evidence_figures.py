@@ -33,9 +33,10 @@ from .scoring import N_SHOWN
 from .tables import write_tables
 from .viz import face_grid, plain_log
 
-COLOUR = dict(zip(DEGRADATIONS, (COLOURS[k] for k in ("vermilion", "orange", "purple", "blue", "green")), strict=True))
+HUES = ("vermilion", "orange", "purple", "blue", "sky", "green")
+COLOUR = {d: COLOURS[hue] for d, hue in zip(DEGRADATIONS, HUES, strict=True)}
 MARKER = dict(zip(DEGRADATIONS, MARKERS, strict=False))
-RIVAL_MARKER = {"srgan": "P", "cyclegan": "X"}
+RIVAL_MARKER = {"srgan": "<", "cyclegan": "X"}
 FILL = dict(zip(LOSSES, ("none", "left", "full"), strict=True))
 
 

@@ -17,7 +17,7 @@ from .evidence import MAX_SEEDS, Stored
 from .scoring import N_SHOWN
 
 SHOWN = (("camera", "psnr"), ("wild", "frechet_lite0"))      # the two scores of most figures: test, metric
-WAYS = ("blur", "handmade", "learned")
+WAYS = tuple(d for d in DEGRADATIONS if d not in ("bilinear", "camera"))
 # Each share of the gap by the measure that its loss is after.
 NATURAL = {"psnr/pixel": "PSNR, pixel only", "frechet_lite0/gan": "Frechet, GAN-led"}
 

@@ -28,8 +28,8 @@ VERSION = 1     # of the training code: raised when the same configuration gives
 DATA = {"hi": "faces:train-hi", "lo": "faces:train-lo"}
 LOOKS = {"tick_images", "save_images"}  # how often a run is looked at: changes no weight
 # Fields that some stages alone read; beside them, the lengths of other stages count for none.
-READERS = {**dict.fromkeys(("h2l_width", "z_dim", "z_input", "w_z", "w_coarse", "d_opponent", "down", "down_first"),
-                           {"h2l", "joint"}),
+READERS = {**dict.fromkeys(("h2l_width", "z_dim", "z_input", "w_z", "w_coarse", "d_opponent", "down", "down_first",
+                            "jpeg"), {"h2l", "joint"}),
            "l2h_width": {"l2h", "joint"}, "n_lo": {"h2l", "joint", "cyclegan"},
            "lr_d_hi": {"l2h", "joint", "srgan", "cyclegan"},
            **dict.fromkeys(("srgan_width", "w_perceptual", "perceptual", "w_gan_srgan"), {"srgan"}),

@@ -1,11 +1,15 @@
-"""JPEG as batched tensor arithmetic: every picture of a batch has its own quality, size and block grid."""
+"""JPEG as batched tensor arithmetic: every picture of a batch has its own quality, size and block grid.
+
+Rounding lets gradients through as they are (the straight-through estimator, 1308.3432), so that a network can be
+trained in front of it.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 # ISO/IEC 10918-1, annex K.1 and K.2: quantisation steps at quality 50, luminance and chrominance.
@@ -40,11 +44,23 @@ def quantisation(quality: Tensor, table: tuple) -> Tensor:
     return torch.floor((base * scale + 50) / 100).clamp(1, 255)
 
 
+class RoundThrough(torch.autograd.Function):
+    """torch.round with the gradient of the identity."""
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        return torch.round(x)
+
+    @staticmethod
+    def backward(ctx: object, grad: Tensor) -> Tensor:
+        return grad
+
+
 def _quantise(x: Tensor, steps: Tensor) -> Tensor:
     """Round the block DCT of x (B, C, n, n), in levels around 0, to multiples of steps (B, 8, 8)."""
     n = x.shape[-1]
     dct, steps = block_dct(n, x.device), steps.repeat(1, n // 8, n // 8)[:, None]
-    return dct.T @ (torch.round(dct @ x @ dct.T / steps) * steps) @ dct
+    return dct.T @ (RoundThrough.apply(dct @ x @ dct.T / steps) * steps) @ dct
 
 
 def code_and_decode(rgb: Tensor, quality: Tensor, subsampled: Tensor) -> Tensor:
@@ -86,3 +102,32 @@ def take(x: Tensor, index: Tensor) -> Tensor:
     b = torch.arange(len(x), device=x.device)[:, None, None]
     rows, columns = index[:, 0, :, None], index[:, 1, None, :]
     return x.permute(0, 2, 3, 1)[b, rows, columns].permute(0, 3, 1, 2)
+
+
+class MeasuredJPEG(nn.Module):
+    """The JPEG of some photographs as the last layer of a network: (x, z) -> x coded and decoded.
+
+    x (B, 3, s, s) in [-1, 1] -> the same shape. The last four numbers of z (B, 4 or more) of N(0, 1) choose, through
+    their normal distribution, quality (from N quantiles), 4:2:0 or 4:4:4 colour, and where the block grid lies. Until
+    `set` or loaded weights say otherwise, the quality is 100. Ours.
+    """
+
+    N = 64
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("quality", torch.full((self.N,), 100.0))
+        self.register_buffer("subsampled", torch.tensor(0.0))
+
+    def set(self, quality: Tensor, subsampled: float) -> None:
+        """quality (n,) of 1..100, as measured; subsampled: the share with 4:2:0 colour."""
+        self.quality.copy_(quality.float().quantile((torch.arange(self.N) + 0.5) / self.N))
+        self.subsampled.fill_(subsampled)
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            u = torch.special.ndtr(z[:, -4:].float()).clamp(max=1 - 1e-6)
+            quality, offset = self.quality.float()[(u[:, 0] * self.N).long()], (u[:, 2:] * 16).long()
+            size = torch.full_like(offset[:, 0], x.shape[-1])
+            coded = jpeg_inside_photograph((x.float() + 1) / 2, size, quality, u[:, 1] < self.subsampled, offset)
+        return (2 * coded - 1).to(x.dtype)

@@ -15,6 +15,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from .config import RunConfig
 from .errors import HLError
+from .jpeg import MeasuredJPEG
 from .optics import blur
 
 PAPER = RunConfig()
@@ -148,7 +149,7 @@ class HighToLow(nn.Module):
     hi (B, 3, 64, 64) in [-1, 1], z (B, 64) of N(0, 1) -> (B, 3, 16, 16) in [-1, 1]. z passes a fully connected layer
     to one 64x64 channel (`z_input` names other ways: NoiseInput, Grain, LearnedShot); 12 residual blocks in 6 groups
     of 2: four encoder groups 64 -> 32 -> 16 -> 8 -> 4, two decoder groups 4 -> 8 -> 16 by pixel shuffle. For other
-    sizes the number of groups follows. Source: paper, section 3.1.
+    sizes the number of groups follows. Source: paper, section 3.1; a JPEG at the end (`jpeg`) is ours.
     Raises HLError for a wrong shape, or for `shot` without `skip`.
     """
 
@@ -178,6 +179,7 @@ class HighToLow(nn.Module):
         self.grain = Grain(cfg.z_dim, w, cfg.size_lo) if "grain" in self.kinds else None
         self.shot = LearnedShot(cfg.z_dim) if "shot" in self.kinds else None
         self.head = nn.Sequential(norm_layer(cfg.norm, w), nn.ReLU(), _conv(w, 3))
+        self.jpeg = MeasuredJPEG() if cfg.jpeg == "measured" else None
 
     def _halve(self, w: int) -> list[nn.Module]:
         if self.cfg.down == "conv":
@@ -205,7 +207,8 @@ class HighToLow(nn.Module):
         if self.cfg.skip:
             lo = F.adaptive_avg_pool2d(hi, self.cfg.size_lo)
             y = y + (self.shot(lo, z) if self.shot else unsquash(lo))
-        return torch.tanh(y)
+        lo = torch.tanh(y)
+        return self.jpeg(lo, z) if self.jpeg else lo
 
 
 class _Group(nn.Module):

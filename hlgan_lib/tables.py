@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .ablation import AXES, CELLS, DEGRADATIONS, LOSSES, RIVALS
+from .ablation import AXES, CELLS, DEGRADATIONS, LEARNED, LOSSES, RIVALS
 from .checkpoint import atomic
 from .evidence import Stored
 from .evidence_numbers import NATURAL, WAYS, bar_of
@@ -90,7 +90,7 @@ def readme_table(stored: Stored) -> str:
     rows = {"(bicubic enlargement)": [stored.references["bicubic"]]}
     for loss in ("gan", "pixel"):
         rows |= {CELLS[f"{d}-{loss}"].label: list(stored.found(f"{d}-{loss}").values())
-                 for d in ("bilinear", "handmade", "learned", "camera")}
+                 for d in DEGRADATIONS if d != "blur"}
     rows |= {c.label: list(stored.found(c).values()) for c in RIVALS}
     columns = (("camera", "psnr", 2), ("camera", "ssim", 3), ("wild", "frechet_lite0", 0), ("clean", "psnr", 2),
                ("clean", "frechet_lite0", 0))
@@ -102,16 +102,18 @@ def readme_table(stored: Stored) -> str:
         seeds, minutes = (len(trained), f"{sum(trained) / len(trained) / 60:.0f}") if trained else ("", "")
         label = f"**{name}**" if name.startswith(DEGRADATIONS["learned"]) else name
         lines.append(f"| {label} | {seeds} | {' | '.join(number(runs, *c) for c in columns)} | {minutes} |")
-    h2l = [r["scores"]["frechet_lite0"]["value"] for r in stored.runs.values() if r["stage"] == "h2l"
-           and not r["changed"]]
+    h2l = {d: [r["scores"]["frechet_lite0"]["value"] for r in stored.runs.values() if r["stage"] == "h2l"
+               and r["changed"] == changed] for d, changed in LEARNED.items()}
     far = {d: stored.references[f"h2l:{d}"]["scores"]["frechet_lite0"]["value"] for d in ("bilinear", "handmade",
                                                                                           "camera")}
-    if h2l:
-        lines += ["", f"H2L's pictures lie {sum(h2l) / len(h2l):.0f} ({min(h2l):.0f} to {max(h2l):.0f} over "
-                  f"{len(h2l)} seeds) from the camera's shots of the same people; bilinear ones {far['bilinear']:.0f}, "
-                  f"hand-made ones {far['handmade']:.0f}, the camera's own again {far['camera']:.0f}."]
-    lines += ["", *(f"- Gap between bilinear and oracle that the learned degradation closes, {words}: "
-                    f"{percent(stored.gaps.get(f'{key}/learned'))}." for key, words in NATURAL.items())]
+    said = [f"{DEGRADATIONS[d]} {sum(v) / len(v):.0f} ({min(v):.0f} to {max(v):.0f} over {len(v)} seeds)"
+            for d, v in h2l.items() if v]
+    if said:
+        lines += ["", f"How far degraded pictures lie from the camera's shots of the same people (Frechet): "
+                  f"{', '.join(said)}; bilinear {far['bilinear']:.0f}, hand-made {far['handmade']:.0f}, the camera "
+                  f"again {far['camera']:.0f}."]
+    lines += ["", *(f"- Gap between bilinear and oracle that is closed by {DEGRADATIONS[d]}, {words}: "
+                    f"{percent(stored.gaps.get(f'{key}/{d}'))}." for d in LEARNED for key, words in NATURAL.items())]
     return "\n".join(lines)
 
 
@@ -121,6 +123,8 @@ CLAIMS = (("learned-gan", "bilinear-gan", "wild", "frechet_lite0"),
           ("learned-gan", "handmade-gan", "wild", "frechet_lite0"), ("learned-gan", "handmade-gan", "camera", "psnr"),
           ("learned-pixel", "handmade-pixel", "camera", "psnr"), ("learned-gan", "camera-gan", "wild", "frechet_lite0"),
           ("learned-pixel", "camera-pixel", "camera", "psnr"),
+          ("coded-gan", "learned-gan", "wild", "frechet_lite0"), ("coded-gan", "learned-gan", "camera", "psnr"),
+          ("coded-pixel", "learned-pixel", "camera", "psnr"), ("coded-pixel", "camera-pixel", "camera", "psnr"),
           ("learned-gan", "learned-pixel", "wild", "frechet_lite0"),
           ("learned-gan", "learned-pixel", "camera", "psnr"), ("learned-gan", "srgan", "clean", "psnr"),
           ("learned-gan", "srgan", "wild", "frechet_lite0"), ("learned-gan", "cyclegan", "wild", "frechet_lite0"),

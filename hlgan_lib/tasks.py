@@ -22,6 +22,7 @@ from .networks import CoarseDiscriminator, Discriminator, HighToLow, LowToHigh
 Logs = dict[str, Tensor]
 Degradation = Callable[[Tensor, torch.Generator], Tensor]  # (hi, generator) -> lo
 N_PREVIEW, N_PREVIEW_Z = 8, 3
+N_MEASURED = 5_000      # poor photographs, at most, of which the JPEG is measured: seconds
 
 
 def d_terms(d: Discriminator, real: Tensor, fake: Tensor, cfg: RunConfig, rng: torch.Generator,
@@ -118,7 +119,11 @@ class H2LTask(Task):
     def __init__(self, cfg: RunConfig, hi: FaceSet, lo: FaceSet, rng: torch.Generator, device: torch.device):
         super().__init__(cfg, hi, rng, device)
         self.add_lo(lo)
-        self.generators["h2l"] = HighToLow(cfg)
+        self.generators["h2l"] = h2l = HighToLow(cfg)
+        if h2l.jpeg:
+            from .blockiness import measured_jpeg  # which imports this module
+
+            h2l.jpeg.set(*measured_jpeg(lo.batch(slice(None, None, 1 + len(lo) // N_MEASURED))))
         if cfg.w_gan:
             self.discriminators["d_lo"] = Discriminator(cfg.size_lo, cfg.d_width, cfg.d_pool, cfg.d_opponent,
                                                          cfg.d_norm)

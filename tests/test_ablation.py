@@ -33,7 +33,7 @@ def test_every_cell_is_a_training_of_its_own():
 
 
 def test_the_grid_holds_what_the_issue_asks_for():
-    assert len(AXES["matrix"].cells) == 15 and BASE in AXES["matrix"].cells
+    assert len(AXES["matrix"].cells) == 18 and BASE in AXES["matrix"].cells
     assert AXES["beta"].x == tuple(sorted((*BETAS, *(b for _, b in LOSSES.values()))))
     for x, c in zip(AXES["beta"].x, AXES["beta"].cells, strict=True):
         assert CELLS[c].run(SMOKE).cfg.w_gan == x
@@ -46,12 +46,12 @@ def test_the_grid_holds_what_the_issue_asks_for():
 def test_what_a_cpu_runs():
     cpu = plan("study")
     pairs = {(p.cell.id, p.seed) for p in cpu}
-    for d in ("bilinear", "handmade", "learned", "camera"):
+    for d in ("bilinear", "handmade", "learned", "coded", "camera"):
         for loss in ("pixel", "gan"):
             assert {(f"{d}-{loss}", s) for s in range(3)} <= pairs
     assert {s for c, s in pairs if c.startswith("beta-")} == {0}
     assert {c for c, _ in pairs} >= set(AXES["beta"].cells) and not any(c.startswith("blur") for c, _ in pairs)
-    assert len(pairs) == 28 and [r.stage for r in in_order(p.run for p in cpu)].count("h2l") == 3, "H2L is shared"
+    assert len(pairs) == 34 and [r.stage for r in in_order(p.run for p in cpu)].count("h2l") == 6, "H2L is shared"
     assert cpu[0].seed == 0 and cpu[-1].seed == 2
 
 

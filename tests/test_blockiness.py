@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hlgan_lib.blockiness import block_step, chroma_detail, jpeg_grid
+from hlgan_lib.blockiness import block_step, chroma_detail, jpeg_grid, measured_jpeg
 from hlgan_lib.data import load_camera_params, load_faces
 from hlgan_lib.degrade import bilinear
 from hlgan_lib.errors import HLError
@@ -84,3 +84,18 @@ def test_other_pictures_are_refused(call, wrong):
         call(wrong)
     with pytest.raises(HLError, match="lo must be"):
         chroma_detail(wrong[0])
+
+
+def test_the_jpeg_of_the_camera_is_measured_of_its_shots():
+    faces, drawn = load_faces("faces:val").lo, load_camera_params("faces:val")
+    quality, subsampled = measured_jpeg(faces.batch())
+    at = torch.tensor([0.1, 0.25, 0.5, 0.75, 0.9], dtype=torch.float64)
+    true = torch.tensor(drawn["site_quality"]).double().quantile(at)
+    assert (quality.quantile(at) - true).abs().max() < 5
+    assert abs(subsampled - drawn["site_subsampled"].mean()) < 0.1
+
+
+def test_without_jpeg_nothing_is_measured(clean):
+    quality, _ = measured_jpeg(clean)
+    assert (quality == 100).double().mean() > 0.9
+    assert measured_jpeg(bilinear(torch.zeros(4, 3, 64, 64)))[1] in (0.0, 1.0), "grey pictures: a number, no nan"

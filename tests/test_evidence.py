@@ -117,7 +117,7 @@ def test_scores_draws_the_stored_means_and_the_words_not_run(stored):
 def test_gap_draws_the_stored_ratio_and_says_where_there_is_none(stored):
     figure = evidence_figures.gap(stored)
     assert widths(figure.axes[0]) == [0.4]
-    assert words(figure).count("not run") == 4 and any("no ratio: from 400 over 410 to 399" in w for w in words(figure))
+    assert words(figure).count("not run") == 6 and any("no ratio: from 400 over 410 to 399" in w for w in words(figure))
 
 
 def test_plane_draws_a_point_a_seed(stored):

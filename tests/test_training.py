@@ -10,8 +10,10 @@ from torch import nn
 
 import hlgan_lib as hl
 from hlgan_lib import losses, stages, tasks
+from hlgan_lib.blockiness import measured_jpeg
 from hlgan_lib.checkpoint import RunFolder, load_checkpoint, read_weights
 from hlgan_lib.data import FaceSet
+from hlgan_lib.jpeg import jpeg_inside_photograph
 from hlgan_lib.stages import resolve_degradation
 from hlgan_lib.training import Loop, TrainingDiverged
 
@@ -416,6 +418,19 @@ def test_batch_norm_statistics_are_taken_anew():
     assert torch.allclose(norm.running_var, variances, rtol=1e-4)
     assert same(params, dict(loop.nets.named_parameters())) == []
     assert same(before, weights(loop.nets)) != []
+
+
+def test_h2l_measures_the_jpeg_of_its_own_poor_pictures(tmp_path):
+    lo, side = pictures(16), torch.full((40,), 16)
+    rng = torch.Generator().manual_seed(0)
+    noisy = ((lo.batch() + 1) / 2 + 0.1 * torch.randn(40, 3, 16, 16, generator=rng)).clamp(0, 1)
+    coded = jpeg_inside_photograph(noisy, side, 0 * side + 30, side > 0, torch.zeros(40, 2).long())
+    lo = FaceSet(torch.round(coded * 255).byte().numpy(), lo.names, "coded")
+    cfg = TINY.replace(size_lo=16, jpeg="measured")
+    assert list(train("h2l", cfg, lo=lo, out=tmp_path))
+    jpeg = hl.load_weights(tmp_path).jpeg
+    assert jpeg.quality.median() == pytest.approx(30, abs=1)
+    assert jpeg.subsampled.item() == pytest.approx(measured_jpeg(lo.batch())[1])
 
 
 def test_train_and_eval_outputs_of_a_trained_h2l_are_close():

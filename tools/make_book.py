@@ -25,7 +25,8 @@ def lay_out(source: Path) -> None:
     """The sources of the book in one folder: README as index, notebooks, docs, figures."""
     notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     docs = sorted((ROOT / "docs").glob("*.md"), key=lambda p: (p.stem not in DOCS, (*DOCS, p.stem).index(p.stem)))
-    for folder, paths in (("notebooks", notebooks), ("docs", docs), ("figures", (ROOT / "figures").glob("*.*")),
+    for folder, paths in (("notebooks", notebooks), ("docs", [*docs, *(ROOT / "docs").glob("*.png")]),
+                          ("figures", (ROOT / "figures").glob("*.*")),
                           ("_static", [HERE / "book.css"])):
         (source / folder).mkdir()
         for path in paths:
