@@ -136,7 +136,8 @@ def lines(series: Mapping[str, tuple], *, xlabel: str, ylabel: str, title: str =
     ax = figure.add_subplot()
     for i, (name, values) in enumerate(series.items()):
         x, y, *band = (np.asarray(v, dtype=float) for v in values)
-        ax.plot(x, y, label=name, marker=MARKERS[(i + i // 7) % 7] if markers else None, markersize=4, **line_style(i))
+        ax.plot(x, y, label=name, marker=MARKERS[(i + i // 7) % 7] if markers else None, markersize=5,
+                fillstyle="none" if i // 7 % 2 else "full", **line_style(i))        # the second seven are hollow
         if band:
             ax.fill_between(x, *band, color=CYCLE[i % len(CYCLE)], alpha=0.18, linewidth=0)
     ax.set(xscale="log" if logx else "linear", yscale="log" if logy else "linear")

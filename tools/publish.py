@@ -66,9 +66,13 @@ def ship(stored: Stored, runs: Path, into: Path = SHIPPED) -> list[str]:
 
 
 def replace_if_new(path: Path, fresh: Path) -> None:
-    """Put `fresh` in place of weights that hold something else: the same weights give other bytes each time."""
+    """Put `fresh` in place of weights that hold something else.
+
+    The same weights give other bytes each time, and the same configuration another text once there are more fields.
+    """
     if path.is_file():
         (old, about), (new, about_new) = read_weights(path), read_weights(fresh)
+        about["config"], about_new["config"] = stored_config(about), stored_config(about_new)
         if about == about_new and old.keys() == new.keys() and all(torch.equal(old[k], new[k]) for k in new):
             return fresh.unlink()
     fresh.replace(path)
