@@ -94,6 +94,8 @@ def test_lines_bars_histograms_hold_the_numbers():
     a, b = figure.axes[0].lines
     assert a.get_ydata().tolist() == [3, 4] and b.get_ydata().tolist() == [5, 6]
     assert a.get_linestyle() != b.get_linestyle() and a.get_color() != b.get_color(), "not by colour alone"
+    many = viz.lines({str(i): ([1], [i]) for i in range(14)}, xlabel="x", ylabel="y", alt=ALT, markers=True)
+    assert len({(line.get_marker(), line.get_fillstyle()) for line in many.axes[0].lines}) == 14, "points too"
     figure = viz.bars({"a": (3.0, 2.0, 4.0), "b": 1.0}, xlabel="x", alt=ALT, reference={"floor": 0.5})
     assert [p.get_width() for p in figure.axes[0].patches] == [3, 1]
     assert [t.get_text() for t in figure.axes[0].texts] == ["3", "1"]
