@@ -67,8 +67,9 @@ notebooks: $(STAMP)
 student: $(STAMP)
 	$(PY) tools/student.py
 
+# In a container one is often root, which Jupyter refuses unless told that it is meant.
 lab: $(STAMP)
-	$(PY) -m jupyter lab notebooks/00_first_face.ipynb
+	$(PY) -m jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_first_face.ipynb
 
 book: $(STAMP)
 	$(PY) tools/make_book.py outputs/book
