@@ -80,7 +80,7 @@ def percent(gap: dict | None) -> str:
     if gap is None:
         return "not run"
     if gap["ratio"] is None:
-        return f"no ratio: from {gap['low']:.4g} to {gap['high']:.4g}, learned {gap['mid']:.4g}"
+        return f"no ratio: from {gap['low']:.4g} over {gap['mid']:.4g} to {gap['high']:.4g}"
     low, high = gap["ratio_ci"]
     return f"{gap['ratio']:.0%} (95 % interval {low:.0%} to {high:.0%})"
 

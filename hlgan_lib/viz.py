@@ -179,7 +179,8 @@ def bars(values: Mapping[str, float | tuple[float, float, float]], *, xlabel: st
         if low is not None:
             ax.errorbar(value, i, xerr=[[value - low], [high - value]], color="black", capsize=4, linewidth=1.2)
         text = f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-        ax.text(max(value if high is None else high, 0) + 0.02 * largest, i, text, va="center")
+        ax.text(max(value if high is None else high, 0) + 0.02 * largest, i, text, va="center", zorder=3,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})       # over a line of `reference`
     for k, (name, value) in enumerate((reference or {}).items()):
         ax.axvline(value, color="black", linestyle=DASHES[k + 1], linewidth=1.2, label=name)
     if reference:

@@ -185,7 +185,7 @@ def test_tables_hold_the_stored_numbers(stored):
     assert "| 19.61 +- 0.01 |" in learned and "| 2 |" in learned
     assert "not run" in next(r for r in rows if "pixel-led" in r)
     readme = tables.readme_table(stored)
-    assert "40% (95 % interval 30% to 50%)" in readme and "no ratio: from 400 to 399, learned 410" in readme
+    assert "40% (95 % interval 30% to 50%)" in readme and "no ratio: from 400 over 410 to 399" in readme
     gaps = tables.gap_table(stored)
     assert "| learned (H2L) | pixel only | PSNR (dB) | 19 | 19.6 | 20.5 | 40% | 30% to 50% |" in gaps
 

@@ -12,8 +12,8 @@ import hlgan_lib as hl
 from hlgan_lib import losses, stages, tasks
 from hlgan_lib.blockiness import measured_jpeg
 from hlgan_lib.checkpoint import RunFolder, load_checkpoint, read_weights
-from hlgan_lib.data import FaceSet
-from hlgan_lib.jpeg import jpeg_inside_photograph
+from hlgan_lib.data import FaceSet, to_uint8
+from hlgan_lib.estimators import coded
 from hlgan_lib.stages import resolve_degradation
 from hlgan_lib.training import Loop, TrainingDiverged
 
@@ -421,11 +421,9 @@ def test_batch_norm_statistics_are_taken_anew():
 
 
 def test_h2l_measures_the_jpeg_of_its_own_poor_pictures(tmp_path):
-    lo, side = pictures(16), torch.full((40,), 16)
-    rng = torch.Generator().manual_seed(0)
-    noisy = ((lo.batch() + 1) / 2 + 0.1 * torch.randn(40, 3, 16, 16, generator=rng)).clamp(0, 1)
-    coded = jpeg_inside_photograph(noisy, side, 0 * side + 30, side > 0, torch.zeros(40, 2).long())
-    lo = FaceSet(torch.round(coded * 255).byte().numpy(), lo.names, "coded")
+    lo, rng = pictures(16), torch.Generator().manual_seed(0)
+    noisy = (lo.batch() + 0.2 * torch.randn(40, 3, 16, 16, generator=rng)).clamp(-1, 1)
+    lo = FaceSet(to_uint8(coded(noisy, 30, True, rng)[0]).numpy(), lo.names, "coded")
     cfg = TINY.replace(size_lo=16, jpeg="measured")
     assert list(train("h2l", cfg, lo=lo, out=tmp_path))
     jpeg = hl.load_weights(tmp_path).jpeg
