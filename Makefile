@@ -13,7 +13,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 .PHONY: help install run test lint unit notebooks student lab book results repo-url clean
 help:
 	@echo "make run      install, then notebooks 00-07 (quick preset, shipped weights) -> outputs/index.html"
-	@echo "make test     install, then every test: ruff, unit, CLI, notebooks with the smoke preset"
+	@echo "make test     install, then every test: ruff, import-linter, unit, CLI, notebooks with the smoke preset"
 	@echo "make install  only the set-up: .venv with everything in pyproject.toml (make PYTHON=/path/to/python3.12 ...)"
 	@echo "make lab      install, then JupyterLab on the first restored face and your own photograph"
 	@echo "make student  for maintainers: the students' copies, notebooks/student/, from the notebooks"
@@ -43,7 +43,7 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 run: $(STAMP)
-	$(PY) tools/run_notebooks.py --preset quick --out outputs
+	$(PY) tools/site/run_notebooks.py --preset quick --out outputs
 
 test: $(STAMP)
 	@$(MAKE) --no-print-directory lint
@@ -52,6 +52,7 @@ test: $(STAMP)
 
 lint: $(STAMP)
 	$(PY) -m ruff check .
+	$(VENV)/bin/lint-imports
 
 unit: $(STAMP)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --durations 10
@@ -65,31 +66,31 @@ notebooks: $(STAMP)
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout 300 .scratch/notebooks
 
 student: $(STAMP)
-	$(PY) tools/student.py
+	$(PY) tools/site/student.py
 
 # In a container one is often root, which Jupyter refuses unless told that it is meant.
 lab: $(STAMP)
 	$(PY) -m jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_first_face.ipynb
 
 book: $(STAMP)
-	$(PY) tools/make_book.py outputs/book
+	$(PY) tools/site/make_book.py outputs/book
 
 results: $(STAMP)
 	$(VENV)/bin/hlgan ablate --preset study --jobs $(JOBS) --out $(STUDY)
 	$(VENV)/bin/hlgan compare --preset study --jobs $(JOBS) --out $(STUDY)
-	$(PY) tools/publish.py $(STUDY)
+	$(PY) tools/results/publish.py $(STUDY)
 	$(VENV)/bin/hlgan figures --results results --out figures
-	OMP_NUM_THREADS=1 $(PY) tools/why.py $(STUDY)
-	for tool in card trust protocols teaching; do OMP_NUM_THREADS=1 $(PY) tools/$$tool.py || exit 1; done
+	OMP_NUM_THREADS=1 $(PY) tools/results/why.py $(STUDY)
+	for tool in card trust protocols teaching; do OMP_NUM_THREADS=1 $(PY) tools/results/$$tool.py || exit 1; done
 
 # Needs only a Python, no venv. Without URL= the present address goes into notebooks that are new.
 repo-url:
-	@$(or $(wildcard $(PY)),python3) tools/repo_url.py $(if $(filter undefined,$(origin URL)),,"$(URL)")
+	@$(or $(wildcard $(PY)),python3) tools/site/repo_url.py $(if $(filter undefined,$(origin URL)),,"$(URL)")
 
 # git clean never touches a tracked file and prints each thing that it removes.
 clean:
 	@git rev-parse --is-inside-work-tree >/dev/null 2>&1 || { \
 	  echo "make clean asks git what is tracked, and this is no git checkout: delete $(VENV), outputs and .scratch by hand." >&2; exit 1; }
-	@git clean -ffdx -- $(VENV) outputs .scratch build dist hlgan_lib.egg-info .pytest_cache .ruff_cache
+	@git clean -ffdx -- $(VENV) outputs .scratch build dist hlgan_lib.egg-info .pytest_cache .ruff_cache .import_linter_cache
 	@find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec git clean -ffdxq -- {} +
 	@echo "Kept: tracked files, and untracked files of your own (runs, folders of pictures); git status --ignored lists them."

@@ -1,9 +1,7 @@
 """Learn image degradation with a GAN first, then super-resolution (after Bulat, Yang, Tzimiropoulos, ECCV 2018)."""
 
-import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from types import ModuleType
 
 from . import config
 from .config import RunConfig, preset
@@ -15,11 +13,11 @@ except PackageNotFoundError:  # run from a source tree that is not installed
     __version__ = "0+source"
 
 # Loaded at first use, so that `hlgan --help` does not wait seconds for torch.
-_MODULES = {"data": "data", "degradations": "degrade", "losses": "losses"}
-_HOMES = {"degrade": "apply", "load_weights": "apply", "shipped_weights": "apply", "upscale": "apply",
-          "FaceSet": "data", "Pairs": "data", "load_faces": "data", "Camera": "degrade", "evaluate": "metrics",
+_MODULES = ("data", "degradations", "losses")
+_HOMES = {"degrade": "inference", "load_weights": "inference", "shipped_weights": "inference", "upscale": "inference",
+          "FaceSet": "data", "Pairs": "data", "load_faces": "data", "Camera": "degradations", "evaluate": "metrics",
           "Discriminator": "networks", "HighToLow": "networks", "LowToHigh": "networks",
-          "ReleasedLowToHigh": "released", "train": "stages", "Tick": "training", "TrainingDiverged": "training"}
+          "ReleasedLowToHigh": "networks", "train": "training", "Tick": "loop", "TrainingDiverged": "loop"}
 __all__ = ["Camera", "Discriminator", "FaceSet", "HLError", "HighToLow", "LowToHigh", "Pairs", "ReleasedLowToHigh",
            "RunConfig", "Tick", "TrainingDiverged", "config", "data", "degradations", "degrade", "evaluate",
            "load_faces", "load_weights", "losses", "preset", "shipped_weights", "train", "upscale"]
@@ -27,7 +25,7 @@ __all__ = ["Camera", "Discriminator", "FaceSet", "HLError", "HighToLow", "LowToH
 
 def __getattr__(name: str):
     if name in _MODULES:
-        return import_module(f".{_MODULES[name]}", __name__)
+        return import_module(f".{name}", __name__)
     if name in _HOMES:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -35,18 +33,3 @@ def __getattr__(name: str):
 
 def __dir__() -> list[str]:
     return __all__
-
-
-class _Package(ModuleType):
-    """Keeps `hl.degrade` the function when the module of that name is imported (the module is `hl.degradations`)."""
-
-    @property
-    def degrade(self):
-        return __getattr__("degrade")
-
-    @degrade.setter
-    def degrade(self, module: ModuleType) -> None:
-        """The import system sets each submodule as an attribute of its package; not this one."""
-
-
-sys.modules[__name__].__class__ = _Package

@@ -9,8 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .networks import Discriminator
-
 
 def hinge_d(score_real: Tensor, score_fake: Tensor) -> Tensor:
     """The discriminator's hinge loss: L_D = E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))].
@@ -87,7 +85,7 @@ def mode_seeking(lo_a: Tensor, lo_b: Tensor, z_a: Tensor, z_b: Tensor, w_detail:
     return (d_z / (light + 1e-2)).mean() + w_detail * (d_z / (detail + 1e-2)).mean()
 
 
-def r1(d: Discriminator, real: Tensor) -> Tensor:
+def r1(d: nn.Module, real: Tensor) -> Tensor:
     """The R1 penalty: 1/2 E || grad_x D(x) ||^2 over real pictures (B, 3, S, S) -> scalar. Source: 1801.04406."""
     real = real.detach().requires_grad_()
     (grad,) = torch.autograd.grad(d(real).sum(), real, create_graph=True)

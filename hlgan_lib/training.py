@@ -1,7 +1,6 @@
-"""One loop for every task: h2l, l2h, the joint fine-tune, and whatever else has `d_loss` and `g_loss`.
+"""`train`: from a configuration and pictures to a task, a loop and a run folder.
 
-The loop yields ticks and draws nothing; the caller prints, plots or stops. Progress is counted in images seen by the
-generator.
+The training yields ticks and draws nothing; the caller prints, plots or stops.
 """
 
 from __future__ import annotations
@@ -9,190 +8,135 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
-from .checkpoint import RunFolder, load_checkpoint, save_checkpoint, save_json
+from .analysis.jpeg_traces import measured_jpeg
+from .checkpoint import RunFolder, load_checkpoint, save_checkpoint, save_weights
 from .config import RunConfig
+from .data.faces import FaceSet
+from .data.loading import load_faces
+from .degradations import Degradation
 from .errors import HLError
+from .files import save_json
 from .health import diagnose
-from .tasks import Task
+from .inference import NETWORKS, load_weights, resolve_degradation
+from .loop import Loop, Tick, TrainingDiverged
+from .tasks.base import Task
+from .tasks.baselines import CycleGANTask, SRGANTask
+from .tasks.two_stage import H2LTask, JointTask, L2HTask
+
+UNPAIRED: dict[str, type[Task]] = {"h2l": H2LTask, "cyclegan": CycleGANTask, "joint": JointTask}     # of hi and lo
+PAIRED: dict[str, type[L2HTask]] = {"l2h": L2HTask, "srgan": SRGANTask}                # of hi and a degradation
+N_MEASURED = 5_000      # poor photographs, at most, of which the JPEG is measured: seconds
+STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan")
 
 
-@dataclass(frozen=True)
-class Tick:
-    """What the loop reports: position, speed, mean losses since the last tick, and what looks wrong."""
+def train(cfg: RunConfig, stage: str, *, hi: str | Path | FaceSet = "faces:train-hi",
+          lo: str | Path | FaceSet = "faces:train-lo", degradation: str | Degradation | None = None,
+          h2l: str | Path | None = None, l2h: str | Path | None = None, out: str | Path | None = None,
+          resume: bool = False, device: str | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Tick]:
+    """Train a stage; an iterator of ticks.
 
-    step: int  # generator updates done
-    steps: int  # generator updates in all
-    images: int  # images seen by the generator
-    seconds: float  # spent training, over all parts of a resumed run
-    rate: float  # images/s since the last tick
-    left_s: float  # seconds left at that rate
-    losses: dict[str, float]
-    health: tuple[str, ...] = ()  # diagnoses in plain words
-    score: float | None = None  # validation distance, when it was taken at this tick
-    samples: Tensor | None = field(default=None, repr=False)  # uint8 (3, H, W), with the score
+    stage "h2l" learns from `hi` (sharp) and `lo` (poor, unpaired); "l2h" from `hi` and a `degradation`:
+    "learned:W" (W as in `load_weights`), "bilinear", "bicubic", "blur", "handmade", "camera", or a function (hi,
+    generator) -> lo; "joint" fine-tunes the runs (folders) `h2l` and `l2h` together on `hi` and `lo`. The rivals:
+    "srgan" learns as "l2h", by default on bilinear pairs, "cyclegan" as "h2l". `hi`, `lo`: as `load_faces`.
+    `out`: the run folder; nothing is stored without one. `resume`: go on from its last checkpoint. `device`: a CUDA
+    device is used when there is one. `stop()`: asked after each update; true saves and ends.
 
-    def log_line(self) -> dict:
-        """The tick for log.jsonl; times are left out of what a resumed run must repeat bit for bit."""
-        entry = {"step": self.step, "images": self.images, "losses": self.losses, "health": list(self.health)}
-        if self.score is not None:
-            entry["score"] = self.score
-        return entry | {"seconds": round(self.seconds, 2), "rate": round(self.rate, 2)}
+    Raises HLError for anything a user can mend, TrainingDiverged when a loss is not finite.
+    """
+    if stage not in STAGES:
+        raise HLError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    hi_set = _faces(hi, cfg.size_hi, "hi", cfg.n_hi)
+    lo_set = _faces(lo, cfg.size_lo, "lo", cfg.n_lo) if stage in UNPAIRED else None
+    about = {"stage": stage, "config": cfg.as_dict(), "hi": hi_set.source}
+    if lo_set:
+        about["lo"] = lo_set.source
+    if stage in PAIRED:
+        degradation = degradation or ("bilinear" if stage == "srgan" else None)
+        if degradation is None:
+            raise HLError("degradation is missing: give learned:W, bilinear, bicubic, blur, handmade, camera or a "
+                          "function")
+        about["degradation"] = degradation if isinstance(degradation, str) else getattr(
+            degradation, "__name__", type(degradation).__name__)
+    if stage == "joint":
+        about |= {"h2l": str(h2l), "l2h": str(l2h)}
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(cfg.seed)  # the networks' first weights
+        rng = torch.Generator(device).manual_seed(cfg.seed)
+        task = _task(stage, cfg, hi_set, lo_set, degradation, rng, device)
+        loop = Loop(cfg, task, getattr(cfg, f"{stage}_steps"))
+    if stage == "joint":
+        _start_from(task, {"h2l": h2l, "l2h": l2h})
+    folder = RunFolder(out) if out is not None else None
+    if folder:
+        folder.start(about, resume)
+        if folder.finished:
+            return iter(())
+    return run(loop, folder, resume, stop, lambda done: finish(done, folder, stage, about))
 
 
-class TrainingDiverged(HLError):
-    """A loss became NaN or infinite. The message says where, what it looks like and what to try."""
+def _faces(source: str | Path | FaceSet, size: int, role: str, n: int = 0) -> FaceSet:
+    faces = source if isinstance(source, FaceSet) else load_faces(source, size, role=role)
+    if faces.size != (size, size):
+        raise HLError(f"{role} must be {size}x{size} pictures, got {faces.size[0]}x{faces.size[1]}: set size_{role}, "
+                      "or give a folder, which is fitted")
+    if n > len(faces):
+        raise HLError(f"n_{role} must be at most the {len(faces)} pictures of {faces.source}, got {n}: 0 uses all")
+    return faces[torch.linspace(0, len(faces) - 1, n).long().tolist()] if n else faces
 
 
-class Loop:
-    """Networks, optimisers, averages and random state of a run; everything that a checkpoint holds."""
+def _task(stage: str, cfg: RunConfig, hi: FaceSet, lo: FaceSet | None, degradation: str | Degradation | None,
+          rng: torch.Generator, device: torch.device) -> Task:
+    if stage in PAIRED:
+        return PAIRED[stage](cfg, hi, resolve_degradation(degradation, cfg, device), rng, device)
+    task = UNPAIRED[stage]
+    if cfg.jpeg == "measured" and issubclass(task, H2LTask):
+        photographs = lo.batch(slice(None, None, 1 + len(lo) // N_MEASURED))
+        return task(cfg, hi, lo, rng, device, jpeg=measured_jpeg(photographs))
+    return task(cfg, hi, lo, rng, device)
 
-    def __init__(self, cfg: RunConfig, task: Task, steps: int):
-        self.cfg, self.task, self.steps = cfg, task, steps
-        self.step, self.seconds, self.best = 0, 0.0, math.inf
-        self.history: list[dict] = []  # mean losses of each tick, for health
-        self.sums: dict[str, Tensor] = {}  # of the log values since the last tick
-        self.n_summed = 0
-        layout = torch.channels_last if cfg.channels_last else torch.contiguous_format
-        for nets in (task.generators, task.discriminators):
-            nets.to(device=task.device, memory_format=layout).train()
-        betas = (cfg.beta1, cfg.beta2)
-        self.opt_g = torch.optim.Adam(task.generators.parameters(), lr=cfg.lr, betas=betas)
-        lr_d = cfg.lr_d or cfg.lr
-        groups = [{"params": d.parameters(), "lr": cfg.lr_d_hi or lr_d if d.size == cfg.size_hi else lr_d}
-                  for d in task.discriminators.values()]
-        self.opt_d = torch.optim.Adam(groups, betas=betas) if groups else None
-        self.lrs = [(opt, [group["lr"] for group in opt.param_groups]) for opt in (self.opt_g, self.opt_d) if opt]
-        self.ema = AveragedModel(task.generators, avg_fn=self._ema, use_buffers=True) if cfg.ema else None
-        self.amp = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[cfg.amp]
-        self.amp = self.amp if task.device.type == "cuda" else None
-        self.scaler = torch.amp.GradScaler(task.device.type, enabled=self.amp is torch.float16)
-        if cfg.compile:
-            for net in [*task.generators.values(), *task.discriminators.values()]:
-                net.compile()
 
-    def _ema(self, mean: Tensor, new: Tensor, _: Tensor) -> Tensor:
-        """mean <- mean + (1 - decay) (new - mean); the memory is a fraction of the run, shorter at its start."""
-        decay = min(1 - 1 / max(self.cfg.ema * self.steps, 1), (1 + self.step) / (10 + self.step))
-        return mean + (1 - decay) * (new - mean)
-
-    @property
-    def nets(self) -> nn.ModuleDict:
-        """The generators to look at, score and ship: their average where there is one."""
-        return self.ema.module if self.ema else self.task.generators
-
-    def set_lr(self) -> None:
-        factor = 1.0
-        if self.cfg.lr_schedule == "cosine":  # from 1 to a tenth
-            factor = 0.55 + 0.45 * math.cos(math.pi * self.step / self.steps)
-        for opt, lrs in self.lrs:
-            for group, lr in zip(opt.param_groups, lrs, strict=True):
-                group["lr"] = lr * factor
-
-    def update(self) -> None:
-        """d_steps discriminator updates, then one of the generator; adds up the log values."""
-        self.set_lr()
-        logs: dict[str, Tensor] = {}
-        if self.opt_d:
-            self.task.discriminators.requires_grad_(True)
-            for _ in range(self.cfg.d_steps):
-                logs |= self._half(self.task.d_loss, self.opt_d)
-            self.task.discriminators.requires_grad_(False)  # the G step needs no gradients of D's weights
-        logs |= self._half(self.task.g_loss, self.opt_g)
-        if self.ema:
-            self.ema.update_parameters(self.task.generators)
-        self.step += 1
-        for name, value in logs.items():
-            self.sums[name] = self.sums.get(name, 0) + value.detach().float()  # fp16 would lose count in a long sum
-        self.n_summed += 1
-
-    def means(self) -> dict[str, float]:
-        """Mean log values since the last tick. It waits for the device: at ticks only."""
-        return {k: v.item() / self.n_summed for k, v in self.sums.items()}
-
-    def _half(self, loss_of: Callable, opt: torch.optim.Optimizer) -> dict[str, Tensor]:
-        batch = self.task.batch()
-        with torch.autocast(self.task.device.type, self.amp, enabled=self.amp is not None):
-            loss, logs = loss_of(batch)
-        opt.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        self.scaler.step(opt)
-        self.scaler.update()
-        return logs
-
-    @contextmanager
-    def _shipped(self) -> Iterator[nn.ModuleDict]:
-        """The generators in eval mode: to look at them must not touch their batch-norm statistics."""
-        training = [m for m in self.nets.modules() if m.training]
-        self.nets.eval()
+def _start_from(task: Task, runs: dict[str, str | Path | None]) -> None:
+    """Put the networks (discriminators too) of finished runs into the joint task."""
+    for stage, path in runs.items():
+        if path is None:
+            raise HLError(f"joint needs the run folders of both stages: --{stage} is missing")
+        folder = RunFolder(path)
+        if not folder.finished:
+            raise HLError(f"--{stage} {path} is not the folder of a finished {stage} run")
+        own_net = load_weights(path, stage=stage)
+        if other := [k for k in ("norm", "order", "down", "down_first", "d_pool", "d_opponent", "skip")
+                     if getattr(own_net.cfg, k) != getattr(task.cfg, k)]:  # these do not show in the shapes
+            raise HLError(f"--{stage} {path} was trained with another {', '.join(other)}: give the same "
+                          "preset and flags")
+        state = load_checkpoint(folder.last)
         try:
-            yield self.nets
-        finally:
-            for m in training:
-                m.training = True
+            task.generators[stage].load_state_dict(own_net.state_dict())
+            for name, d in task.discriminators.items():
+                own = {k.removeprefix(name + "."): v for k, v in state["discriminators"].items() if k.startswith(name)}
+                if own:
+                    d.load_state_dict(own)
+        except RuntimeError as error:
+            raise HLError(f"--{stage} {path} was trained with another configuration: give the same preset and widths "
+                          "as for that run") from error
 
-    @torch.no_grad()
-    def look(self) -> tuple[Tensor, float]:
-        """Samples and validation score of the generators as they would be shipped."""
-        with self._shipped() as nets:
-            return self.task.preview(nets), self.task.validate(nets)
 
-    @torch.no_grad()
-    def vitals(self) -> dict[str, float]:
-        """What the task measures at every tick of the generators as they would be shipped."""
-        with self._shipped() as nets:
-            return self.task.vitals(nets)
-
-    def broken(self) -> list[str]:
-        """Names of networks with weights that are not finite: a loss may still look fine for one more update."""
-        nets = [*self.task.generators.items(), *self.task.discriminators.items()]
-        return [f"weights of {k}" for k, net in nets if not all(p.isfinite().all() for p in net.parameters())]
-
-    @torch.no_grad()
-    def reestimate_batch_norm(self, n_batches: int = 50) -> None:
-        """Take the batch-norm statistics of the shipped generators anew, on training inputs (exact averages)."""
-        norms = [m for m in self.nets.modules() if isinstance(m, nn.BatchNorm2d)]
-        momenta = [m.momentum for m in norms]
-        for m in norms:
-            m.reset_running_stats()
-            m.momentum, m.training = None, True
-        live, self.task.generators = self.task.generators, self.nets
-        for _ in range(n_batches if norms else 0):
-            self.task.g_loss(self.task.batch())
-        self.task.generators = live
-        for m, momentum in zip(norms, momenta, strict=True):
-            m.momentum = momentum
-
-    def state(self) -> dict:
-        """Everything to go on exactly."""
-        return {"step": self.step, "seconds": self.seconds, "best": self.best, "history": self.history,
-                "sums": self.sums, "n_summed": self.n_summed,
-                "generators": self.task.generators.state_dict(),
-                "discriminators": self.task.discriminators.state_dict(),
-                "ema": self.ema.state_dict() if self.ema else None, "opt_g": self.opt_g.state_dict(),
-                "opt_d": self.opt_d.state_dict() if self.opt_d else None, "scaler": self.scaler.state_dict(),
-                "rng": self.task.rng.get_state(),
-                "samplers": {k: s.state_dict() for k, s in self.task.samplers.items()}}
-
-    def load(self, state: dict) -> None:
-        """Go on from `state`."""
-        for name in ("step", "seconds", "best", "history", "n_summed"):
-            setattr(self, name, state[name])
-        self.sums = {k: v.to(self.task.device) for k, v in state["sums"].items()}
-        self.task.generators.load_state_dict(state["generators"])
-        self.task.discriminators.load_state_dict(state["discriminators"])
-        for part, key in ((self.ema, "ema"), (self.opt_g, "opt_g"), (self.opt_d, "opt_d"), (self.scaler, "scaler")):
-            if part is not None:
-                part.load_state_dict(state[key])
-        self.task.rng.set_state(state["rng"])
-        for name, sampler in self.task.samplers.items():
-            sampler.load_state_dict(state["samplers"][name])
+def finish(loop: Loop, folder: RunFolder, stage: str, about: dict) -> dict:
+    """Write the weights of a finished run (joint: L2H's, and H2L's beside them) and return its scores."""
+    loop.reestimate_batch_norm()
+    _, score = loop.look()
+    scores = {"images": loop.step * loop.cfg.batch, "seconds": round(loop.seconds),
+              "val_frechet_lite0": round(score, 2)}
+    notes = {k: v for k, v in about.items() if k not in ("stage", "config")}
+    for name in loop.nets.keys() & NETWORKS.keys():
+        path = folder.weights if name == loop.task.product else folder.path / f"weights-{name}.safetensors"
+        save_weights(path, loop.nets[name].state_dict(), name, loop.cfg, scores | notes)
+    return {"stage": stage, **scores, "device": loop.task.device.type}
 
 
 def run(loop: Loop, folder: RunFolder | None, resume: bool = False, stop: Callable[[], bool] = lambda: False,
@@ -274,4 +218,3 @@ def _diverged(bad: list[str], loop: Loop, folder: RunFolder | None) -> str:
     said = "; ".join(diagnose(loop.history, loop.cfg)) or "nothing unusual before"
     return (f"{', '.join(bad)} became NaN or infinite before update {loop.step} ({kept}; {said}): try a smaller --lr, "
             "--amp off, or --w-r1 1")
-

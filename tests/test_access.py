@@ -14,12 +14,14 @@ import torch
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Polygon
 
-from hlgan_lib import canvas, evidence_figures, viz
-from hlgan_lib.ablation import AXES
-from hlgan_lib.evidence import load
-from hlgan_lib.protocols import drift_figure
-from hlgan_lib.risk import risk_coverage, risk_figure
-from hlgan_lib.viz_card import draw_card
+from hlgan_lib import viz
+from hlgan_lib.reliability.risk import risk_coverage
+from hlgan_lib.study import figures as study_figures
+from hlgan_lib.study.grid import AXES
+from hlgan_lib.study.results import load
+from hlgan_lib.viz import canvas
+from hlgan_lib.viz.card import draw_card
+from hlgan_lib.viz.charts import drift_figure, risk_figure
 
 ROOT = Path(__file__).parents[1]
 ALT = "a figure made by a test"
@@ -49,8 +51,8 @@ def test_contrast_is_that_of_the_standard():
 
 
 def test_every_colour_of_the_palette_stands_out_from_white():
-    assert {k: round(contrast(v), 2) for k, v in canvas.COLOURS.items() if contrast(v) < MARK} == {}
-    assert contrast(canvas.GREY) >= TEXT and set(canvas.CYCLE) <= set(canvas.COLOURS.values())
+    assert {k: round(contrast(v), 2) for k, v in viz.COLOURS.items() if contrast(v) < MARK} == {}
+    assert contrast(canvas.GREY) >= TEXT and set(viz.CYCLE) <= set(viz.COLOURS.values())
 
 
 def simulated(colour, kind) -> np.ndarray:
@@ -64,7 +66,7 @@ def simulated(colour, kind) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["none", "protan", "deutan"])
 def test_the_first_colours_differ_with_any_colour_vision(kind):
-    seen = [simulated(c, kind) for c in canvas.CYCLE]
+    seen = [simulated(c, kind) for c in viz.CYCLE]
     apart = [np.abs(a - b).max() for i, a in enumerate(seen) for b in seen[:i]]
     assert min(apart) > 0.04
 
@@ -93,9 +95,9 @@ def drawn() -> dict:
         "strip": viz.strip({"a": torch.zeros(3, 16, 16)}, title="T", alt=ALT),
         "risk": risk_figure({"look": curves, "pixels": curves}, alt=ALT),
         "protocols": drift_figure(results["protocols"]["scores"]), "card": draw_card(results["card"], name="h2l"),
-        "scores": evidence_figures.scores(stored, AXES["matrix"].cells), "gap": evidence_figures.gap(stored),
-        "plane": evidence_figures.plane(stored), "sweep": evidence_figures.sweep(stored, ["beta"]),
-        "diversity": evidence_figures.diversity(stored), "cost": evidence_figures.cost(stored)}
+        "scores": study_figures.scores(stored, AXES["matrix"].cells), "gap": study_figures.gap(stored),
+        "plane": study_figures.plane(stored), "sweep": study_figures.sweep(stored, ["beta"]),
+        "diversity": study_figures.diversity(stored), "cost": study_figures.cost(stored)}
     for figure in made.values():
         figure.draw_without_rendering()
     return made
@@ -181,7 +183,7 @@ def test_the_checks_see_a_poor_figure():
 # ---- alt texts -------------------------------------------------------------------------------------------------------
 def pages() -> list[Path]:
     return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "figures").glob("*.md")),
-            *sorted((ROOT / "hlgan_lib").glob("*/*.md"))]
+            *sorted((ROOT / "hlgan_lib").rglob("*.md"))]
 
 
 def mute(text: str) -> list[str]:

@@ -11,16 +11,8 @@ import pytest
 import torch
 
 from hlgan_lib import HighToLow, HLError, preset
-from hlgan_lib.checkpoint import (
-    RunFolder,
-    atomic,
-    load_checkpoint,
-    read_weights,
-    save_checkpoint,
-    save_json,
-    save_weights,
-    stored_config,
-)
+from hlgan_lib.checkpoint import RunFolder, load_checkpoint, read_weights, save_checkpoint, save_weights, stored_config
+from hlgan_lib.files import atomic, save_json
 
 CFG = preset("smoke")
 

@@ -16,9 +16,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import hlgan_lib as hl
-from hlgan_lib import cli, config, console
+from hlgan_lib import cli, config, runtime
 from hlgan_lib.checkpoint import read_weights
-from hlgan_lib.training import Loop
+from hlgan_lib.commands import flags
+from hlgan_lib.loop import Loop
 
 ROOT = Path(__file__).parent.parent
 TIMES = ("seconds", "rate")
@@ -115,12 +116,12 @@ def test_flags_make_the_configuration():
     ("srgan", [], {"srgan_steps": 7, "srgan_width": 8}), ("cyclegan", [], {"cyclegan_steps": 7, "cyclegan_width": 8})])
 def test_short_flags_set_the_stages_own_length_and_width(stage, more, short):
     command = cli.parse(["train", stage, "--out", "x", "--steps", "7", "--width", "8", *more])
-    assert command.config() == hl.preset(cli.DEFAULT_PRESET).replace(**short)
+    assert command.config() == hl.preset(flags.DEFAULT_PRESET).replace(**short)
 
 
 def test_joint_has_a_length_of_its_own():
     argv = ["train", "joint", "--out", "x", "--h2l", "a", "--l2h", "b", "--steps", "7"]
-    assert cli.parse(argv).config() == hl.preset(cli.DEFAULT_PRESET).replace(joint_steps=7)
+    assert cli.parse(argv).config() == hl.preset(flags.DEFAULT_PRESET).replace(joint_steps=7)
 
 
 WRONG = [
@@ -201,7 +202,7 @@ def test_a_second_signal_quits_at_once(tmp_path, capsys, monkeypatch):
 
 KILLED = """
 import json, os, signal, sys
-from hlgan_lib import checkpoint, cli, stages, training
+from hlgan_lib import checkpoint, cli, files, loop
 
 def die_in(module, name, after):
     f, calls = getattr(module, name), []
@@ -215,7 +216,7 @@ def die_in(module, name, after):
 for part, argv in json.loads(sys.argv[1]).items():
     child = os.fork()
     if not child:
-        moment = {"update": (training.Loop, "update", 7), "save": (checkpoint.os, "fsync", 5),
+        moment = {"update": (loop.Loop, "update", 7), "save": (files.os, "fsync", 5),
                   "finish": (checkpoint, "safetensors_bytes", 0)}
         die_in(*moment[part])
         os._exit(cli.main(argv))
@@ -495,7 +496,7 @@ def test_info_prints_exactly_the_differences_of_a_preset(name, capsys):
 
 def test_demo_writes_pictures_and_scores(runs, tmp_path, capsys, monkeypatch):
     pairs = hl.Pairs(*(side[:12] for side in hl.load_faces("faces:test")))
-    monkeypatch.setattr("hlgan_lib.pipeline.load_faces", lambda source: pairs)
+    monkeypatch.setattr("hlgan_lib.commands.pictures.load_faces", lambda source: pairs)
     argv = ["demo", "--out", str(tmp_path / "demo"), "--h2l", str(runs / "h2l"), "--l2h", str(runs / "l2h")]
     assert cli.main(argv) == 0
     shown = capsys.readouterr().out
@@ -522,7 +523,7 @@ def test_ctrl_c_elsewhere_is_one_line(monkeypatch, capsys):
     def interrupted(name):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hlgan_lib.info.about_preset", interrupted)
+    monkeypatch.setattr("hlgan_lib.commands.info.about_preset", interrupted)
     assert cli.main(["info", "--preset", "quick"]) == 130
     assert capsys.readouterr().err == "hlgan: stopped\n"
 
@@ -531,13 +532,13 @@ def test_used_up_memory_is_one_line_but_a_bug_is_not_hidden(monkeypatch, capsys)
     def fail(name):
         raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    monkeypatch.setattr("hlgan_lib.info.about_preset", fail)
+    monkeypatch.setattr("hlgan_lib.commands.info.about_preset", fail)
     assert "--batch" in refused(["info", "--preset", "quick"], capsys)
 
     def bug(name):
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr("hlgan_lib.info.about_preset", bug)
+    monkeypatch.setattr("hlgan_lib.commands.info.about_preset", bug)
     with pytest.raises(RuntimeError, match="shapes"):
         cli.main(["info", "--preset", "quick"])
 
@@ -548,7 +549,7 @@ def test_signals_are_left_alone_in_other_threads():
     heard = []
 
     def listen():
-        with console.stop_signals() as stop:
+        with runtime.stop_signals() as stop:
             heard.append(stop())
 
     thread = Thread(target=listen)

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import hlgan_lib as hl
-from hlgan_lib.ablation import LEARNED
-from hlgan_lib.blockiness import measured_jpeg
-from hlgan_lib.evidence import load
-from hlgan_lib.evidence_numbers import sweep_points
+from hlgan_lib.analysis.jpeg_traces import measured_jpeg
+from hlgan_lib.study.grid import LEARNED
+from hlgan_lib.study.numbers import sweep_points
+from hlgan_lib.study.results import load
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = " ".join((ROOT / "docs" / "findings.md").read_text().split())

@@ -6,7 +6,7 @@ import torch
 
 import hlgan_lib as hl
 from hlgan_lib.config import RunConfig
-from hlgan_lib.data import FaceSet
+from hlgan_lib.data.faces import FaceSet
 from hlgan_lib.health import CHECKS, diagnose
 
 N = 52

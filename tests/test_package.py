@@ -114,7 +114,7 @@ if "COLAB_RELEASE_TAG" in os.environ:
     import google.colab  # as in Colab's own kernel
 exec(compile(sys.argv[1], "set-up", "exec"))
 import torch, hlgan_lib
-from hlgan_lib import hosts
+from hlgan_lib.notebook import hosts
 hosts.DRIVE = Path.cwd() / "drive"
 lessons = [notebook.setup("auto", 0, out) for out in sys.argv[2:]]
 print(json.dumps({"package": hlgan_lib.__file__, "torch": [torch.__version__, torch.__file__],
@@ -242,7 +242,7 @@ def test_the_table_of_recipes_is_the_stored_one():
 
 
 def stored_values(cell):
-    from hlgan_lib.evidence import load
+    from hlgan_lib.study.results import load
 
     return load(ROOT / "results").values(cell, "wild", "frechet_lite0")
 
@@ -262,12 +262,12 @@ def test_the_findings_quote_what_is_stored():
 
 
 def test_the_tables_of_readme_and_findings_are_those_of_the_stored_results():
-    from hlgan_lib.evidence import load
-    from hlgan_lib.tables import findings, readme_table
+    from hlgan_lib.study.results import load
+    from hlgan_lib.study.tables import findings, readme_table
 
     stored = load(ROOT / "results")
     for page, text in (("README.md", readme_table(stored)), ("docs/findings.md", findings(stored))):
-        assert text in (ROOT / page).read_text(), f"{page}: run tools/publish.py"
+        assert text in (ROOT / page).read_text(), f"{page}: run tools/results/publish.py"
 
 
 def test_the_metrics_page_quotes_the_identity_trial():

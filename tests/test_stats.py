@@ -4,8 +4,9 @@ import pytest
 import torch
 
 import hlgan_lib as hl
-from hlgan_lib.metrics import frechet
-from hlgan_lib.stats import centred, distance_interval, draws, gap_closed, mean_interval
+from hlgan_lib.metrics.distances import frechet
+from hlgan_lib.metrics.gap import gap_closed
+from hlgan_lib.stats import centred, distance_interval, draws, mean_interval
 
 
 def made(ratio, faces, seeds=1, seed_sd=0.0, rng=0, gap=2.0, noise=0.5):

@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 import hlgan_lib as hl
-from hlgan_lib import losses, stages, tasks
-from hlgan_lib.blockiness import measured_jpeg
+from hlgan_lib import losses, tasks, training
+from hlgan_lib.analysis.jpeg_traces import measured_jpeg
+from hlgan_lib.analysis.validation import coded
 from hlgan_lib.checkpoint import RunFolder, load_checkpoint, read_weights
-from hlgan_lib.data import FaceSet, to_uint8
-from hlgan_lib.estimators import coded
-from hlgan_lib.stages import resolve_degradation
-from hlgan_lib.training import Loop, TrainingDiverged
+from hlgan_lib.data.faces import FaceSet, to_uint8
+from hlgan_lib.inference import resolve_degradation
+from hlgan_lib.loop import Loop, TrainingDiverged
 
 CPU = torch.device("cpu")
 TINY = hl.RunConfig(
@@ -39,17 +39,17 @@ HI, LO = pictures(32), pictures(8)
 
 
 def train(stage: str, cfg=TINY, **more):
-    data = {"hi": HI, "degradation": "bilinear"} if stage in stages.PAIRED else {"hi": HI, "lo": LO}
+    data = {"hi": HI, "degradation": "bilinear"} if stage in training.PAIRED else {"hi": HI, "lo": LO}
     return hl.train(cfg, stage, **(data | {"device": "cpu"} | more))
 
 
 def loop_of(stage: str, cfg=TINY, degrade=None) -> Loop:
     torch.manual_seed(cfg.seed)
     rng = torch.Generator().manual_seed(cfg.seed)
-    if stage in stages.PAIRED:
-        task = stages.PAIRED[stage](cfg, HI, degrade, rng, CPU)
+    if stage in training.PAIRED:
+        task = training.PAIRED[stage](cfg, HI, degrade, rng, CPU)
     else:
-        task = stages.UNPAIRED[stage](cfg, HI, LO, rng, CPU)
+        task = training.UNPAIRED[stage](cfg, HI, LO, rng, CPU)
     return Loop(cfg, task, cfg.h2l_steps)
 
 
@@ -205,7 +205,7 @@ def grads(nets: nn.Module) -> set[bool]:
     return {p.grad is not None for p in nets.parameters()}
 
 
-@pytest.mark.parametrize("stage", stages.STAGES)
+@pytest.mark.parametrize("stage", training.STAGES)
 def test_each_half_step_reaches_exactly_its_network(stage):
     loop = loop_of(stage, TINY.replace(w_r1=1.0), bilinear)
     g, d = loop.task.generators, loop.task.discriminators

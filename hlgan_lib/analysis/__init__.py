@@ -1,0 +1,13 @@
+"""What a degradation does to pictures: spectrum, blur, noise, colour, JPEG, and whether a classifier can tell."""
+
+from .blur import BlurFit, Kernel, blur_fit, effective_kernel, probe_kernel
+from .classifier import TwoSample, two_sample
+from .jpeg_traces import Grid, block_step, chroma_detail, jpeg_grid, measured_jpeg
+from .noise_colour import Diversity, colour_gains, colour_shift, diversity, noise_curve, over_shots
+from .spectrum import Curve, power_spectrum, statistics
+from .z_directions import Directions, walk
+
+__all__ = ["BlurFit", "Curve", "Directions", "Diversity", "Grid", "Kernel", "TwoSample",
+           "block_step", "blur_fit", "chroma_detail", "colour_gains", "colour_shift", "diversity",
+           "effective_kernel", "jpeg_grid", "measured_jpeg", "noise_curve", "over_shots",
+           "power_spectrum", "probe_kernel", "statistics", "two_sample", "walk"]

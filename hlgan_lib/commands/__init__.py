@@ -1,0 +1,1 @@
+"""The commands of `hlgan`, one file a family; none imports torch before it runs."""

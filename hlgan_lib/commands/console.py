@@ -1,0 +1,104 @@
+"""What the commands show and hear: progress, messages, tables, signals."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from ..runtime import BAR, Stop
+
+if TYPE_CHECKING:
+    from ..loop import Tick
+
+
+SHOWN = ("pix", "gan", "d_loss", "z_loss")  # of the logged losses, where the task has them
+
+
+def follow(start: Callable[[], Iterator[Tick]], out: Path, resume: bool, stop: Stop, n_images: int) -> int:
+    """Show a training of n_images to its end, or to its stop; the exit code.
+
+    One bar on a terminal, else a line a tick; what health says is a line of its own when it is new.
+    """
+    from ..checkpoint import RunFolder
+
+    folder = RunFolder(out)
+    was_finished = folder.finished
+    ticks = start()
+    if was_finished and resume:
+        print(f"{out} is finished already: weights {folder.weights}")
+        return 0
+    print(f"training in {out}: {n_images:,} images", flush=True)
+    said: tuple[str, ...] = ()
+    size = shutil.get_terminal_size((120, 24))  # tqdm by itself draws nothing on a terminal that says 0 x 0
+    with tqdm(total=n_images, disable=None, mininterval=0, ncols=size.columns, nrows=size.lines,
+              bar_format=BAR) as progress:
+        for tick in ticks:
+            _show(progress, tick)
+            for note in tick.health:
+                if note not in said:
+                    tqdm.write(f"health: {note}")
+            said = tick.health
+    if not folder.finished:
+        return 128 + stop.signal
+    scores = json.loads(folder.scores.read_text())
+    print(f"finished: weights {folder.weights}, validation {scores['val_frechet_lite0']}")
+    return 0
+
+
+def _show(progress: tqdm, tick: Tick) -> None:
+    losses = "  ".join(f"{k} {tick.losses[k]:.4f}" for k in SHOWN if k in tick.losses)
+    pace = f"{tick.rate:.1f} images/s  {tqdm.format_interval(tick.left_s)} left  {losses}"
+    if progress.disable:
+        score = f"  validation {tick.score:.1f}" if tick.score is not None else ""
+        print(f"{tick.images:,} images  {pace}{score}", flush=True)
+        return
+    progress.set_postfix_str(pace, refresh=False)
+    progress.update(tick.images - progress.n)
+
+
+@contextmanager
+def plain_messages() -> Iterator[None]:
+    """Warnings and the package's log as plain lines on stderr."""
+    handler, log = logging.StreamHandler(), logging.getLogger("hlgan")
+    handler.setFormatter(logging.Formatter("hlgan: %(message)s"))
+    before = warnings.showwarning, log.level
+    warnings.showwarning = lambda message, *_: print(f"hlgan: warning: {message}", file=sys.stderr)
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        warnings.showwarning = before[0]
+        log.setLevel(before[1])
+        log.removeHandler(handler)
+
+
+def bar(batches: Iterable) -> Iterable:
+    """The batches, with a progress bar on a terminal once they take more than a second."""
+    return tqdm(batches, disable=None, delay=1, unit="batch")
+
+
+def some(names: list[str], n: int = 10) -> str:
+    """": a, b, c", the first n of the names; nothing where there is none."""
+    return (": " + ", ".join(names[:n]) + ", ..." * (len(names) > n)) if names else ""
+
+
+def table(rows: dict[str, dict[str, object]], title: str) -> None:
+    """Print rows of values in aligned columns, floats with four digits."""
+    text = {label: {k: f"{v:.4g}" if isinstance(v, float) else str(v) for k, v in row.items() if v is not None}
+            for label, row in rows.items()}
+    columns = {k: None for row in text.values() for k in row}
+    widths = [max(len(k), *(len(row.get(k, "")) for row in text.values())) for k in columns]
+    first = max(map(len, text))
+    print(title)
+    for label, row in {"": {k: k for k in columns}, **text}.items():
+        print("  ".join([label.ljust(first), *(row.get(k, "").ljust(w) for k, w in zip(columns, widths))]).rstrip())

@@ -1,0 +1,85 @@
+"""Commands that work through a plan of many trainings, and draw what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from typing_extensions import Doc
+
+from ..errors import HLError
+from ..runtime import pick_device, stop_signals
+from .flags import Device, Number, PresetName, Switch
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    out: Annotated[Path, Doc("folder for runs/, logs/ and the scores; a folder that holds some goes on from there")]
+    preset: Annotated[PresetName, Doc("the configuration that every run starts from")] = "study"
+    jobs: Annotated[Number, Doc("trainings side by side, a thread each [processes]; one a core, one alone on CUDA")] = (
+        None)
+    device: Device = None
+
+    def finish(self, outcome, stop) -> int:
+        """Say what became of the plan; the exit code."""
+        if outcome.failed:
+            name, why = next(iter(outcome.failed.items()))
+            raise HLError(f"{len(outcome.failed)} runs failed, {name} first: {why} (see {self.out / 'logs'}); the "
+                          "others are stored")
+        if outcome.stopped:
+            return 128 + stop.signal
+        print(f"{len(outcome.finished)} runs are finished and scored: {self.out / 'ablation.json'}")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare(_Plan):
+    """Method x test x metric, one table: trains what is missing, then writes compare.md and compare.json."""
+
+    seeds: Annotated[int, Doc("seeds of every method [seeds]")] = 1
+
+    def run(self) -> int:
+        from ..study.compare import compare
+
+        with stop_signals() as stop:
+            outcome = compare(self.preset, self.out, seeds=self.seeds, jobs=self.jobs,
+                              device=pick_device(self.device), stop=stop)
+            code = self.finish(outcome, stop)
+        if not code:
+            print((self.out / "compare.md").read_text())
+        return code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablate(_Plan):
+    """The grid of the paper's argument: trains what is missing, scores it, stores it; stopped, it goes on."""
+
+    seeds: Annotated[Number, Doc("seeds of every cell [seeds]; by default each cell's own number")] = None
+    only: Annotated[tuple[str, ...], Doc("names of cells or axes of the grid; without it the whole part")] = ()
+    all: Annotated[Switch, Doc("every cell; by default so on CUDA, and on a CPU those that it can train")] = False
+
+    def run(self) -> int:
+        from ..study.ablation import ablate
+
+        device = pick_device(self.device)
+        with stop_signals() as stop:
+            outcome = ablate(self.preset, self.out, seeds=self.seeds, only=self.only, full=self.all or device != "cpu",
+                             jobs=self.jobs, device=device, stop=stop)
+            return self.finish(outcome, stop)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Draw every figure and table again, from stored results alone."""
+
+    results: Annotated[Path, Doc("folder that holds ablation.json and ablation.npz")] = Path("results")
+    out: Annotated[Path, Doc("folder for the figures, the tables and their manifest.json")]
+
+    def run(self) -> int:
+        from ..study.figures import draw_all
+        from ..study.results import load
+
+        for path in draw_all(load(self.results), self.out):
+            print(f"wrote {path}", flush=True)
+        return 0

@@ -1,0 +1,106 @@
+"""`hlgan train ...`: a command a stage and a rival, whose flags are all fields of the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from typing_extensions import Doc
+from tyro.conf import OmitArgPrefixes
+
+from ..config import RunConfig
+from ..runtime import pick_device, stop_signals
+from .console import follow
+from .flags import DEFAULT_PRESET, FACES, WEIGHTS, Device, Number, PresetName, Switch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    out: Annotated[Path, Doc("the run folder")]
+    hi: Annotated[str, Doc(f"sharp pictures: {FACES}")] = "faces:train-hi"
+    preset: Annotated[PresetName, Doc("where the defaults below come from")] = DEFAULT_PRESET
+    resume: Annotated[Switch, Doc("go on from the last checkpoint in --out")] = False
+    device: Device = None
+    cfg: Annotated[OmitArgPrefixes[RunConfig], Doc("The configuration: meaning [unit; source] (preset's value)")] = (
+        RunConfig())
+
+    stage: ClassVar[str]
+
+    def config(self) -> RunConfig:
+        short = {f"{self.stage}_{name}": getattr(self, name, None) for name in ("steps", "width")}
+        return self.cfg.replace(**{k: v for k, v in short.items() if v is not None})
+
+    def sources(self) -> dict[str, str]:
+        return {}
+
+    def run(self) -> int:
+        with stop_signals() as stop:
+            from ..training import train
+
+            cfg, device = self.config(), pick_device(self.device)
+            return follow(lambda: train(cfg, self.stage, hi=self.hi, out=self.out, resume=self.resume, device=device,
+                                        stop=stop, **self.sources()),
+                          self.out, self.resume, stop, getattr(cfg, f"{self.stage}_steps") * cfg.batch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainH2L(Train):
+    """Stage one: learn from unpaired sharp and poor pictures how the world degrades."""
+
+    stage: ClassVar[str] = "h2l"
+    lo: Annotated[str, Doc(f"poor pictures: {FACES}")] = "faces:train-lo"
+    steps: Annotated[Number, Doc("short for --h2l-steps [generator updates]")] = None
+    width: Annotated[Number, Doc("short for --h2l-width [channels]")] = None
+
+    def sources(self) -> dict[str, str]:
+        return {"lo": self.lo}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainL2H(Train):
+    """Stage two: learn to restore from pairs made on the fly by a degradation."""
+
+    stage: ClassVar[str] = "l2h"
+    degradation: Annotated[str, Doc(f"learned:W, bilinear, bicubic, blur, handmade or camera; W: {WEIGHTS}")]
+    steps: Annotated[Number, Doc("short for --l2h-steps [generator updates]")] = None
+    width: Annotated[Number, Doc("short for --l2h-width [channels]")] = None
+
+    def sources(self) -> dict[str, str]:
+        return {"degradation": self.degradation}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJoint(Train):
+    """The fine-tune at the end: both stages at once, started from two finished runs."""
+
+    stage: ClassVar[str] = "joint"
+    h2l: Annotated[str, Doc("folder of a finished h2l run")]
+    l2h: Annotated[str, Doc("folder of a finished l2h run")]
+    lo: Annotated[str, Doc(f"poor pictures: {FACES}")] = "faces:train-lo"
+    steps: Annotated[Number, Doc("short for --joint-steps [generator updates]")] = None
+
+    def sources(self) -> dict[str, str]:
+        return {"lo": self.lo, "h2l": self.h2l, "l2h": self.l2h}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSRGAN(TrainL2H):
+    """A rival: SRResNet with a perceptual and a small GAN loss, on pairs of a degradation."""
+
+    stage: ClassVar[str] = "srgan"
+    degradation: Annotated[str, Doc(f"bilinear, bicubic, handmade, camera or learned:W; W: {WEIGHTS}")] = "bilinear"
+    steps: Annotated[Number, Doc("short for --srgan-steps [generator updates]")] = None
+    width: Annotated[Number, Doc("short for --srgan-width [channels]")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainCycleGAN(TrainH2L):
+    """A rival: both directions between sharp and poor faces at once, held together by a cycle, without pairs."""
+
+    stage: ClassVar[str] = "cyclegan"
+    steps: Annotated[Number, Doc("short for --cyclegan-steps [generator updates]")] = None
+    width: Annotated[Number, Doc("short for --cyclegan-width [channels]")] = None
+
+
+TRAIN = {"h2l": TrainH2L, "l2h": TrainL2H, "joint": TrainJoint, "srgan": TrainSRGAN, "cyclegan": TrainCycleGAN}

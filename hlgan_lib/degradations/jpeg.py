@@ -1,0 +1,104 @@
+"""JPEG as batched tensor arithmetic: every picture of a batch has its own quality, size and block grid.
+
+Rounding lets gradients through as they are (the straight-through estimator, 1308.3432), so that a network can be
+trained in front of it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate
+
+# ISO/IEC 10918-1, annex K.1 and K.2: quantisation steps at quality 50, luminance and chrominance.
+LUMINANCE = (
+    (16, 11, 10, 16, 24, 40, 51, 61), (12, 12, 14, 19, 26, 58, 60, 55), (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62), (18, 22, 37, 56, 68, 109, 103, 77), (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101), (72, 92, 95, 98, 112, 100, 103, 99))
+CHROMINANCE = (
+    (17, 18, 24, 47, 99, 99, 99, 99), (18, 21, 26, 66, 99, 99, 99, 99), (24, 26, 56, 99, 99, 99, 99, 99),
+    (47, 66, 99, 99, 99, 99, 99, 99)) + ((99,) * 8,) * 4
+TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))   # JFIF 1.02
+TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
+
+
+@lru_cache(maxsize=16)
+def block_dct(n: int, device: torch.device) -> Tensor:
+    """The (n, n) matrix that takes the 8-point DCT of each run of 8: C[k, i] = a_k cos(pi (2i + 1) k / 16)."""
+    k, i = torch.arange(8.0)[:, None], torch.arange(8.0)[None, :]
+    matrix = torch.cos(torch.pi * (2 * i + 1) * k / 16) / 2
+    matrix[0] /= 2**0.5
+    return torch.kron(torch.eye(n // 8), matrix).to(device)
+
+
+def quantisation(quality: Tensor, table: tuple) -> Tensor:
+    """Quantisation steps (B, 8, 8) for qualities (B,) of 1..100, by the Independent JPEG Group's scaling.
+
+    s = 5000 / q below 50, else 200 - 2 q;   Q = clip(floor((T s + 50) / 100), 1, 255)
+    """
+    q = quality.float().clamp(1, 100)
+    scale = torch.where(q < 50, torch.floor(5000 / q), 200 - 2 * q)[:, None, None]
+    base = torch.tensor(table, dtype=torch.float32, device=quality.device)
+    return torch.floor((base * scale + 50) / 100).clamp(1, 255)
+
+
+class RoundThrough(torch.autograd.Function):
+    """torch.round with the gradient of the identity."""
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        return torch.round(x)
+
+    @staticmethod
+    def backward(ctx: object, grad: Tensor) -> Tensor:
+        return grad
+
+
+def _quantise(x: Tensor, steps: Tensor) -> Tensor:
+    """Round the block DCT of x (B, C, n, n), in levels around 0, to multiples of steps (B, 8, 8)."""
+    n = x.shape[-1]
+    dct, steps = block_dct(n, x.device), steps.repeat(1, n // 8, n // 8)[:, None]
+    return dct.T @ (RoundThrough.apply(dct @ x @ dct.T / steps) * steps) @ dct
+
+
+def code_and_decode(rgb: Tensor, quality: Tensor, subsampled: Tensor) -> Tensor:
+    """What is left of rgb after one JPEG, without libjpeg's rounding to whole levels between its steps.
+
+    rgb (B, 3, n, n) in [0, 1] with n a multiple of 16; quality (B,) of 1..100; subsampled (B,) bool: 4:2:0 chroma
+    (averaged 2x2, enlarged by the triangle filter, as libjpeg does) or 4:4:4. Same shape back, clipped.
+    """
+    ycc = torch.einsum("ij,bjhw->bihw", rgb.new_tensor(TO_YCC), rgb * 255)
+    y, chroma = ycc[:, :1] - 128, ycc[:, 1:]
+    y = _quantise(y, quantisation(quality, LUMINANCE))
+    steps = quantisation(quality, CHROMINANCE)
+    full = _quantise(chroma, steps)
+    half = interpolate(_quantise(avg_pool2d(chroma, 2), steps), scale_factor=2, mode="bilinear", align_corners=False)
+    chroma = torch.where(subsampled[:, None, None, None], half, full)
+    rgb = torch.einsum("ij,bjhw->bihw", rgb.new_tensor(TO_RGB), torch.cat((y + 128, chroma), 1))
+    return (rgb / 255).clamp(0, 1)
+
+
+def jpeg_inside_photograph(rgb: Tensor, size: Tensor, quality: Tensor, subsampled: Tensor, offset: Tensor) -> Tensor:
+    """One JPEG of a larger photograph that holds the picture at `offset`, so that the block grid falls anywhere.
+
+    rgb (B, 3, n, n) in [0, 1], of which the first size[b] rows and columns are the picture; offset (B, 2), rows and
+    columns, 0..15. What surrounds the picture is unknown: its mirror image stands for it. Returns (B, 3, n, n),
+    undefined outside the picture.
+    """
+    n = rgb.shape[-1]
+    canvas = -(-(n + 15) // 16) * 16
+    place = torch.arange(canvas, device=rgb.device)[None, None] - offset[..., None]          # (B, 2, canvas)
+    period = (2 * size - 2).clamp(min=1)[:, None, None]
+    mirrored = place.remainder(period)
+    mirrored = torch.minimum(mirrored, period - mirrored).clamp(max=n - 1)
+    out = code_and_decode(take(rgb, mirrored), quality, subsampled)
+    return take(out, torch.arange(n, device=rgb.device)[None, None] + offset[..., None])
+
+
+def take(x: Tensor, index: Tensor) -> Tensor:
+    """Rows index[b, 0] and columns index[b, 1] of each picture: (B, C, h, w), (B, 2, m) -> (B, C, m, m)."""
+    b = torch.arange(len(x), device=x.device)[:, None, None]
+    rows, columns = index[:, 0, :, None], index[:, 1, None, :]
+    return x.permute(0, 2, 3, 1)[b, rows, columns].permute(0, 3, 1, 2)

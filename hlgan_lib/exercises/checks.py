@@ -1,0 +1,66 @@
+"""How the exercises compare: what a learner made against the library's own, with a hint for each known mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..data.loading import load_faces
+
+
+def numbers(got: Any, want: Any, *mistakes: tuple, tolerance: float = 1e-4) -> str | None:
+    """None where `got` is `want`; else the hint of the mistake that gives it, else where the two differ.
+
+    got, want: a number, a sequence of numbers or a tensor; mistakes: (hint, what that mistake gives, ...). tolerance:
+    as a part of the largest number of `want`.
+    """
+    if got is None:
+        return "the function gives nothing back: does it end with `return`?"
+    try:
+        got = torch.as_tensor(got).detach().double()
+    except (TypeError, ValueError, RuntimeError):
+        return f"a number or a tensor is expected, and this is of type {type(got).__name__}."
+    want = torch.as_tensor(want).double()
+    for hint, *values in ((None, want), *mistakes):
+        for value in (torch.as_tensor(v).double() for v in values):
+            if got.shape == value.shape and (got - value).abs().max() <= tolerance * want.abs().max():
+                return hint
+    if got.shape != want.shape:
+        return f"its shape is {tuple(got.shape)}, and {tuple(want.shape)} is expected."
+    return f"it gives {_some(got)} where the reference gives another number."
+
+
+def _some(x: Tensor) -> str:
+    return ", ".join(f"{v:.3g}" for v in x.flatten()[:2].tolist()) + (", ..." if x.numel() > 2 else "")
+
+
+def names(got: Any, want: Mapping[str, str], hints: Mapping[str, str]) -> str | None:
+    """None where `got` gives every key of `want` its name; else the hint of the first that is wrong.
+
+    hints: by key, or by "key: name" where a wrong name has a hint of its own.
+    """
+    if not isinstance(got, Mapping) or set(got) != set(want):
+        return "a dict with these keys is expected: " + ", ".join(map(repr, want)) + "."
+    unknown = [v for v in got.values() if v not in want.values()]
+    if unknown:
+        return f"{unknown[0]!r} is none of the names: {', '.join(dict.fromkeys(want.values()))}."
+    wrong = next((k for k in want if got[k] != want[k]), None)
+    return None if wrong is None else hints.get(f"{wrong}: {got[wrong]}") or hints[wrong]
+
+
+def letters(given: Iterable[str]) -> dict[str, str]:
+    """Letter -> name, in the order of the names read backwards: an order that gives nothing away."""
+    return dict(zip("ABCDEFGH", sorted(given, key=lambda name: name[::-1])))
+
+
+def first(wrong: Mapping[str, Any]) -> str | None:
+    """The first hint whose condition is true, or None."""
+    return next((hint for hint, true in wrong.items() if true), None)
+
+
+def val_faces(n: int) -> tuple[Tensor, Tensor]:
+    """The first n pairs of faces:val: sharp and poor, in [-1, 1]."""
+    return tuple(side.batch(slice(0, n)) for side in load_faces("faces:val"))

@@ -1,0 +1,12 @@
+"""Scores of restored and degraded faces: pairs, distances of sets, protocols, intervals. Nothing here draws."""
+
+from ..rng import subsample
+from .distances import frechet, kernel_distance
+from .evaluation import METRICS, evaluate
+from .features import enlarge_lo, extract, face_rate
+from .gap import gap_closed
+from .pairs import consistency, luma, psnr, ssim
+from .protocols import drift
+
+__all__ = ["METRICS", "consistency", "drift", "enlarge_lo", "evaluate", "extract", "face_rate",
+           "frechet", "gap_closed", "kernel_distance", "luma", "psnr", "ssim", "subsample"]

@@ -1,0 +1,86 @@
+"""Features of reference sets, kept between calls: a picture goes through a network once, not at every score.
+
+An entry is a file of a few hundred kilobytes to some megabytes; the whole folder may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as safetensors_bytes
+from torch import Tensor
+
+from ..data.faces import FaceSet
+from ..errors import HLError
+from ..files import atomic
+
+KEEP = 64                           # entries; the ones that were used longest ago go first
+FORMAT = 1
+
+
+def folder() -> Path:
+    """HLGAN_CACHE, or hlgan_lib in XDG_CACHE_HOME, or in ~/.cache."""
+    if own := os.environ.get("HLGAN_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "hlgan_lib"
+
+
+def digest(images: FaceSet | Tensor, about: dict) -> str:
+    """SHA-256 of the pictures, bit for bit and in order, and of what was done to them."""
+    array = images.images if isinstance(images, FaceSet) else images.detach().cpu().numpy()
+    head = {"format": FORMAT, "shape": list(array.shape), "dtype": str(array.dtype), **about}
+    h = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    for start in range(0, len(array), 256):                     # a memory-mapped set is read in pieces
+        h.update(np.ascontiguousarray(array[start:start + 256]).data)
+    return h.hexdigest()
+
+
+def cached(images: FaceSet | Tensor, about: dict, extract: Callable[[], Tensor]) -> Tensor:
+    """`extract()`, features (N, d) of the pictures, float64; read from the folder where the same were extracted before.
+
+    about: all that decides them beside the pictures (network, protocol, device), plain values. A damaged entry is made
+    anew; a folder that cannot be written costs a warning and time, nothing else.
+    """
+    path = folder() / f"{digest(images, about)}.safetensors"
+    if (kept := _read(path)) is not None:
+        return kept
+    features = extract()
+    try:
+        _write(path, features, about)
+    except HLError:
+        warnings.warn(f"features are not kept, {path.parent} cannot be written: set HLGAN_CACHE to another folder",
+                      stacklevel=2)
+    return features
+
+
+def _read(path: Path) -> Tensor | None:
+    try:
+        with safe_open(path, framework="pt") as file:
+            features, stored = file.get_tensor("features"), (file.metadata() or {}).get("sha256")
+        os.utime(path)
+    except (OSError, SafetensorError):
+        return None
+    return features.double() if stored == _sum(features) else None
+
+
+def _write(path: Path, features: Tensor, about: dict) -> None:
+    small = features.float().contiguous()           # networks give float32, so that nothing is lost
+    kept = small if torch.equal(small.double(), features) else features.contiguous()
+    metadata = {"sha256": _sum(kept), "about": json.dumps(about)}
+    own = path.with_name(f"{path.stem}.{os.getpid()}.part")     # two processes may make the same entry at once
+    atomic(own, lambda file: file.write(safetensors_bytes({"features": kept}, metadata=metadata)))
+    os.replace(own, path)
+    for old in sorted(path.parent.glob("*.safetensors"), key=lambda p: p.stat().st_mtime)[:-KEEP]:
+        old.unlink(missing_ok=True)
+
+
+def _sum(features: Tensor) -> str:
+    return hashlib.sha256(features.numpy().tobytes()).hexdigest()

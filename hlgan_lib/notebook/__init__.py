@@ -1,0 +1,215 @@
+"""What every notebook shares: its set-up, source shown from the library, live training, exercises that never stop."""
+
+from __future__ import annotations
+
+import html
+import inspect
+import json
+import os
+import platform
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+
+from .. import config, viz
+from ..config import RunConfig
+from ..errors import HLError
+from ..inference import load_weights, shipped_weights
+from . import hosts
+from .live_training import health_line as health_line
+from .live_training import live as live
+from .reruns import fresh as fresh
+from .reruns import train as train
+
+if TYPE_CHECKING:
+    from ..study.results import Stored
+
+T = TypeVar("T")
+UNTRIED = "Not tried yet: going on with the reference."
+
+
+# ---- set-up ----------------------------------------------------------------------------------------------------------
+def hello() -> None:
+    """Print versions and device, how to switch a GPU on where there is none, and how runs last on Colab and Kaggle."""
+    from .. import __version__
+
+    print(f"hlgan_lib {__version__} · Python {platform.python_version()} · torch {torch.__version__.partition('+')[0]}")
+    if torch.cuda.is_available():
+        print(f"device: {torch.cuda.get_device_name(0)}")
+    else:
+        print(f"device: CPU\n{hosts.GPU_HELP[hosts.host()]}")
+    if hosts.keeping():
+        print(hosts.keeping())
+
+
+def resolve_preset(name: str = "auto") -> str:
+    """`name`; for "auto" the variable HLGAN_PRESET, or else "colab" with a CUDA GPU and "quick" without."""
+    if name == "auto":
+        name = os.environ.get("HLGAN_PRESET") or ("colab" if torch.cuda.is_available() else "quick")
+    config.preset(name)  # raises HLError for an unknown one
+    return name
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a notebook goes on with: the preset's name, its configuration with the seed, a device, a folder for runs."""
+
+    preset: str
+    cfg: RunConfig
+    device: torch.device
+    out: Path
+    seed: int
+
+    def generator(self, offset: int = 0) -> torch.Generator:
+        """A random stream on the CPU, the same at every run; another offset gives another stream."""
+        return torch.Generator().manual_seed(self.seed + offset)
+
+
+def setup(preset: str = "auto", seed: int = 0, out: str | Path = "runs") -> Lesson:
+    """Fix preset, seed, figure style, device and the folder for runs (made where it is missing), and print them.
+
+    preset as in `resolve_preset`, out as in `hosts.run_folder`. Raises HLError for an unknown preset, and as that.
+    """
+    name = resolve_preset(preset)
+    cfg = config.preset(name).replace(seed=seed)
+    viz.style()
+    torch.manual_seed(seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    folder = hosts.run_folder(out, name)
+    print(f"preset {name}: H2L {cfg.h2l_steps} updates, L2H {cfg.l2h_steps}, batches of {cfg.batch}; "
+          f"seed {seed}; device {device.type}; runs go to {folder}/")
+    return Lesson(name, cfg, device, folder, seed)
+
+
+def weights(name: str, use_shipped: bool, fallback: str | Path) -> torch.nn.Module:
+    """The shipped network of that name where it is wanted and there, else that of the run `fallback`; says which."""
+    if use_shipped and name in shipped_weights():
+        print(f"{name}: the shipped weights, trained far longer than this notebook has time for")
+        return load_weights(name)
+    print(f"{name}: the run in {fallback}" + (" (no shipped weights of that name here)" if use_shipped else ""))
+    return load_weights(fallback)
+
+
+# ---- stored numbers --------------------------------------------------------------------------------------------------
+def results(name: str, *, quiet: bool = False) -> dict | None:
+    """The stored numbers of results/NAME.json in a clone of the repository, or None, with a word where they would be.
+
+    Looked for in the folder that HLGAN_RESULTS names, in every folder above the notebook, and beside the package.
+    """
+    place = _folder_with(name, quiet)
+    return json.loads((place / f"{name}.json").read_text()) if place else None
+
+
+def evidence() -> Stored | None:
+    """The stored results of the grid (results/ablation.json and .npz), or None; looked for as in `results`."""
+    from ..study.results import load
+
+    place = _folder_with("ablation")
+    return load(place) if place else None
+
+
+def _folder_with(name: str, quiet: bool = False) -> Path | None:
+    places = [Path(os.environ["HLGAN_RESULTS"])] if "HLGAN_RESULTS" in os.environ else [
+        *(p / "results" for p in (Path.cwd(), *Path.cwd().parents) if (p / "pyproject.toml").is_file()),
+        Path(__file__).parents[2] / "results"]
+    found = next((p for p in places if (p / f"{name}.json").is_file()), None)
+    if found is None and not quiet:
+        print(f"results/{name}.json is not here: stored numbers come with a clone of the repository "
+              "(or set HLGAN_RESULTS to its results folder)")
+    return found
+
+
+def at_a_glance(notebook: str) -> None:
+    """Print the measured minutes of a notebook: results/timings.json, notebooks -> name -> {hardware: minutes}."""
+    measured = (results("timings", quiet=True) or {}).get("notebooks", {}).get(notebook, {})
+    if measured:
+        said = "; ".join(f"{minutes:.1f} minutes on {where}" for where, minutes in measured.items())
+        print(f"Run all, measured: {said}")
+    else:
+        print("Run all: not measured in this copy (results/timings.json holds the minutes)")
+
+
+# ---- source ----------------------------------------------------------------------------------------------------------
+# A colour of shown source and the name of JupyterLab's own, light or dark, that takes its place where there is one.
+THEME = {"#F5F5F5": "cell-editor-background", "#DDDDDE": "border-color2", "#111112": "content-font-color1",
+         "#007F00": "mirror-editor-keyword-color", "#BA2121": "mirror-editor-string-color",
+         "#2F6868": "mirror-editor-comment-color", "#7A5200": "mirror-editor-number-color",
+         "#1C01CE": "mirror-editor-def-color"}
+
+
+class Source:
+    """Source text that displays highlighted in a notebook, in the theme's colours, and plain elsewhere."""
+
+    def __init__(self, text: str, where: str):
+        self.text, self.where = text, where
+
+    def __repr__(self) -> str:
+        return f"# {self.where}\n{self.text}"
+
+    def _repr_html_(self) -> str:
+        from pygments import highlight
+        from pygments.formatters import HtmlFormatter
+        from pygments.lexers import PythonLexer
+        from pygments.style import Style
+        from pygments.token import Comment, Keyword, Name, Number, Operator, String
+
+        class Few(Style):
+            background_color = "transparent"
+            styles = {Keyword: "#007F00", Operator.Word: "#007F00", String: "#BA2121", Comment: "#2F6868",
+                      Number: "#7A5200", Name.Function: "#1C01CE", Name.Class: "#1C01CE"}
+
+        box = ("background: #F5F5F5; border: 1px solid #DDDDDE; color: #111112; font: 85% monospace; padding: 0.6em; "
+               "overflow-x: auto")
+        code = highlight(self.text, PythonLexer(), HtmlFormatter(noclasses=True, style=Few, prestyles=box))
+        for colour, name in THEME.items():
+            code = code.replace(colour, f"var(--jp-{name}, {colour})")
+        return f"<div><small><code>{html.escape(self.where)}</code></small>{code}</div>"
+
+
+def show_source(what: Any) -> Source:
+    """The library's own text of a function, class or method, highlighted: nothing is pasted into a notebook."""
+    try:
+        text, file = textwrap.dedent(inspect.getsource(what)), Path(inspect.getsourcefile(what))
+    except (TypeError, OSError) as error:
+        raise HLError(f"show_source needs a function, class or module, got {type(what).__name__}") from error
+    above = Path(__file__).parents[2]
+    where = file.relative_to(above).as_posix() if file.is_relative_to(above) else f"{file.parent.name}/{file.name}"
+    return Source(text.rstrip() + "\n", f"{where}: {getattr(what, '__qualname__', file.stem)}")
+
+
+# ---- exercises -------------------------------------------------------------------------------------------------------
+def attempt(mine: T | None, reference: T, check: Callable[[T], Any]) -> T:
+    """Check an exercise and go on with what works: `mine` where it passes, else `reference`; never raises.
+
+    mine is None, ... or raises a bare NotImplementedError: "not tried yet". check(mine) passes by returning None or
+    True; it fails by returning a hint (text) or False, or by raising. An endless loop ends with the stop button. Prints
+    one line.
+    """
+    if mine is None or mine is ...:
+        print(UNTRIED)
+        return reference
+    try:
+        said = check(mine)
+    except AssertionError as error:
+        said = _first_line(error) or False
+    except KeyboardInterrupt:
+        said = "it was stopped by hand: does a loop never end?"
+    except (Exception, SystemExit) as error:  # whatever a learner's line raises is a hint, not the end of Run all
+        if isinstance(error, NotImplementedError) and not error.args:
+            print(UNTRIED)
+            return reference
+        said = f"it stops with {type(error).__name__}: {_first_line(error)}".rstrip(" :") + "."
+    if said is None or said is True:
+        print("Passed: going on with yours.")
+        return mine
+    hint = said if isinstance(said, str) else "the result differs from what the reference gives."
+    print(f"Not yet: {hint} Going on with the reference.")
+    return reference
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "").rstrip(".")

@@ -1,0 +1,116 @@
+"""A photograph of one's own: drag a box over the face, degrade it, restore it, and read how far to trust the result.
+
+Everything happens in the process that runs the notebook: nothing is sent, nothing is written.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from html import escape
+
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.functional import pil_to_tensor
+
+from .. import viz
+from ..data.faces import to_float
+from ..data.loading import fit, read_image
+from ..errors import HLError
+from ..inference import Weights, degrade
+from ..reliability.trust import pair_of_networks, trust
+from .hosts import custom_widgets, front_end
+from .widgets import address, captioned
+
+SHOWN = 480     # pixels of the longer side on the screen
+INVENTED = ("Most of what is sharp here was invented: 16×16 pixels cannot say who was in front of the camera. "
+            "Use it to learn about networks, never to recognise anybody.")
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What became of a box: name -> picture (3, h, w) in [-1, 1], how far to trust it (0 as usual), and the words."""
+
+    pictures: dict[str, Tensor]
+    trust: float
+    doubtful: bool
+    words: str
+
+
+def restored_box(image: Image.Image, box: tuple[int, int, int], l2h: Weights = "l2h", h2l: Weights = "h2l", *,
+                 poor: bool = False, seed: int = 0) -> Restored:
+    """Crop a box (x, y, side) from an RGB picture, make it poor with H2L, restore it with L2H, and judge the result.
+
+    poor: the box is a poor picture already; it is reduced to 16x16 and restored, with no degradation before.
+    Raises HLError for a box that leaves the picture or is smaller than the network's input.
+    """
+    l2h, h2l = pair_of_networks(l2h, h2l, "cpu")
+    x, y, side = box
+    if x < 0 or y < 0 or side < 1 or x + side > image.width or y + side > image.height:
+        raise HLError(f"box must lie inside the picture of {image.width}x{image.height}, got {side}x{side} at {x}, {y}")
+    face = image.crop((x, y, x + side, y + side))
+    if poor:
+        lo = as_picture(fit(face, l2h.cfg.size_lo))[None]
+        pictures = {"your box, reduced": lo[0]}
+    else:
+        hi = as_picture(fit(face, l2h.cfg.size_hi))[None]
+        lo = degrade(h2l, hi, seed=seed)[:, 0]
+        pictures = {"your box": hi[0], "degraded by H2L": lo[0]}
+    judged = trust(l2h, h2l, lo)
+    score, grade, doubtful = judged.score.item(), judged.grade.item(), bool(judged.doubtful)
+    words = (f"Trust {score:+.1f}: of the shipped camera's shots, {grade:.0%} are trusted less. "
+             + ("⚠ Doubtful: the networks contradict themselves on this picture. " if doubtful else "") + INVENTED)
+    return Restored(pictures | {"restored by L2H": judged.restored[0]}, score, doubtful, words)
+
+
+def as_picture(image: Image.Image) -> Tensor:
+    """An RGB picture as float (3, h, w) in [-1, 1]."""
+    return to_float(pil_to_tensor(image))
+
+
+def own_photograph(static: Figure, l2h: Weights = "l2h", h2l: Weights = "h2l") -> None:
+    """Show `static`, and where a person is watching an upload button, a box to drag over the face, and the result."""
+    viz.show(static)
+    if not front_end():
+        return
+    import ipywidgets as w
+    from IPython.display import display
+
+    from .browser import FaceBox
+
+    custom_widgets()
+    networks = pair_of_networks(l2h, h2l, "cpu")
+    upload = w.FileUpload(accept="image/*", description="your photograph", layout={"width": "16em"})
+    kind = w.RadioButtons(options={"sharp: degrade it first": False, "poor already: restore it as it is": True},
+                          description="The face is", style={"description_width": "initial"}, layout={"width": "32em"})
+    go = w.Button(description="restore the box", button_style="primary", disabled=True, layout={"width": "16em"})
+    square, shown, held = FaceBox(alt="your photograph"), w.HTML(), {}
+    square.layout.display = "none"
+
+    def loaded(change: dict) -> None:
+        try:
+            file = change["new"][0]
+            image = held["image"] = read_image(io.BytesIO(file["content"]), name=file["name"])
+        except HLError as error:
+            shown.value = escape(str(error))
+            return
+        side = min(image.size)
+        small = image.copy()
+        small.thumbnail((SHOWN, SHOWN))
+        square.size = list(image.size)
+        square.box = [(image.width - side * 2 // 3) // 2, (image.height - side * 2 // 3) // 3, side * 2 // 3]
+        square.picture = address(small)
+        square.layout.display, go.disabled, shown.value = None, False, ""
+
+    def restore(_) -> None:
+        try:
+            found = restored_box(held["image"], tuple(square.box), *networks, poor=kind.value)
+            shown.value = (captioned(found.pictures, 192, "from your photograph")
+                           + f'<p style="line-height:1.4">{escape(found.words)}</p>')
+        except HLError as error:
+            shown.value = escape(str(error))
+
+    upload.observe(loaded, names="value")
+    go.on_click(restore)
+    display(w.VBox([upload, square, kind, go, shown]))

@@ -1,0 +1,71 @@
+"""A training in a notebook that is run again: it goes on where it was cut off, or starts anew."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from .. import training
+from ..checkpoint import OtherRun, RunFolder
+from ..config import RunConfig
+from ..errors import HLError
+from ..loop import Tick
+
+
+def fresh(folder: str | Path) -> Path:
+    """A folder for a run that starts anew: the run that an earlier *Run all* left there is removed.
+
+    Raises HLError where the folder holds something that is no run.
+    """
+    folder = Path(folder)
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / "config.json").is_file():
+            raise HLError(f"{folder} holds other files than a run: choose another folder for OUT")
+        shutil.rmtree(folder)
+    return folder
+
+
+def train(cfg: RunConfig, stage: str, *, out: str | Path, **what: Any) -> Iterator[Tick]:
+    """`hl.train` for a cell that is run again: an unfinished run of the same settings in `out` goes on.
+
+    A finished one, or one of other settings, gives way to a new one. A run that goes on repeats the ticks that its log
+    holds, so that curves begin at the beginning. what: as in `hl.train`. Raises HLError as `fresh` and `hl.train`.
+    """
+    folder = RunFolder(out)
+    if folder.last.is_file() and not folder.finished:
+        try:
+            ticks = training.train(cfg, stage, out=out, resume=True, **what)
+        except OtherRun:
+            pass
+        else:
+            print(f"{out} holds a run of these settings that was cut off: going on from its last checkpoint")
+            return _from_the_start(ticks, folder, getattr(cfg, f"{stage}_steps"))
+    return training.train(cfg, stage, out=fresh(out), **what)
+
+
+def logged(folder: RunFolder, steps: int) -> Iterator[Tick]:
+    """The ticks in the log of a run of `steps` updates, with the samples that were kept."""
+    for line in folder.log.read_text().splitlines() if folder.log.is_file() else ():
+        entry = json.loads(line)
+        picture = folder.samples / f"{entry['step']:07d}.png"
+        samples = torch.from_numpy(np.array(Image.open(picture))).permute(2, 0, 1) if picture.is_file() else None
+        left_s = (steps - entry["step"]) / entry["step"] * entry["images"] / entry["rate"]
+        yield Tick(entry["step"], steps, entry["images"], entry["seconds"], entry["rate"], left_s, entry["losses"],
+                   tuple(entry["health"]), entry.get("score"), samples)
+
+
+def _from_the_start(ticks: Iterator[Tick], folder: RunFolder, steps: int) -> Iterator[Tick]:
+    with closing(ticks):  # closing it saves
+        new = next(ticks, None)  # by now the log is cut back to the checkpoint
+        yield from (tick for tick in logged(folder, steps) if new is None or tick.step < new.step)
+        if new:
+            yield new
+            yield from ticks

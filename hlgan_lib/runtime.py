@@ -1,0 +1,80 @@
+"""The machine: which device, how many threads, and the signals that end a training. Imports no torch by itself."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .errors import HLError
+
+BAR = "{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} images [{elapsed}{postfix}]"
+
+
+class Stop:
+    """Polled by the training loop: has a signal asked it to end?"""
+
+    def __init__(self):
+        self.signal: int | None = None
+
+    def __call__(self) -> bool:
+        return self.signal is not None
+
+    def handle(self, number: int, _) -> None:
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = number
+        os.write(2, b"\nhlgan: finishing this update, then saving; once more quits at once\n")  # print may not reenter
+
+
+@contextmanager
+def stop_signals() -> Iterator[Stop]:
+    """Ctrl-C and SIGTERM set a flag; a second one raises KeyboardInterrupt."""
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():  # Python hears signals in the main thread only
+        yield stop
+        return
+    before = {number: signal.signal(number, stop.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def pick_device(name: str | None) -> str:
+    """The device of that name, by default a CUDA one where there is one. Raises HLError for what is not there."""
+    import torch
+
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    n_cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    there = ["cpu", *(["cuda"] if n_cuda else []), *(f"cuda:{i}" for i in range(n_cuda))]
+    if name not in there:
+        raise HLError(f"--device must be one of {', '.join(there)} on this machine, got {name!r}")
+    return name
+
+
+def hardware() -> str:
+    """What this machine trains on, in words."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{os.cpu_count()} CPU cores, {platform.machine()}, one thread a training"
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Bootstraps take thousands of small matrices apart, which threads only slow down."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,139 @@
+"""Many trainings as one plan: `train_all` trains what is missing, side by side, and can be stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .. import config
+from ..errors import HLError
+from ..runtime import BAR, pick_device, stop_signals
+from .run import Run, folder_of, in_order
+
+
+@dataclass
+class Outcome:
+    """What became of a plan: names of the runs that are finished, and why the others are not."""
+
+    finished: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    stopped: bool = False
+
+
+def train_all(runs: Iterable[Run], out: str | Path, jobs: int | None = None, device: str | None = None,
+              stop: Callable[[], bool] = lambda: False) -> Outcome:
+    """Train what is not finished in out/runs, a process and one thread each, what they need first.
+
+    jobs: processes side by side; by default one a core, one alone on CUDA. An interrupted run goes on where it stopped.
+    `stop()` true: each run saves and ends. A run that fails takes along only what needs it; what it said is in
+    out/logs. Raises HLError for fewer than one job and for an --out that is a file.
+    """
+    if jobs is not None and jobs < 1:
+        raise HLError(f"--jobs must be 1 or more, got {jobs}")
+    out = Path(out).expanduser()
+    if out.is_file():
+        raise HLError(f"--out {out} is a file: choose a folder")
+    plan, outcome, going = in_order(runs), Outcome(), {}
+    waiting = [r for r in plan if not folder_of(r, out).finished]
+    outcome.finished = [r.name for r in plan if r not in waiting]
+    jobs = jobs or (1 if _on_cuda(device) else os.cpu_count() or 1)
+    total = sum(r.n_images for r in waiting)
+    tqdm.write(f"{len(plan)} runs, {len(outcome.finished)} finished before; {jobs} at a time")
+    with tqdm(total=total, disable=None, bar_format=BAR, mininterval=0) as progress:
+        try:
+            while going or (waiting and not outcome.stopped):
+                _collect(going, out, outcome)
+                if stop() and not outcome.stopped:
+                    outcome.stopped = True
+                    for process in going.values():
+                        process.terminate()
+                for run in () if outcome.stopped else _ready(waiting, outcome, jobs - len(going)):
+                    waiting.remove(run)
+                    tqdm.write(f"{run.name} starts; {len(waiting)} to come")
+                    going[run] = _start(run, out, device)
+                progress.n = total - sum(r.n_images - _images(r, out) for r in (*waiting, *going))
+                progress.refresh()
+                time.sleep(0.2)
+        finally:  # a second signal: nothing of ours stays behind
+            for process in going.values():
+                process.kill()
+    return outcome
+
+
+def _on_cuda(device: str | None) -> bool:
+    return pick_device(device) != "cpu"
+
+
+def _ready(waiting: list[Run], outcome: Outcome, n: int) -> list[Run]:
+    """At most n runs that can start; those that never can are moved to the failed ones."""
+    for run in list(waiting):
+        if lost := [r.name for r in run.needs if r.name in outcome.failed]:
+            waiting.remove(run)
+            outcome.failed[run.name] = f"needs {lost[0]}, which failed"
+    return [r for r in waiting if all(need.name in outcome.finished for need in r.needs)][:max(0, n)]
+
+
+def _start(run: Run, out: Path, device: str | None) -> subprocess.Popen:
+    """The run as a process whose working folder is `out`, so that its config.json holds no path of this machine."""
+    job = {"stage": run.stage, "config": run.cfg.as_dict(), "sources": run.sources(), "out": f"runs/{run.name}",
+           "device": device}
+    path = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")]))
+    (out / "logs").mkdir(parents=True, exist_ok=True)
+    with open(out / "logs" / f"{run.name}.txt", "a") as said:
+        return subprocess.Popen(  # a session of its own: Ctrl-C reaches it once, through train_all
+            [sys.executable, "-m", "hlgan_lib.study.train_all", json.dumps(job)], cwd=out, stdout=said, stderr=said,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path}, start_new_session=True)
+
+
+def _collect(going: dict[Run, subprocess.Popen], out: Path, outcome: Outcome) -> None:
+    """Take ended processes out of `going`."""
+    for run, process in list(going.items()):
+        if process.poll() is None:
+            continue
+        del going[run]
+        if folder_of(run, out).finished:
+            outcome.finished.append(run.name)
+        elif not outcome.stopped:
+            log = out / "logs" / f"{run.name}.txt"
+            words = log.read_text().strip().splitlines() or [f"ended with {process.returncode}"]
+            outcome.failed[run.name] = words[-1]
+            tqdm.write(f"{run.name} failed: {words[-1]} (all it said: {log})")
+
+
+def _images(run: Run, out: Path) -> int:
+    """Images that the run has seen, by its log."""
+    log = folder_of(run, out).log
+    lines = log.read_text().splitlines() if log.is_file() else []
+    try:
+        return json.loads(lines[-1])["images"] if lines else 0
+    except ValueError:  # a line that is being written
+        return 0
+
+
+def train_here(job: dict) -> int:
+    """Train one run of a plan in this process, going on where it stopped; the exit code. It ends with its parent."""
+    from ..training import train
+
+    parent = os.getppid()
+    with stop_signals() as stop:
+        try:
+            for tick in train(config.from_dict(job["config"]), job["stage"], out=job["out"], resume=True,
+                              device=job["device"], stop=lambda: stop() or os.getppid() != parent, **job["sources"]):
+                if tick.score is not None or tick.health:
+                    print(f"{tick.step}/{tick.steps} {tick.rate:.0f} images/s {' '.join(tick.health)}", flush=True)
+        except HLError as error:
+            print(error, file=sys.stderr)
+            return 2
+    return 128 + stop.signal if stop.signal else 0
+
+
+if __name__ == "__main__":
+    sys.exit(train_here(json.loads(sys.argv[1])))

@@ -1,0 +1,65 @@
+"""The commands of many trainings: what they refuse, what they say, and that a stop is passed on."""
+
+import json
+
+import pytest
+
+from hlgan_lib import cli
+from hlgan_lib.study import ablation, results
+from hlgan_lib.study.train_all import Outcome
+
+PLAN = ["--preset", "smoke", "--out"]
+
+
+def refused(argv, capsys) -> str:
+    assert cli.main([str(a) for a in argv]) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("hlgan: error: ") and shown.count("\n") == 1
+    return shown
+
+
+@pytest.mark.parametrize(("argv", "words"), [
+    (["ablate", *PLAN, "x", "--only", "fog-gan"], "--only must name cells"),
+    (["ablate", *PLAN, "x", "--seeds", "0"], "--seeds must be 1 or more, got 0"),
+    (["ablate", *PLAN, "x", "--only", "r1", "--jobs", "0"], "--jobs must be 1 or more, got 0"),
+    (["compare", *PLAN, "x", "--seeds", "0"], "--seeds must be 1 or more, got 0"),
+    (["figures", "--results", "nowhere", "--out", "x"], "no stored results at nowhere/ablation.json"),
+    (["figures"], "missing: --out")], ids=lambda v: " ".join(v) if isinstance(v, list) else "")
+def test_wrong_calls_end_in_one_line(argv, words, in_tmp, capsys):
+    assert words in refused(argv, capsys)
+    assert not (in_tmp / "x" / "runs").exists()
+
+
+def test_results_of_another_preset_are_refused_before_training(in_tmp, capsys):
+    results.Stored({"preset": "study"}).save(in_tmp / "x")
+    shown = refused(["ablate", *PLAN, "x", "--only", "r1"], capsys)
+    assert "holds results of preset study, got --preset smoke" in shown
+
+
+def test_what_became_of_a_plan_is_said(in_tmp, capsys, monkeypatch):
+    became = Outcome(["a"], {"l2h-1": "out of luck"})
+    monkeypatch.setattr(ablation, "ablate", lambda *a, **k: became)
+    shown = refused(["ablate", *PLAN, "x"], capsys)
+    assert "1 runs failed, l2h-1 first: out of luck" in shown and "x/logs" in shown
+    became.failed.clear()
+    assert cli.main(["ablate", *PLAN, "x"]) == 0
+    assert "1 runs are finished and scored: x/ablation.json" in capsys.readouterr().out
+
+
+def test_a_stopped_plan_says_how_to_go_on_without_a_flag_of_its_own(in_tmp, capsys, monkeypatch):
+    def stopped(*_, stop, **__):
+        stop.signal = 15
+        return Outcome(stopped=True)
+
+    monkeypatch.setattr(ablation, "ablate", stopped)
+    assert cli.main(["ablate", *PLAN, "x"]) == 143
+    assert "go on with: hlgan ablate --preset smoke --out x\n" in capsys.readouterr().out
+
+
+def test_ablate_and_figures_from_nothing_to_pictures(in_tmp, capsys):
+    assert cli.main(["ablate", *PLAN, "x", "--only", "bilinear-pixel", "--seeds", "1"]) == 0
+    stored = json.loads((in_tmp / "x/ablation.json").read_text())
+    assert len(stored["runs"]) == 1 and stored["about"]["n"] == ablation.N_SMOKE
+    assert cli.main(["figures", "--results", "x", "--out", "figs"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("wrote figs/") == len(list((in_tmp / "figs").iterdir())) - 1  # the manifest

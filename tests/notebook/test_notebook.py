@@ -1,0 +1,275 @@
+"""What the notebooks share: set-up, stored numbers, source, exercises, live training, sliders."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import torch
+
+import hlgan_lib as hl
+from hlgan_lib import notebook, viz
+from hlgan_lib.errors import HLError
+from hlgan_lib.loop import Tick
+from hlgan_lib.notebook import hosts, live_training, reruns, widgets
+
+FACES = {"hi": hl.load_faces("faces:train-hi")[:12], "lo": hl.load_faces("faces:train-lo")[:12]}
+
+
+@pytest.fixture(autouse=True)
+def no_preset(monkeypatch, tmp_path):
+    monkeypatch.delenv("HLGAN_PRESET", raising=False)
+    monkeypatch.setenv("HLGAN_RESULTS", str(tmp_path / "results"))
+
+
+def test_auto_is_the_variable_then_what_the_device_bears(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert notebook.resolve_preset("auto") == "quick"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert notebook.resolve_preset("auto") == "colab"
+    monkeypatch.setenv("HLGAN_PRESET", "smoke")
+    assert notebook.resolve_preset("auto") == "smoke"
+    assert notebook.resolve_preset("study") == "study", "nothing overrides a preset that is named"
+    with pytest.raises(HLError, match="preset must be one of"):
+        notebook.resolve_preset("fast")
+
+
+def test_setup_gives_a_lesson_and_says_so(tmp_path, capsys):
+    lesson = notebook.setup("smoke", 3, tmp_path / "runs")
+    assert lesson.cfg == hl.preset("smoke").replace(seed=3) and lesson.out.is_dir() and lesson.seed == 3
+    assert "preset smoke" in capsys.readouterr().out
+    a, b, c = (torch.rand(1, generator=lesson.generator(k)) for k in (1, 1, 2))
+    assert a == b != c
+
+
+def test_hello_names_versions_and_how_to_get_a_gpu(monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    notebook.hello()
+    said = capsys.readouterr().out
+    assert hl.__version__ in said and torch.__version__.partition("+")[0] in said
+    assert "Colab" in said and "Kaggle" in said
+
+
+def test_fresh_removes_a_run_and_nothing_else(tmp_path):
+    run = tmp_path / "run"
+    list(hl.train(hl.preset("smoke").replace(h2l_steps=1, n_val=2), "h2l", out=run, **FACES))
+    assert reruns.fresh(run) == run and not run.exists()
+    other = tmp_path / "photographs"
+    other.mkdir()
+    (other / "me.jpg").write_text("dear to somebody")
+    with pytest.raises(HLError, match="holds other files"):
+        reruns.fresh(other)
+    assert (other / "me.jpg").exists()
+    assert reruns.fresh(tmp_path / "new") == tmp_path / "new"
+
+
+def test_weights_are_the_shipped_ones_or_those_of_the_run(tmp_path, monkeypatch, capsys):
+    run = tmp_path / "run"
+    list(hl.train(hl.preset("smoke").replace(h2l_steps=1, n_val=2), "h2l", out=run, **FACES))
+    shipped = tmp_path / "mine.safetensors"
+    shipped.write_bytes((run / "weights.safetensors").read_bytes())
+    for module in ("hlgan_lib.inference", "hlgan_lib.notebook"):
+        monkeypatch.setattr(f"{module}.shipped_weights", lambda: {"mine": shipped})
+    assert isinstance(notebook.weights("mine", True, run), hl.HighToLow)
+    assert "shipped" in capsys.readouterr().out
+    notebook.weights("mine", False, run)
+    assert str(run) in capsys.readouterr().out
+    notebook.weights("other", True, run)
+    assert "no shipped weights" in capsys.readouterr().out
+
+
+def test_results_come_from_the_clone_or_say_where_they_are(tmp_path, monkeypatch, capsys):
+    assert notebook.results("h2l") is None
+    assert "results/h2l.json is not here" in capsys.readouterr().out
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "h2l.json").write_text('{"n": 3}')
+    assert notebook.results("h2l") == {"n": 3}
+    monkeypatch.delenv("HLGAN_RESULTS")
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert notebook.results("h2l") == {"n": 3}
+
+
+def test_at_a_glance_reads_the_minutes(tmp_path, capsys):
+    notebook.at_a_glance("01_data")
+    assert "not measured" in capsys.readouterr().out
+    (tmp_path / "results").mkdir()
+    timings = {"notebooks": {"01_data": {"2 CPU cores": 1.25, "T4": 0.5}}}
+    (tmp_path / "results" / "timings.json").write_text(json.dumps(timings))
+    notebook.at_a_glance("01_data")
+    assert capsys.readouterr().out == "Run all, measured: 1.2 minutes on 2 CPU cores; 0.5 minutes on T4\n"
+
+
+def test_show_source_is_the_library_s_own_text():
+    shown = notebook.show_source(hl.losses.hinge_d)
+    assert repr(shown).startswith("# hlgan_lib/losses.py: hinge_d\ndef hinge_d(")
+    assert "F.relu(1 - score_real)" in shown.text
+    page = shown._repr_html_()
+    assert "hlgan_lib/losses.py" in page and "<span" in page and str(Path.cwd()) not in page
+    assert page.count("#") == page.count(", #"), "every colour is the theme's first, and has one for other places"
+    assert page.count("mirror-editor-number-color, #7A5200") == 2, "the two ones of the loss"
+    assert notebook.show_source(hl.Camera.shoot).text.startswith("def shoot"), "a method loses its indent"
+    with pytest.raises(HLError, match="needs a function"):
+        notebook.show_source(3)
+
+
+def agree(mine):
+    """A check as an exercise would have it: one right answer, a hint for one likely mistake."""
+    if mine(2) == 6:
+        return "you added twice: square it first."
+    assert mine(2) == 4, "square the number."
+
+
+def endless(x):
+    return endless(x + 1)
+
+
+def interrupted():
+    raise KeyboardInterrupt
+
+
+def not_built():
+    raise NotImplementedError("no such kernel")  # as torch does: somebody has tried
+
+
+@pytest.mark.parametrize(("mine", "said", "taken"), [
+    (None, "Not tried yet", "reference"), (..., "Not tried yet", "reference"),
+    (lambda x: x * x, "Passed", "mine"), (lambda x: x + 4, "you added twice", "reference"),
+    (lambda x: x, "square the number", "reference"), (lambda x: 1 / 0, "ZeroDivisionError", "reference"),
+    (lambda x: sys.exit("two\nlines"), "SystemExit: two.", "reference"), (3, "TypeError", "reference"),
+    (lambda x: endless(x), "RecursionError", "reference"), (lambda x: interrupted(), "stopped by hand", "reference"),
+    (lambda x: not_built(), "NotImplementedError: no such kernel.", "reference")])
+def test_attempt_never_stops_and_goes_on_with_what_works(mine, said, taken, capsys):
+    def reference(x):
+        return x ** 2
+
+    assert notebook.attempt(mine, reference, agree) is (mine if taken == "mine" else reference)
+    out = capsys.readouterr().out
+    assert said in out and out.count("\n") == 1
+
+
+def test_attempt_knows_an_untouched_line_and_a_bare_no(capsys):
+    def untouched(x):
+        raise NotImplementedError
+
+    assert notebook.attempt(untouched, abs, agree) is abs
+    assert "Not tried yet" in capsys.readouterr().out
+    assert notebook.attempt(3, 4, lambda mine: mine == 4) == 4
+    assert "differs" in capsys.readouterr().out
+    assert notebook.attempt(4, 5, lambda mine: mine == 4) == 4
+
+    def bare(mine):
+        if mine != 4:
+            raise AssertionError
+
+    assert notebook.attempt(3, 4, bare) == 4
+    assert "differs" in capsys.readouterr().out
+
+
+def ticks(n=3):
+    grid = torch.zeros(3, 68, 134, dtype=torch.uint8)
+    for i in range(1, n + 1):
+        losses = {"pix": 0.1 / i, "gan": 0.1, "d_loss": 1.9, "d_real": 0.1, "d_fake": 0.0}
+        yield Tick(i, n, 16 * i, 0.1 * i, 160.0, 0.1, losses, ("z is ignored",) if i == n else (), None,
+                   grid if i == n else None)
+
+
+def test_live_is_a_progress_bar_outside_a_notebook(capsys):
+    history = live_training.live(ticks(), "H2L")
+    assert [t.step for t in history] == [1, 2, 3]
+    out = capsys.readouterr()
+    assert "health: z is ignored" in out.out and "48/48" in out.err and "H2L" in out.err
+
+
+def test_live_draws_in_a_notebook_once_where_nobody_watches(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(live_training, "in_kernel", lambda: True)
+    monkeypatch.setattr(live_training, "front_end", lambda: False)
+    monkeypatch.setattr(viz, "show", lambda figure, handle=None: drawn.append(figure) or "handle")
+    live_training.live(ticks(), "H2L", rows=("sharp",))
+    curves, samples = drawn
+    assert "48 images" in curves.get_suptitle()
+    assert "images/s" not in curves.get_suptitle(), "a stored figure holds no times"
+    assert [t.get_text() for t in samples.texts] == ["samples after 48 images", "sharp"]
+    drawn.clear()
+    monkeypatch.setattr(live_training, "front_end", lambda: True)
+    monkeypatch.setattr(live_training, "REDRAW_S", -1)
+    live_training.live(ticks(), "H2L")
+    assert len(drawn) == 5, "with somebody watching: every tick, and the end"
+    assert "images/s" in drawn[0].get_suptitle()
+
+
+def test_live_keeps_what_there_is_when_interrupted(capsys):
+    def stopped():
+        yield from ticks(2)
+        raise KeyboardInterrupt
+
+    assert len(live_training.live(stopped(), "H2L")) == 2
+    assert "Stopped after 2 ticks" in capsys.readouterr().out
+    with pytest.raises(HLError, match="gave no ticks"):
+        live_training.live(iter(()), "H2L")
+
+
+def test_live_saves_what_there_is_when_the_stop_button_interrupts(tmp_path, capfd):
+    """The button asks the server to interrupt the kernel: a SIGINT in the middle of an update."""
+    def interrupted():
+        for tick in (training := hl.train(hl.preset("smoke").replace(tick_images=4), "h2l", out=tmp_path, **FACES)):
+            if tick.step == 2:
+                signal.raise_signal(signal.SIGINT)
+            try:
+                yield tick
+            except GeneratorExit:
+                training.close()
+                raise
+
+    history = live_training.live(interrupted(), "H2L")
+    assert history[-1].step == 2 < hl.preset("smoke").h2l_steps
+    assert "Stopped after" in capfd.readouterr().out
+    rest = list(hl.train(hl.preset("smoke").replace(tick_images=4), "h2l", out=tmp_path, resume=True, **FACES))
+    assert rest[0].step == 3 and rest[-1].step == hl.preset("smoke").h2l_steps, "it goes on where it was stopped"
+
+
+def test_a_slider_shows_a_strip_where_nobody_watches(monkeypatch):
+    shown = []
+    monkeypatch.setattr(viz, "show", lambda figure, handle=None: shown.append(figure) or "handle")
+    static = viz.strip({"a": torch.zeros(3, 16, 16)}, alt="the static strip")
+    drawn = []
+    widgets.explore(lambda v: drawn.append(v) or static, [1, 2], "value", static)
+    assert shown == [static] and not drawn
+    with pytest.raises(HLError, match="at least one"):
+        widgets.explore(lambda v: static, [], "value", static)
+
+
+def test_a_slider_redraws_where_somebody_watches(monkeypatch):
+    import IPython.display
+
+    shown, boxes, drawn = [], [], []
+    monkeypatch.setattr(viz, "show", lambda figure, handle=None: shown.append(handle) or "handle")
+    monkeypatch.setattr(widgets, "front_end", lambda: True)
+    monkeypatch.setattr(IPython.display, "display", boxes.append)
+    static = viz.strip({"a": torch.zeros(3, 16, 16)}, alt="the static strip")
+    widgets.explore(lambda v: drawn.append(v) or static, [1, 2], "value", static)
+    boxes[0].value = 2
+    assert drawn == [1, 2] and shown == [None, None, "handle"], "the second picture takes the place of the first"
+
+
+def test_nobody_watches_a_test_or_a_script(monkeypatch):
+    assert not hosts.in_kernel() and not hosts.front_end()
+    shell = types.SimpleNamespace(kernel=1, user_ns={})
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    assert hosts.in_kernel() and not hosts.front_end(), "a kernel alone is nbclient's"
+    monkeypatch.setenv("JPY_SESSION_NAME", "01_data.ipynb")
+    assert hosts.front_end()
+
+
+def test_the_package_starts_without_matplotlib_and_ipython():
+    code = "import sys, hlgan_lib; print([m for m in ('matplotlib', 'IPython', 'ipywidgets') if m in sys.modules])"
+    env = os.environ | {"PYTHONPATH": str(Path(notebook.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,91 @@
+"""The grid: every cell is another training, changes one thing, and trains."""
+
+import pytest
+import torch
+
+from hlgan_lib.config import differences, preset
+from hlgan_lib.data.loading import load_faces
+from hlgan_lib.errors import HLError
+from hlgan_lib.inference import new_z
+from hlgan_lib.loop import Loop
+from hlgan_lib.networks.paper import HighToLow
+from hlgan_lib.study.grid import AXES, BASE, BETAS, CELLS, LOSSES, N_HI, N_LO, plan, planned_of
+from hlgan_lib.study.run import Run, in_order
+from hlgan_lib.training import _faces, _task
+
+SMOKE = preset("smoke")
+ALL = in_order(p.run for p in plan("smoke", seeds=1, full=True))
+
+
+def learned(run):
+    """The degradation of an L2H run; an untrained H2L in place of the trained one."""
+    if not isinstance(run.degradation, Run):
+        return run.degradation
+    h2l = HighToLow(run.degradation.cfg).eval()
+    return lambda hi, generator: h2l(hi, new_z(h2l, len(hi), generator))
+
+
+def test_every_cell_is_a_training_of_its_own():
+    runs = {c.id: c.run(SMOKE).name for c in CELLS.values()}
+    assert len(set(runs.values())) == len(CELLS)
+    assert set().union(*(a.cells for a in AXES.values())) == set(CELLS), "a cell that answers no question"
+    assert all(len(a.x) in (0, len(a.cells)) and len(set(a.cells)) == len(a.cells) for a in AXES.values())
+
+
+def test_the_grid_holds_what_the_issue_asks_for():
+    assert len(AXES["matrix"].cells) == 18 and BASE in AXES["matrix"].cells
+    assert AXES["beta"].x == tuple(sorted((*BETAS, *(b for _, b in LOSSES.values()))))
+    for x, c in zip(AXES["beta"].x, AXES["beta"].cells, strict=True):
+        assert CELLS[c].run(SMOKE).cfg.w_gan == x
+    assert AXES["n-lo"].x == (*N_LO, len(load_faces("faces:train-lo")))
+    assert AXES["n-hi"].x == (*N_HI, len(load_faces("faces:train-hi")))
+    singles = set().union(*(CELLS[c].both for c in AXES["single"].cells))
+    assert set(differences(preset("modern"))) - {"amp", "channels_last"} <= singles
+
+
+def test_what_a_cpu_runs():
+    cpu = plan("study")
+    pairs = {(p.cell.id, p.seed) for p in cpu}
+    for d in ("bilinear", "handmade", "learned", "coded", "camera"):
+        for loss in ("pixel", "gan"):
+            assert {(f"{d}-{loss}", s) for s in range(3)} <= pairs
+    assert {s for c, s in pairs if c.startswith("beta-")} == {0}
+    assert {c for c, _ in pairs} >= set(AXES["beta"].cells) and not any(c.startswith("blur") for c, _ in pairs)
+    assert len(pairs) == 34 and [r.stage for r in in_order(p.run for p in cpu)].count("h2l") == 6, "H2L is shared"
+    assert cpu[0].seed == 0 and cpu[-1].seed == 2
+
+
+def test_only_and_seeds():
+    named = plan("smoke", only=["z", "r1"], seeds=2)
+    assert {p.cell.id for p in named} == {*AXES["z"].cells, "r1"} and {p.seed for p in named} == {0, 1}
+    assert len(plan("smoke", full=True)) > len(CELLS)
+    with pytest.raises(HLError, match="--only must name cells .* got 'beta-7'"):
+        plan("smoke", only=["beta-7"])
+    with pytest.raises(HLError, match="--seeds must be 1 or more, got 0"):
+        plan("smoke", seeds=0)
+
+
+def test_a_cell_changes_stage_two_alone_where_it_says_so():
+    base, pixel = (CELLS[c].run(SMOKE) for c in (BASE, "learned-pixel"))
+    assert pixel.degradation == base.degradation and pixel.cfg.w_gan == 0 != base.cfg.w_gan
+    assert CELLS["no-seek"].run(SMOKE).degradation != base.degradation
+    assert planned_of(CELLS["joint"], "smoke", [3])[0].run.l2h.cfg.seed == 3
+
+
+@pytest.fixture(scope="module")
+def sets():
+    return {"hi": load_faces("faces:train-hi"), "lo": load_faces("faces:train-lo")}
+
+
+@pytest.mark.parametrize("run", ALL, ids=lambda r: r.name)
+def test_every_training_of_the_grid_makes_an_update(run, sets):
+    cfg, rng = run.cfg, torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    hi, lo = _faces(sets["hi"], 64, "hi", cfg.n_hi), _faces(sets["lo"], 16, "lo", cfg.n_lo)
+    assert len(hi) == (cfg.n_hi or 3000) and len(lo) == (cfg.n_lo or 4800)
+    task = _task(run.stage, cfg, hi[:40], lo[:40], learned(run), rng, torch.device("cpu"))
+    loop = Loop(cfg, task, 1)
+    before = {k: v.clone() for k, v in task.generators.state_dict().items()}
+    loop.update()
+    assert all(torch.isfinite(torch.tensor(v)) for v in loop.means().values())
+    assert any(not torch.equal(v, before[k]) for k, v in task.generators.state_dict().items())

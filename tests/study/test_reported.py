@@ -1,0 +1,32 @@
+"""The reported figures: each with a certainty, none missing, the table shows all."""
+
+import json
+from pathlib import Path
+
+from hlgan_lib.study.grid import AXES
+from hlgan_lib.study.reported import REPORTED, SURE, reported_table
+
+
+def test_every_figure_says_how_sure_it_is():
+    for r in REPORTED:
+        for value, sure in ((r.fid, r.fid_sure), (r.psnr, r.psnr_sure)):
+            assert (value is None) == (sure == "") and (not sure or sure in SURE)
+        assert r.cell is None or r.cell in (*AXES["rivals"].cells, "srgan", "cyclegan")
+    assert len({r.method for r in REPORTED}) == len(REPORTED)
+
+
+def test_the_table_shows_each_figure_in_its_row_and_says_that_none_compares():
+    table = reported_table()
+    for r in REPORTED:
+        row = next(line for line in table.splitlines() if line.startswith(f"| {r.method} |"))
+        assert (f"{r.fid:.2f}" in row) and (r.psnr is None or f"{r.psnr:.2f}" in row)
+    assert "Not comparable" in table and "**C**" not in table, "only the letters that occur are explained"
+
+
+def test_the_table_of_notebook_five_is_this_one():
+    cells = json.loads((Path(__file__).parents[2] / "notebooks" / "05_evaluation.ipynb").read_text())["cells"]
+    [page] = [t for c in cells if "## 7. Reported in the paper" in (t := "".join(c["source"]))]
+    rows = [line.replace("*", "").split("|")[1:-1] for line in page.splitlines() if line.startswith("|")][2:]
+    text = lambda value: "" if value is None else f"{value:.2f}"  # noqa: E731
+    assert [[c.strip() for c in row] for row in rows] == [
+        [r.method, text(r.fid), r.fid_sure, text(r.psnr), r.psnr_sure] for r in REPORTED]
