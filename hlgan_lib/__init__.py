@@ -14,13 +14,49 @@ except PackageNotFoundError:  # run from a source tree that is not installed
 
 # Loaded at first use, so that `hlgan --help` does not wait seconds for torch.
 _MODULES = ("data", "degradations", "losses")
-_HOMES = {"degrade": "inference", "load_weights": "inference", "shipped_weights": "inference", "upscale": "inference",
-          "FaceSet": "data", "Pairs": "data", "load_faces": "data", "Camera": "degradations", "evaluate": "metrics",
-          "Discriminator": "networks", "HighToLow": "networks", "LowToHigh": "networks",
-          "ReleasedLowToHigh": "networks", "train": "training", "Tick": "loop", "TrainingDiverged": "loop"}
-__all__ = ["Camera", "Discriminator", "FaceSet", "HLError", "HighToLow", "LowToHigh", "Pairs", "ReleasedLowToHigh",
-           "RunConfig", "Tick", "TrainingDiverged", "config", "data", "degradations", "degrade", "evaluate",
-           "load_faces", "load_weights", "losses", "preset", "shipped_weights", "train", "upscale"]
+_HOMES = {
+    "degrade": "inference",
+    "load_weights": "inference",
+    "shipped_weights": "inference",
+    "upscale": "inference",
+    "FaceSet": "data",
+    "Pairs": "data",
+    "load_faces": "data",
+    "Camera": "degradations",
+    "evaluate": "metrics",
+    "Discriminator": "networks",
+    "HighToLow": "networks",
+    "LowToHigh": "networks",
+    "ReleasedLowToHigh": "networks",
+    "train": "training",
+    "Tick": "loop",
+    "TrainingDiverged": "loop",
+}
+__all__ = [
+    "Camera",
+    "Discriminator",
+    "FaceSet",
+    "HLError",
+    "HighToLow",
+    "LowToHigh",
+    "Pairs",
+    "ReleasedLowToHigh",
+    "RunConfig",
+    "Tick",
+    "TrainingDiverged",
+    "config",
+    "data",
+    "degradations",
+    "degrade",
+    "evaluate",
+    "load_faces",
+    "load_weights",
+    "losses",
+    "preset",
+    "shipped_weights",
+    "train",
+    "upscale",
+]
 
 
 def __getattr__(name: str):

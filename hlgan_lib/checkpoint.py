@@ -31,15 +31,27 @@ def load_checkpoint(path: Path) -> dict:
         raise HLError(f"no checkpoint at {path}: start the run without --resume")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file raises whatever the zip reader or unpickler meets first
-        raise HLError(f"checkpoint {path} cannot be read ({type(error).__name__}): go on from another one, such as "
-                      f"best.pt renamed to last.pt, or start anew") from error
+    except (
+        Exception
+    ) as error:  # a damaged file raises whatever the zip reader or unpickler meets first
+        raise HLError(
+            f"checkpoint {path} cannot be read ({type(error).__name__}): go on from another one, such as "
+            f"best.pt renamed to last.pt, or start anew"
+        ) from error
 
 
-def save_weights(path: Path, state: dict[str, Tensor], stage: str, cfg: RunConfig, extra: dict | None = None) -> None:
+def save_weights(
+    path: Path, state: dict[str, Tensor], stage: str, cfg: RunConfig, extra: dict | None = None
+) -> None:
     """Write a generator's weights as safetensors with the stage and the configuration in the metadata."""
-    metadata = {"stage": stage, "config": json.dumps(cfg.as_dict()), **{k: str(v) for k, v in (extra or {}).items()}}
-    data = safetensors_bytes({k: v.detach().cpu().contiguous() for k, v in state.items()}, metadata=metadata)
+    metadata = {
+        "stage": stage,
+        "config": json.dumps(cfg.as_dict()),
+        **{k: str(v) for k, v in (extra or {}).items()},
+    }
+    data = safetensors_bytes(
+        {k: v.detach().cpu().contiguous() for k, v in state.items()}, metadata=metadata
+    )
     atomic(path, lambda file: file.write(data))
 
 
@@ -49,9 +61,13 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             state, metadata = {k: file.get_tensor(k) for k in file.keys()}, file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise HLError(f"weights {path} cannot be read ({error}): is it a whole .safetensors file?") from error
+        raise HLError(
+            f"weights {path} cannot be read ({error}): is it a whole .safetensors file?"
+        ) from error
     if not {"stage", "config"} <= set(metadata):
-        raise HLError(f"weights {path} carry no stage and configuration: they were not written by this package")
+        raise HLError(
+            f"weights {path} carry no stage and configuration: they were not written by this package"
+        )
     return state, metadata
 
 
@@ -65,7 +81,9 @@ class RunFolder:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self.config, self.log, self.samples = (self.path / n for n in ("config.json", "log.jsonl", "samples"))
+        self.config, self.log, self.samples = (
+            self.path / n for n in ("config.json", "log.jsonl", "samples")
+        )
         self.last, self.best = (self.path / "checkpoints" / n for n in ("last.pt", "best.pt"))
         self.weights, self.scores = self.path / "weights.safetensors", self.path / "scores.json"
 
@@ -83,14 +101,22 @@ class RunFolder:
             save_json(self.config, about)
             return
         if not resume:
-            raise HLError(f"--out {self.path} already holds a run: add --resume to go on, or choose another folder")
+            raise HLError(
+                f"--out {self.path} already holds a run: add --resume to go on, or choose another folder"
+            )
         stored = json.loads(self.config.read_text())
         usual = RunConfig().as_dict()  # of fields that are younger than the run
-        differing = [k for k in about["config"] if stored["config"].get(k, usual.get(k)) != about["config"][k]]
+        differing = [
+            k
+            for k in about["config"]
+            if stored["config"].get(k, usual.get(k)) != about["config"][k]
+        ]
         differing += [k for k in about if k != "config" and stored.get(k) != about[k]]
         if differing:
-            raise OtherRun(f"--resume: {self.path} was started with another {', '.join(differing)}: use the same "
-                           "flags, or another --out")
+            raise OtherRun(
+                f"--resume: {self.path} was started with another {', '.join(differing)}: use the same "
+                "flags, or another --out"
+            )
 
     def cut_back(self, step: int) -> None:
         """Drop log lines and samples later than the checkpoint that training goes on from."""
@@ -103,7 +129,9 @@ class RunFolder:
                     break
                 if entry["step"] <= step:
                     kept.append(line)
-            atomic(self.log, lambda file: file.write("".join(line + "\n" for line in kept).encode()))
+            atomic(
+                self.log, lambda file: file.write("".join(line + "\n" for line in kept).encode())
+            )
         for sample in self.samples.glob("*.png"):
             if int(sample.stem) > step:
                 sample.unlink()

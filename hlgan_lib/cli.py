@@ -25,8 +25,19 @@ from .commands.train import TRAIN, Train
 from .config import PRESETS, RunConfig, preset
 from .errors import HLError
 
-COMMANDS = {"demo": Demo, "prepare": Prepare, "train": TRAIN, "degrade": Degrade, "upscale": Upscale,
-            "evaluate": Evaluate, "card": Card, "compare": Compare, "ablate": Ablate, "figures": Figures, "info": Info}
+COMMANDS = {
+    "demo": Demo,
+    "prepare": Prepare,
+    "train": TRAIN,
+    "degrade": Degrade,
+    "upscale": Upscale,
+    "evaluate": Evaluate,
+    "card": Card,
+    "compare": Compare,
+    "ablate": Ablate,
+    "figures": Figures,
+    "info": Info,
+}
 
 
 # ---- parsing ---------------------------------------------------------------------------------------------------------
@@ -41,13 +52,19 @@ def parse(argv: list[str]):
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(_union(COMMANDS, preset(name if name in PRESETS else DEFAULT_PRESET)), prog="hlgan",
-                            description="Learn image degradation first, then super-resolution.", args=argv)
+            return tyro.cli(
+                _union(COMMANDS, preset(name if name in PRESETS else DEFAULT_PRESET)),
+                prog="hlgan",
+                description="Learn image degradation first, then super-resolution.",
+                args=argv,
+            )
     except SystemExit as end:
         if not end.code:
             raise
         words = [w for w in argv[:2] if w in {**COMMANDS, **COMMANDS["train"]}]
-        raise HLError(f"{one_line(said.getvalue())}: see {' '.join(['hlgan', *words, '--help'])}") from None
+        raise HLError(
+            f"{one_line(said.getvalue())}: see {' '.join(['hlgan', *words, '--help'])}"
+        ) from None
 
 
 def _union(commands: dict, cfg: RunConfig):
@@ -55,7 +72,9 @@ def _union(commands: dict, cfg: RunConfig):
     options = []
     for name, kind in commands.items():
         if isinstance(kind, dict):
-            about = tyro.conf.subcommand(name, description=f"Train a stage or a rival: {', '.join(kind)}.")
+            about = tyro.conf.subcommand(
+                name, description=f"Train a stage or a rival: {', '.join(kind)}."
+            )
             kind = _union(kind, cfg)
         elif issubclass(kind, Train):
             required = {f.name: tyro.MISSING for f in fields(kind) if f.default is MISSING}
@@ -70,7 +89,9 @@ def one_line(box: str) -> str:
     """What tyro says in a framed box (of ASCII in plain terminals) as one line: its first part, a suggested flag."""
     lines = [line.strip("│╭╰╮╯|+ ") for line in box.splitlines()]
     if "Required options" in lines[0]:
-        flags = [line.split()[0] for line in lines if re.match(r"--\w", line)]  # a rule of dashes is none
+        flags = [
+            line.split()[0] for line in lines if re.match(r"--\w", line)
+        ]  # a rule of dashes is none
         return f"missing: {', '.join(flags)}"
     parts = [part.split() for part in re.split(r"[─-]{3,}", " \n ".join(lines[1:])) if part.strip()]
     text = " ".join(parts[0])
@@ -105,7 +126,9 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        return _refuse(f"cannot read or write {error.filename or 'a file'}: {error.strerror or error}")
+        return _refuse(
+            f"cannot read or write {error.filename or 'a file'}: {error.strerror or error}"
+        )
     except MemoryError:
         return _refuse(TOO_LITTLE_MEMORY)
     except RuntimeError as error:

@@ -30,103 +30,310 @@ class RunConfig:
     # Pictures and networks
     size_hi: Annotated[int, Spec("side of the sharp pictures", "pixels", "paper")] = 64
     size_lo: Annotated[int, Spec("side of the poor pictures", "pixels", "paper")] = 16
-    h2l_width: Annotated[int, Spec("channels of H2L, the same at every size", "channels", "released code")] = 64
-    l2h_width: Annotated[int, Spec("channels of L2H at the size of `lo`; each doubling of the size halves them",
-                                   "channels", "released code")] = 256
-    d_width: Annotated[int, Spec("channels of the discriminators", "channels", "released code")] = 128
-    srgan_width: Annotated[int, Spec("channels of SRGAN's generator", "channels", "ours", "1609.04802")] = 64
-    cyclegan_width: Annotated[int, Spec("channels of CycleGAN's generators at full size; four times as many at a "
-                                        "quarter of it", "channels", "ours", "1703.10593")] = 64
+    h2l_width: Annotated[
+        int, Spec("channels of H2L, the same at every size", "channels", "released code")
+    ] = 64
+    l2h_width: Annotated[
+        int,
+        Spec(
+            "channels of L2H at the size of `lo`; each doubling of the size halves them",
+            "channels",
+            "released code",
+        ),
+    ] = 256
+    d_width: Annotated[int, Spec("channels of the discriminators", "channels", "released code")] = (
+        128
+    )
+    srgan_width: Annotated[
+        int, Spec("channels of SRGAN's generator", "channels", "ours", "1609.04802")
+    ] = 64
+    cyclegan_width: Annotated[
+        int,
+        Spec(
+            "channels of CycleGAN's generators at full size; four times as many at a quarter of it",
+            "channels",
+            "ours",
+            "1703.10593",
+        ),
+    ] = 64
     z_dim: Annotated[int, Spec("length of the noise vector of H2L", "numbers", "paper")] = 64
-    z_input: Annotated[str, Spec("how z enters H2L: `concat` as a fourth input channel, `inject` as a noise map with "
-                                 "one learned weight a channel, `film` as scale and shift of every group, `grain` as "
-                                 "noise of its own for every pixel of the result, `shot` as blur, gain and offset of "
-                                 "the shortcut (needs skip); joined by +", "names", "paper",
-                                 "inject is of the released code of 2021, the last three are ours")] = "concat"
-    norm: Annotated[Literal["batch", "none"], Spec("normalisation in the generators", "name",
-                                                    "released code")] = "batch"
-    order: Annotated[Literal["pre", "post"], Spec("order inside a residual block: activation before (pre) or after "
-                                                  "(post) the convolution", "name", "released code",
-                                                  "post is the released H2L; readers of the paper note pre")] = "pre"
-    down: Annotated[Literal["conv", "avg", "max"], Spec("how H2L halves: strided convolution or pooling", "name",
-                                                        "released code", "the text is remembered as pooling")] = "conv"
-    down_first: Annotated[bool, Spec("halve before the blocks of an encoder group instead of after them; a quarter of "
-                                     "the arithmetic", "yes/no", "ours", "the paper leaves it open")] = False
-    d_pool: Annotated[Literal["avg", "max"], Spec("pooling in the discriminators", "name", "released code",
-                                                  "average in two codes, max in a third")] = "avg"
-    d_opponent: Annotated[bool, Spec("H2L's discriminator sees luminance and, four times as strong, colour differences "
-                                     "instead of RGB", "yes/no", "ours", "or it overlooks colour detail")] = False
-    d_norm: Annotated[Literal["spectral", "none"], Spec("normalisation of the discriminators", "name",
-                                                        "paper")] = "spectral"
-    skip: Annotated[bool, Spec("shortcuts: a generator adds to its resized input (inside the tanh) instead of drawing "
-                               "the whole picture, and H2L's decoder adds the encoder's features of its size", "yes/no",
-                               "ours", "keeps colours and detail and learns in far fewer images")] = False
-    jpeg: Annotated[Literal["none", "measured"], Spec("what H2L's picture passes last: nothing, or a JPEG whose "
-                                                      "qualities were measured of the poor photographs", "name",
-                                                      "ours", "no network of minutes learns to draw blocks")] = "none"
+    z_input: Annotated[
+        str,
+        Spec(
+            "how z enters H2L: `concat` as a fourth input channel, `inject` as a noise map with "
+            "one learned weight a channel, `film` as scale and shift of every group, `grain` as "
+            "noise of its own for every pixel of the result, `shot` as blur, gain and offset of "
+            "the shortcut (needs skip); joined by +",
+            "names",
+            "paper",
+            "inject is of the released code of 2021, the last three are ours",
+        ),
+    ] = "concat"
+    norm: Annotated[
+        Literal["batch", "none"], Spec("normalisation in the generators", "name", "released code")
+    ] = "batch"
+    order: Annotated[
+        Literal["pre", "post"],
+        Spec(
+            "order inside a residual block: activation before (pre) or after "
+            "(post) the convolution",
+            "name",
+            "released code",
+            "post is the released H2L; readers of the paper note pre",
+        ),
+    ] = "pre"
+    down: Annotated[
+        Literal["conv", "avg", "max"],
+        Spec(
+            "how H2L halves: strided convolution or pooling",
+            "name",
+            "released code",
+            "the text is remembered as pooling",
+        ),
+    ] = "conv"
+    down_first: Annotated[
+        bool,
+        Spec(
+            "halve before the blocks of an encoder group instead of after them; a quarter of "
+            "the arithmetic",
+            "yes/no",
+            "ours",
+            "the paper leaves it open",
+        ),
+    ] = False
+    d_pool: Annotated[
+        Literal["avg", "max"],
+        Spec(
+            "pooling in the discriminators",
+            "name",
+            "released code",
+            "average in two codes, max in a third",
+        ),
+    ] = "avg"
+    d_opponent: Annotated[
+        bool,
+        Spec(
+            "H2L's discriminator sees luminance and, four times as strong, colour differences "
+            "instead of RGB",
+            "yes/no",
+            "ours",
+            "or it overlooks colour detail",
+        ),
+    ] = False
+    d_norm: Annotated[
+        Literal["spectral", "none"], Spec("normalisation of the discriminators", "name", "paper")
+    ] = "spectral"
+    skip: Annotated[
+        bool,
+        Spec(
+            "shortcuts: a generator adds to its resized input (inside the tanh) instead of drawing "
+            "the whole picture, and H2L's decoder adds the encoder's features of its size",
+            "yes/no",
+            "ours",
+            "keeps colours and detail and learns in far fewer images",
+        ),
+    ] = False
+    jpeg: Annotated[
+        Literal["none", "measured"],
+        Spec(
+            "what H2L's picture passes last: nothing, or a JPEG whose "
+            "qualities were measured of the poor photographs",
+            "name",
+            "ours",
+            "no network of minutes learns to draw blocks",
+        ),
+    ] = "none"
     # Losses
     w_pix: Annotated[float, Spec("alpha, the weight of the pixel loss", "weight", "paper")] = 1.0
-    w_gan: Annotated[float, Spec("beta, the weight of the GAN loss; 0 trains pixel-only, without a discriminator",
-                                 "weight", "paper")] = 0.05
-    w_z: Annotated[float, Spec("weight of the mode-seeking term of H2L, so that z is not ignored", "weight", "ours",
-                               "1903.05628")] = 0.0
-    w_coarse: Annotated[float, Spec("weight, beside the GAN loss, of a second discriminator of H2L that sees light and "
-                                    "colour alone; 0 trains none", "weight", "ours", "1711.11585")] = 0.0
-    w_r1: Annotated[float, Spec("weight of the R1 gradient penalty of the discriminators", "weight", "ours",
-                                "1801.04406")] = 0.0
-    w_perceptual: Annotated[float, Spec("SRGAN: weight of the perceptual loss", "weight", "ours",
-                                        "so that it equals the pixel loss in size")] = 0.1
-    perceptual: Annotated[Literal["vgg19", "lite0"], Spec("SRGAN: whose feature maps the perceptual loss compares; "
-                                                          "vgg19 is a download", "name", "ours",
-                                                          "1609.04802")] = "vgg19"
-    w_gan_srgan: Annotated[float, Spec("SRGAN: weight of its GAN loss", "weight", "ours", "1609.04802")] = 1e-3
-    w_cycle: Annotated[float, Spec("CycleGAN: weight of the cycle loss beside a GAN loss of weight 1", "weight", "ours",
-                                   "1703.10593")] = 10.0
-    w_identity: Annotated[float, Spec("CycleGAN: weight of the identity loss", "weight", "ours", "1703.10593")] = 5.0
-    d_aug: Annotated[bool, Spec("DiffAugment on what the discriminators see: translation and cutout", "yes/no", "ours",
-                                "2006.10738")] = False
+    w_gan: Annotated[
+        float,
+        Spec(
+            "beta, the weight of the GAN loss; 0 trains pixel-only, without a discriminator",
+            "weight",
+            "paper",
+        ),
+    ] = 0.05
+    w_z: Annotated[
+        float,
+        Spec(
+            "weight of the mode-seeking term of H2L, so that z is not ignored",
+            "weight",
+            "ours",
+            "1903.05628",
+        ),
+    ] = 0.0
+    w_coarse: Annotated[
+        float,
+        Spec(
+            "weight, beside the GAN loss, of a second discriminator of H2L that sees light and "
+            "colour alone; 0 trains none",
+            "weight",
+            "ours",
+            "1711.11585",
+        ),
+    ] = 0.0
+    w_r1: Annotated[
+        float,
+        Spec(
+            "weight of the R1 gradient penalty of the discriminators",
+            "weight",
+            "ours",
+            "1801.04406",
+        ),
+    ] = 0.0
+    w_perceptual: Annotated[
+        float,
+        Spec(
+            "SRGAN: weight of the perceptual loss",
+            "weight",
+            "ours",
+            "so that it equals the pixel loss in size",
+        ),
+    ] = 0.1
+    perceptual: Annotated[
+        Literal["vgg19", "lite0"],
+        Spec(
+            "SRGAN: whose feature maps the perceptual loss compares; vgg19 is a download",
+            "name",
+            "ours",
+            "1609.04802",
+        ),
+    ] = "vgg19"
+    w_gan_srgan: Annotated[
+        float, Spec("SRGAN: weight of its GAN loss", "weight", "ours", "1609.04802")
+    ] = 1e-3
+    w_cycle: Annotated[
+        float,
+        Spec(
+            "CycleGAN: weight of the cycle loss beside a GAN loss of weight 1",
+            "weight",
+            "ours",
+            "1703.10593",
+        ),
+    ] = 10.0
+    w_identity: Annotated[
+        float, Spec("CycleGAN: weight of the identity loss", "weight", "ours", "1703.10593")
+    ] = 5.0
+    d_aug: Annotated[
+        bool,
+        Spec(
+            "DiffAugment on what the discriminators see: translation and cutout",
+            "yes/no",
+            "ours",
+            "2006.10738",
+        ),
+    ] = False
     # Optimisation
     batch: Annotated[int, Spec("pictures in a batch", "images", "paper")] = 64
-    h2l_steps: Annotated[int, Spec("length of an H2L training", "generator updates", "paper",
-                                   "200 epochs of 182,866 faces in batches of 64")] = 571_456
-    l2h_steps: Annotated[int, Spec("length of an L2H training", "generator updates", "paper")] = 571_456
-    srgan_steps: Annotated[int, Spec("length of an SRGAN training", "generator updates", "ours", "as L2H")] = 571_456
-    cyclegan_steps: Annotated[int, Spec("length of a CycleGAN training", "generator updates", "ours",
-                                        "as L2H")] = 571_456
-    joint_steps: Annotated[int, Spec("length of the joint fine-tune", "generator updates", "paper")] = 2_000
-    d_steps: Annotated[int, Spec("discriminator updates for each generator update", "updates", "paper")] = 5
-    lr: Annotated[float, Spec("learning rate of the generators (Adam)", "per update", "paper")] = 1e-4
-    lr_d: Annotated[float, Spec("learning rate of the discriminators; 0 means the same as lr", "per update", "ours",
-                                "TTUR, 1706.08500")] = 0.0
-    lr_d_hi: Annotated[float, Spec("learning rate of discriminators of size_hi pictures; 0 means the same as lr_d",
-                                   "per update", "ours", "at 64 pixels spectral norm leaves it slower")] = 0.0
+    h2l_steps: Annotated[
+        int,
+        Spec(
+            "length of an H2L training",
+            "generator updates",
+            "paper",
+            "200 epochs of 182,866 faces in batches of 64",
+        ),
+    ] = 571_456
+    l2h_steps: Annotated[int, Spec("length of an L2H training", "generator updates", "paper")] = (
+        571_456
+    )
+    srgan_steps: Annotated[
+        int, Spec("length of an SRGAN training", "generator updates", "ours", "as L2H")
+    ] = 571_456
+    cyclegan_steps: Annotated[
+        int, Spec("length of a CycleGAN training", "generator updates", "ours", "as L2H")
+    ] = 571_456
+    joint_steps: Annotated[
+        int, Spec("length of the joint fine-tune", "generator updates", "paper")
+    ] = 2_000
+    d_steps: Annotated[
+        int, Spec("discriminator updates for each generator update", "updates", "paper")
+    ] = 5
+    lr: Annotated[float, Spec("learning rate of the generators (Adam)", "per update", "paper")] = (
+        1e-4
+    )
+    lr_d: Annotated[
+        float,
+        Spec(
+            "learning rate of the discriminators; 0 means the same as lr",
+            "per update",
+            "ours",
+            "TTUR, 1706.08500",
+        ),
+    ] = 0.0
+    lr_d_hi: Annotated[
+        float,
+        Spec(
+            "learning rate of discriminators of size_hi pictures; 0 means the same as lr_d",
+            "per update",
+            "ours",
+            "at 64 pixels spectral norm leaves it slower",
+        ),
+    ] = 0.0
     beta1: Annotated[float, Spec("Adam's first moment", "decay", "paper")] = 0.0
     beta2: Annotated[float, Spec("Adam's second moment", "decay", "paper")] = 0.9
-    lr_schedule: Annotated[Literal["constant", "cosine"], Spec("learning rate over the run; cosine falls to a tenth",
-                                                               "name", "paper")] = "constant"
-    ema: Annotated[float, Spec("memory of the generator's weight average; 0 keeps none", "fraction of the run", "ours",
-                               "1806.04498; tied to the run's length")] = 0.0
+    lr_schedule: Annotated[
+        Literal["constant", "cosine"],
+        Spec("learning rate over the run; cosine falls to a tenth", "name", "paper"),
+    ] = "constant"
+    ema: Annotated[
+        float,
+        Spec(
+            "memory of the generator's weight average; 0 keeps none",
+            "fraction of the run",
+            "ours",
+            "1806.04498; tied to the run's length",
+        ),
+    ] = 0.0
     # Augmentation (of `hi`; a pair shares it; `lo` is only flipped)
     flip: Annotated[bool, Spec("mirror pictures at random", "yes/no", "paper")] = True
-    scale: Annotated[float, Spec("random zoom", "+- fraction", "paper", "remembered, amount ours")] = 0.1
-    rotate_deg: Annotated[float, Spec("random rotation", "+- degrees", "paper", "remembered, amount ours")] = 10.0
+    scale: Annotated[
+        float, Spec("random zoom", "+- fraction", "paper", "remembered, amount ours")
+    ] = 0.1
+    rotate_deg: Annotated[
+        float, Spec("random rotation", "+- degrees", "paper", "remembered, amount ours")
+    ] = 10.0
     shift: Annotated[float, Spec("random shift", "+- fraction of the side", "ours")] = 0.0
-    colour: Annotated[float, Spec("random brightness, contrast and saturation", "+- fraction", "paper",
-                                  "remembered, amount ours")] = 0.1
+    colour: Annotated[
+        float,
+        Spec(
+            "random brightness, contrast and saturation",
+            "+- fraction",
+            "paper",
+            "remembered, amount ours",
+        ),
+    ] = 0.1
     # Data
-    n_hi: Annotated[int, Spec("sharp pictures used, evenly spaced over the set; 0 uses all", "images", "ours")] = 0
-    n_lo: Annotated[int, Spec("poor pictures used, evenly spaced over the set; 0 uses all", "images", "ours")] = 0
+    n_hi: Annotated[
+        int, Spec("sharp pictures used, evenly spaced over the set; 0 uses all", "images", "ours")
+    ] = 0
+    n_lo: Annotated[
+        int, Spec("poor pictures used, evenly spaced over the set; 0 uses all", "images", "ours")
+    ] = 0
     # Machine
-    amp: Annotated[Literal["off", "bf16", "fp16"], Spec("mixed precision on CUDA", "name", "ours")] = "off"
-    channels_last: Annotated[bool, Spec("memory layout of the networks, faster on most machines", "yes/no",
-                                         "ours")] = False
+    amp: Annotated[
+        Literal["off", "bf16", "fp16"], Spec("mixed precision on CUDA", "name", "ours")
+    ] = "off"
+    channels_last: Annotated[
+        bool, Spec("memory layout of the networks, faster on most machines", "yes/no", "ours")
+    ] = False
     compile: Annotated[bool, Spec("torch.compile the networks", "yes/no", "ours")] = False
     seed: Annotated[int, Spec("seed of weights, sampling and noise", "number", "ours")] = 0
     # Bookkeeping
-    n_val: Annotated[int, Spec("pictures held out of each set to choose best.pt; at most a fifth of a set", "images",
-                               "ours")] = 256
-    tick_images: Annotated[int, Spec("between two ticks: a log line, a progress update", "images", "ours")] = 6_400
-    save_images: Annotated[int, Spec("between two checkpoints with validation and samples", "images", "ours")] = 320_000
+    n_val: Annotated[
+        int,
+        Spec(
+            "pictures held out of each set to choose best.pt; at most a fifth of a set",
+            "images",
+            "ours",
+        ),
+    ] = 256
+    tick_images: Annotated[
+        int, Spec("between two ticks: a log line, a progress update", "images", "ours")
+    ] = 6_400
+    save_images: Annotated[
+        int, Spec("between two checkpoints with validation and samples", "images", "ours")
+    ] = 320_000
 
     def __post_init__(self):
         for f in dataclasses.fields(self):
@@ -135,14 +342,31 @@ class RunConfig:
             if number and f.name != "seed" and not 0 <= value < float("inf"):
                 raise HLError(f"{f.name} must be 0 or more, got {value}")
             if f.name in (choices := _choices()) and value not in choices[f.name]:
-                raise HLError(f"{f.name} must be one of {', '.join(choices[f.name])}, got {value!r}")
-        for name in ("h2l_width", "l2h_width", "d_width", "srgan_width", "cyclegan_width", "z_dim", "h2l_steps",
-                     "l2h_steps", "srgan_steps", "cyclegan_steps", "joint_steps", "d_steps", "tick_images",
-                     "save_images"):
+                raise HLError(
+                    f"{f.name} must be one of {', '.join(choices[f.name])}, got {value!r}"
+                )
+        for name in (
+            "h2l_width",
+            "l2h_width",
+            "d_width",
+            "srgan_width",
+            "cyclegan_width",
+            "z_dim",
+            "h2l_steps",
+            "l2h_steps",
+            "srgan_steps",
+            "cyclegan_steps",
+            "joint_steps",
+            "d_steps",
+            "tick_images",
+            "save_images",
+        ):
             if getattr(self, name) < 1:
                 raise HLError(f"{name} must be 1 or more, got {getattr(self, name)}")
         if self.batch < 2:
-            raise HLError(f"batch must be 2 or more (the log measures how pictures differ), got {self.batch}")
+            raise HLError(
+                f"batch must be 2 or more (the log measures how pictures differ), got {self.batch}"
+            )
         for name in ("beta1", "beta2", "scale", "colour"):
             if getattr(self, name) >= 1:
                 raise HLError(f"{name} must be below 1, got {getattr(self, name)}")
@@ -151,11 +375,15 @@ class RunConfig:
             if size < 8 or size & (size - 1):
                 raise HLError(f"{name} must be a power of two of 8 or more, got {size}")
         if self.size_lo >= self.size_hi:
-            raise HLError(f"size_lo must be smaller than size_hi ({self.size_hi}), got {self.size_lo}")
+            raise HLError(
+                f"size_lo must be smaller than size_hi ({self.size_hi}), got {self.size_lo}"
+            )
         if unknown := set(self.z_input.split("+")) - set(Z_INPUTS):
             raise HLError(f"z_input must join {', '.join(Z_INPUTS)} by +, got {sorted(unknown)}")
         if self.jpeg != "none" and self.z_dim < 4:
-            raise HLError(f"z_dim must be 4 or more with jpeg {self.jpeg} (four numbers choose it), got {self.z_dim}")
+            raise HLError(
+                f"z_dim must be 4 or more with jpeg {self.jpeg} (four numbers choose it), got {self.z_dim}"
+            )
         if self.w_pix == 0 and self.w_gan == 0:
             raise HLError("w_pix and w_gan are both 0: nothing would be trained; set one of them")
 
@@ -169,31 +397,108 @@ class RunConfig:
 @cache
 def _choices() -> dict[str, tuple[str, ...]]:
     """The values that the fields with a closed list take."""
-    return {k: get_args(t) for k, t in get_type_hints(RunConfig).items() if get_origin(t) is Literal}
+    return {
+        k: get_args(t) for k, t in get_type_hints(RunConfig).items() if get_origin(t) is Literal
+    }
 
 
 _PAPER = RunConfig()
 # What every small run shares: the improvements that make minutes on two CPU cores worth while (docs/paper.md).
 _SMALL = _PAPER.replace(
-    norm="none", down_first=True, skip=True, z_input="grain+shot", w_z=0.008, w_coarse=1.0,
-    d_opponent=True, batch=16, d_steps=1, lr=1e-3, lr_d=1e-4, lr_d_hi=6e-4, ema=0.05, lr_schedule="cosine", scale=0.0,
-    rotate_deg=0.0, colour=0.0, channels_last=True, perceptual="lite0")
+    norm="none",
+    down_first=True,
+    skip=True,
+    z_input="grain+shot",
+    w_z=0.008,
+    w_coarse=1.0,
+    d_opponent=True,
+    batch=16,
+    d_steps=1,
+    lr=1e-3,
+    lr_d=1e-4,
+    lr_d_hi=6e-4,
+    ema=0.05,
+    lr_schedule="cosine",
+    scale=0.0,
+    rotate_deg=0.0,
+    colour=0.0,
+    channels_last=True,
+    perceptual="lite0",
+)
 PRESETS: dict[str, RunConfig] = {
-    "smoke": _SMALL.replace(h2l_width=4, l2h_width=16, d_width=8, srgan_width=8, cyclegan_width=2, batch=4, h2l_steps=6,
-                            l2h_steps=6, srgan_steps=6, cyclegan_steps=6, joint_steps=2, n_val=8, tick_images=4,
-                            save_images=12),
-    "quick": _SMALL.replace(h2l_width=8, l2h_width=32, d_width=12, srgan_width=24, cyclegan_width=8, h2l_steps=300,
-                            l2h_steps=150, srgan_steps=150, cyclegan_steps=60, joint_steps=20, n_val=64,
-                            tick_images=160, save_images=1_600),
-    "study": _SMALL.replace(h2l_width=16, l2h_width=64, d_width=24, srgan_width=48, cyclegan_width=16, h2l_steps=3_000,
-                            l2h_steps=1_000, srgan_steps=1_000, cyclegan_steps=1_000, joint_steps=50, tick_images=320,
-                            save_images=4_000),
-    "colab": _SMALL.replace(h2l_width=32, l2h_width=128, d_width=64, srgan_width=64, cyclegan_width=32, batch=64,
-                            h2l_steps=20_000, l2h_steps=10_000, srgan_steps=10_000, cyclegan_steps=10_000,
-                            joint_steps=1_000, amp="fp16", save_images=64_000),
+    "smoke": _SMALL.replace(
+        h2l_width=4,
+        l2h_width=16,
+        d_width=8,
+        srgan_width=8,
+        cyclegan_width=2,
+        batch=4,
+        h2l_steps=6,
+        l2h_steps=6,
+        srgan_steps=6,
+        cyclegan_steps=6,
+        joint_steps=2,
+        n_val=8,
+        tick_images=4,
+        save_images=12,
+    ),
+    "quick": _SMALL.replace(
+        h2l_width=8,
+        l2h_width=32,
+        d_width=12,
+        srgan_width=24,
+        cyclegan_width=8,
+        h2l_steps=300,
+        l2h_steps=150,
+        srgan_steps=150,
+        cyclegan_steps=60,
+        joint_steps=20,
+        n_val=64,
+        tick_images=160,
+        save_images=1_600,
+    ),
+    "study": _SMALL.replace(
+        h2l_width=16,
+        l2h_width=64,
+        d_width=24,
+        srgan_width=48,
+        cyclegan_width=16,
+        h2l_steps=3_000,
+        l2h_steps=1_000,
+        srgan_steps=1_000,
+        cyclegan_steps=1_000,
+        joint_steps=50,
+        tick_images=320,
+        save_images=4_000,
+    ),
+    "colab": _SMALL.replace(
+        h2l_width=32,
+        l2h_width=128,
+        d_width=64,
+        srgan_width=64,
+        cyclegan_width=32,
+        batch=64,
+        h2l_steps=20_000,
+        l2h_steps=10_000,
+        srgan_steps=10_000,
+        cyclegan_steps=10_000,
+        joint_steps=1_000,
+        amp="fp16",
+        save_images=64_000,
+    ),
     "paper": _PAPER,
-    "modern": _PAPER.replace(d_steps=1, lr_d=4e-4, ema=0.01, d_aug=True, w_r1=1.0, w_z=0.1,
-                             z_input="concat+grain+film", jpeg="measured", amp="bf16", channels_last=True),
+    "modern": _PAPER.replace(
+        d_steps=1,
+        lr_d=4e-4,
+        ema=0.01,
+        d_aug=True,
+        w_r1=1.0,
+        w_z=0.1,
+        z_input="concat+grain+film",
+        jpeg="measured",
+        amp="bf16",
+        channels_last=True,
+    ),
 }
 
 
@@ -214,7 +519,9 @@ def from_dict(values: dict) -> RunConfig:
     """The configuration of a stored run. Raises HLError for a field that this version does not know."""
     known = {f.name for f in dataclasses.fields(RunConfig)}
     if unknown := set(values) - known:
-        raise HLError(f"the stored configuration has unknown fields {sorted(unknown)}: it was made by another version")
+        raise HLError(
+            f"the stored configuration has unknown fields {sorted(unknown)}: it was made by another version"
+        )
     return RunConfig(**values)
 
 
@@ -224,12 +531,17 @@ def differences(cfg: RunConfig, base: RunConfig = _PAPER) -> dict[str, tuple]:
     >>> list(differences(preset("paper")))
     []
     """
-    return {f.name: (getattr(base, f.name), getattr(cfg, f.name)) for f in dataclasses.fields(RunConfig)
-            if getattr(base, f.name) != getattr(cfg, f.name)}
+    return {
+        f.name: (getattr(base, f.name), getattr(cfg, f.name))
+        for f in dataclasses.fields(RunConfig)
+        if getattr(base, f.name) != getattr(cfg, f.name)
+    }
 
 
 def field_specs() -> dict[str, Spec]:
     """Meaning, unit and source of every field, by name."""
     hints = get_type_hints(RunConfig, include_extras=True)
-    return {f.name: next(m for m in hints[f.name].__metadata__ if isinstance(m, Spec))
-            for f in dataclasses.fields(RunConfig)}
+    return {
+        f.name: next(m for m in hints[f.name].__metadata__ if isinstance(m, Spec))
+        for f in dataclasses.fields(RunConfig)
+    }

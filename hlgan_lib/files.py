@@ -13,13 +13,15 @@ from torch import Tensor
 
 from .errors import HLError
 
-REASONS = {errno.ENOSPC: "the disk is full: free some space and run the same command again (training: with --resume)",
-            errno.EROFS: "the folder is read-only: choose another --out",
-            errno.EACCES: "the folder may not be written to: choose another --out",
-            errno.EDQUOT: "the disk quota is used up: free some space and run the same command again (a training "
-                          "with --resume)",
-            errno.ENOTDIR: "a part of the path is a file: choose another --out",
-            errno.EEXIST: "a part of the path is a file: choose another --out"}
+REASONS = {
+    errno.ENOSPC: "the disk is full: free some space and run the same command again (training: with --resume)",
+    errno.EROFS: "the folder is read-only: choose another --out",
+    errno.EACCES: "the folder may not be written to: choose another --out",
+    errno.EDQUOT: "the disk quota is used up: free some space and run the same command again (a training "
+    "with --resume)",
+    errno.ENOTDIR: "a part of the path is a file: choose another --out",
+    errno.EEXIST: "a part of the path is a file: choose another --out",
+}
 
 
 def atomic(path: Path, write: Callable) -> None:
@@ -37,7 +39,9 @@ def atomic(path: Path, write: Callable) -> None:
             os.fsync(file.fileno())
         os.replace(part, path)
     except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
-        part.unlink(missing_ok=True) if part.parent.is_dir() and os.access(part.parent, os.W_OK) else None
+        part.unlink(missing_ok=True) if part.parent.is_dir() and os.access(
+            part.parent, os.W_OK
+        ) else None
         cause = error if isinstance(error, OSError) else error.__context__
         code = getattr(cause, "errno", None)
         if code is None and isinstance(error, RuntimeError) and "PytorchStreamWriter" in str(error):

@@ -21,8 +21,13 @@ from .networks.blocks import check_images
 from .networks.paper import HighToLow, LowToHigh
 from .networks.released import ReleasedLowToHigh
 
-NETWORKS: dict[str, type[nn.Module]] = {"h2l": HighToLow, "l2h": LowToHigh, "srgan": SRResNet, "cyclegan": CycleGAN}
-ROLES = dict.fromkeys(NETWORKS, "l2h") | {"h2l": "h2l"}     # the rivals restore, as L2H does
+NETWORKS: dict[str, type[nn.Module]] = {
+    "h2l": HighToLow,
+    "l2h": LowToHigh,
+    "srgan": SRResNet,
+    "cyclegan": CycleGAN,
+}
+ROLES = dict.fromkeys(NETWORKS, "l2h") | {"h2l": "h2l"}  # the rivals restore, as L2H does
 SHIPPED = Path(__file__).parent / "weights"
 Weights = str | Path | nn.Module
 
@@ -41,7 +46,9 @@ def check_hash(path: Path) -> None:
         raise HLError(f"weights {path.stem}: the file is damaged: install hlgan_lib again")
 
 
-def load_weights(name_or_path: Weights, *, stage: str | None = None, device: str | torch.device = "cpu") -> nn.Module:
+def load_weights(
+    name_or_path: Weights, *, stage: str | None = None, device: str | torch.device = "cpu"
+) -> nn.Module:
     """A trained network in eval mode, its gradients off.
 
     name_or_path: a shipped name (`shipped_weights()`), a finished run folder, a `.safetensors` file, or the authors'
@@ -49,8 +56,12 @@ def load_weights(name_or_path: Weights, *, stage: str | None = None, device: str
     that will do. A network is passed through. Raises HLError when nothing fits or a shipped file is damaged.
     """
     if isinstance(name_or_path, nn.Module):
-        if stage and any(isinstance(name_or_path, c) for k, c in NETWORKS.items() if ROLES[k] != stage):
-            raise HLError(f"weights must be a network of stage {stage}, got {type(name_or_path).__name__}")
+        if stage and any(
+            isinstance(name_or_path, c) for k, c in NETWORKS.items() if ROLES[k] != stage
+        ):
+            raise HLError(
+                f"weights must be a network of stage {stage}, got {type(name_or_path).__name__}"
+            )
         return name_or_path.to(device).eval()
     path = shipped_weights().get(str(name_or_path)) or Path(name_or_path)
     if path.parent == SHIPPED:
@@ -60,8 +71,10 @@ def load_weights(name_or_path: Weights, *, stage: str | None = None, device: str
         if not path.is_file():
             raise HLError(f"weights {name_or_path}: the run is not finished; go on with --resume")
     if not path.is_file():
-        raise HLError(f"weights must be a run folder, a .safetensors file, model.pkl or one of "
-                      f"{', '.join(shipped_weights()) or '(none shipped)'}, got {str(name_or_path)!r}")
+        raise HLError(
+            f"weights must be a run folder, a .safetensors file, model.pkl or one of "
+            f"{', '.join(shipped_weights()) or '(none shipped)'}, got {str(name_or_path)!r}"
+        )
     if path.suffix in (".pkl", ".pth", ".pt"):
         kind, net = "l2h", ReleasedLowToHigh.load(path)
     else:
@@ -73,7 +86,9 @@ def load_weights(name_or_path: Weights, *, stage: str | None = None, device: str
         try:
             net.load_state_dict(state)
         except RuntimeError as error:
-            raise HLError(f"weights {path} do not fit this version's {kind} network: train them anew") from error
+            raise HLError(
+                f"weights {path} do not fit this version's {kind} network: train them anew"
+            ) from error
         net.about = metadata
     if stage and ROLES[kind] != stage:
         raise HLError(f"weights {name_or_path} are of stage {kind}, expected {stage}")
@@ -115,7 +130,9 @@ def upscale(weights: Weights, lo: Tensor) -> Tensor:
     return torch.cat([l2h(part) for part in lo.split(64)])
 
 
-def resolve_degradation(name: str | Degradation, cfg: RunConfig, device: torch.device) -> Degradation:
+def resolve_degradation(
+    name: str | Degradation, cfg: RunConfig, device: torch.device
+) -> Degradation:
     """The function (hi, generator) -> lo behind a name; "learned:W" is a frozen H2L in eval mode."""
     if callable(name):
         return name
@@ -123,13 +140,17 @@ def resolve_degradation(name: str | Degradation, cfg: RunConfig, device: torch.d
         return fixed_degradation(name, cfg.size_lo)
     h2l = load_weights(name.removeprefix("learned:"), stage="h2l", device=device)
     if (h2l.cfg.size_hi, h2l.cfg.size_lo) != (cfg.size_hi, cfg.size_lo):
-        raise HLError(f"the degradation {name} makes {h2l.cfg.size_lo}x{h2l.cfg.size_lo} from {h2l.cfg.size_hi}x"
-                      f"{h2l.cfg.size_hi} pictures, the configuration wants {cfg.size_lo} from {cfg.size_hi}")
+        raise HLError(
+            f"the degradation {name} makes {h2l.cfg.size_lo}x{h2l.cfg.size_lo} from {h2l.cfg.size_hi}x"
+            f"{h2l.cfg.size_hi} pictures, the configuration wants {cfg.size_lo} from {cfg.size_hi}"
+        )
     return lambda hi, generator: h2l(hi, new_z(h2l, len(hi), generator))
 
 
 @torch.no_grad()
-def shots(degradation: str | Degradation | HighToLow, hi: Tensor, n: int = 1, seed: int = 0) -> Tensor:
+def shots(
+    degradation: str | Degradation | HighToLow, hi: Tensor, n: int = 1, seed: int = 0
+) -> Tensor:
     """n poor pictures of each face: (B, 3, N, N) in [-1, 1] -> (n, B, 3, s, s), the same for the same seed.
 
     degradation: as in `hl.train` ("learned:W", "bilinear", "bicubic", "blur", "handmade", "camera", a function
@@ -138,8 +159,10 @@ def shots(degradation: str | Degradation | HighToLow, hi: Tensor, n: int = 1, se
     check_square("hi", hi)
     if isinstance(degradation, nn.Module):
         h2l = degradation.to(hi.device).eval()
-        make = lambda part, generator: h2l(part, new_z(h2l, len(part), generator))      # noqa: E731
+        make = lambda part, generator: h2l(part, new_z(h2l, len(part), generator))  # noqa: E731
     else:
         make = resolve_degradation(degradation, RunConfig(size_hi=hi.shape[-1]), hi.device)
     generator = torch.Generator(hi.device).manual_seed(seed)
-    return torch.stack([torch.cat([make(part, generator) for part in hi.split(64)]) for _ in range(n)])
+    return torch.stack(
+        [torch.cat([make(part, generator) for part in hi.split(64)]) for _ in range(n)]
+    )

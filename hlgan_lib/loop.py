@@ -37,7 +37,12 @@ class Tick:
 
     def log_line(self) -> dict:
         """The tick for log.jsonl; times are left out of what a resumed run must repeat bit for bit."""
-        entry = {"step": self.step, "images": self.images, "losses": self.losses, "health": list(self.health)}
+        entry = {
+            "step": self.step,
+            "images": self.images,
+            "losses": self.losses,
+            "health": list(self.health),
+        }
         if self.score is not None:
             entry["score"] = self.score
         return entry | {"seconds": round(self.seconds, 2), "rate": round(self.rate, 2)}
@@ -62,11 +67,19 @@ class Loop:
         betas = (cfg.beta1, cfg.beta2)
         self.opt_g = torch.optim.Adam(task.generators.parameters(), lr=cfg.lr, betas=betas)
         lr_d = cfg.lr_d or cfg.lr
-        groups = [{"params": d.parameters(), "lr": cfg.lr_d_hi or lr_d if d.size == cfg.size_hi else lr_d}
-                  for d in task.discriminators.values()]
+        groups = [
+            {"params": d.parameters(), "lr": cfg.lr_d_hi or lr_d if d.size == cfg.size_hi else lr_d}
+            for d in task.discriminators.values()
+        ]
         self.opt_d = torch.optim.Adam(groups, betas=betas) if groups else None
-        self.lrs = [(opt, [group["lr"] for group in opt.param_groups]) for opt in (self.opt_g, self.opt_d) if opt]
-        self.ema = AveragedModel(task.generators, avg_fn=self._ema, use_buffers=True) if cfg.ema else None
+        self.lrs = [
+            (opt, [group["lr"] for group in opt.param_groups])
+            for opt in (self.opt_g, self.opt_d)
+            if opt
+        ]
+        self.ema = (
+            AveragedModel(task.generators, avg_fn=self._ema, use_buffers=True) if cfg.ema else None
+        )
         self.amp = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[cfg.amp]
         self.amp = self.amp if task.device.type == "cuda" else None
         self.scaler = torch.amp.GradScaler(task.device.type, enabled=self.amp is torch.float16)
@@ -100,13 +113,17 @@ class Loop:
             self.task.discriminators.requires_grad_(True)
             for _ in range(self.cfg.d_steps):
                 logs |= self._half(self.task.d_loss, self.opt_d)
-            self.task.discriminators.requires_grad_(False)  # the G step needs no gradients of D's weights
+            self.task.discriminators.requires_grad_(
+                False
+            )  # the G step needs no gradients of D's weights
         logs |= self._half(self.task.g_loss, self.opt_g)
         if self.ema:
             self.ema.update_parameters(self.task.generators)
         self.step += 1
         for name, value in logs.items():
-            self.sums[name] = self.sums.get(name, 0) + value.detach().float()  # fp16 would lose count in a long sum
+            self.sums[name] = (
+                self.sums.get(name, 0) + value.detach().float()
+            )  # fp16 would lose count in a long sum
         self.n_summed += 1
 
     def means(self) -> dict[str, float]:
@@ -149,7 +166,11 @@ class Loop:
     def broken(self) -> list[str]:
         """Names of networks with weights that are not finite: a loss may still look fine for one more update."""
         nets = [*self.task.generators.items(), *self.task.discriminators.items()]
-        return [f"weights of {k}" for k, net in nets if not all(p.isfinite().all() for p in net.parameters())]
+        return [
+            f"weights of {k}"
+            for k, net in nets
+            if not all(p.isfinite().all() for p in net.parameters())
+        ]
 
     @torch.no_grad()
     def reestimate_batch_norm(self, n_batches: int = 50) -> None:
@@ -168,14 +189,22 @@ class Loop:
 
     def state(self) -> dict:
         """Everything to go on exactly."""
-        return {"step": self.step, "seconds": self.seconds, "best": self.best, "history": self.history,
-                "sums": self.sums, "n_summed": self.n_summed,
-                "generators": self.task.generators.state_dict(),
-                "discriminators": self.task.discriminators.state_dict(),
-                "ema": self.ema.state_dict() if self.ema else None, "opt_g": self.opt_g.state_dict(),
-                "opt_d": self.opt_d.state_dict() if self.opt_d else None, "scaler": self.scaler.state_dict(),
-                "rng": self.task.rng.get_state(),
-                "samplers": {k: s.state_dict() for k, s in self.task.samplers.items()}}
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "best": self.best,
+            "history": self.history,
+            "sums": self.sums,
+            "n_summed": self.n_summed,
+            "generators": self.task.generators.state_dict(),
+            "discriminators": self.task.discriminators.state_dict(),
+            "ema": self.ema.state_dict() if self.ema else None,
+            "opt_g": self.opt_g.state_dict(),
+            "opt_d": self.opt_d.state_dict() if self.opt_d else None,
+            "scaler": self.scaler.state_dict(),
+            "rng": self.task.rng.get_state(),
+            "samplers": {k: s.state_dict() for k, s in self.task.samplers.items()},
+        }
 
     def load(self, state: dict) -> None:
         """Go on from `state`."""
@@ -184,7 +213,12 @@ class Loop:
         self.sums = {k: v.to(self.task.device) for k, v in state["sums"].items()}
         self.task.generators.load_state_dict(state["generators"])
         self.task.discriminators.load_state_dict(state["discriminators"])
-        for part, key in ((self.ema, "ema"), (self.opt_g, "opt_g"), (self.opt_d, "opt_d"), (self.scaler, "scaler")):
+        for part, key in (
+            (self.ema, "ema"),
+            (self.opt_g, "opt_g"),
+            (self.opt_d, "opt_d"),
+            (self.scaler, "scaler"),
+        ):
             if part is not None:
                 part.load_state_dict(state[key])
         self.task.rng.set_state(state["rng"])

@@ -39,10 +39,15 @@ class GAN(NamedTuple):
 
 HINGE = GAN(hinge_d, hinge_g)
 # SRGAN's: L_D = -E[log s(D(real))] - E[log(1 - s(D(fake)))], L_G = -E[log s(D(fake))], s the sigmoid (1609.04802)
-LOG = GAN(lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(), lambda fake: F.softplus(-fake).mean())
+LOG = GAN(
+    lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
+    lambda fake: F.softplus(-fake).mean(),
+)
 # CycleGAN's: L_D = E[(D(real) - 1)^2] + E[D(fake)^2], halved as there; L_G = E[(D(fake) - 1)^2] (1703.10593)
-SQUARE = GAN(lambda real, fake: ((real - 1).square().mean() + fake.square().mean()) / 2,
-             lambda fake: (fake - 1).square().mean())
+SQUARE = GAN(
+    lambda real, fake: ((real - 1).square().mean() + fake.square().mean()) / 2,
+    lambda fake: (fake - 1).square().mean(),
+)
 
 
 def pixel_h2l(lo_fake: Tensor, hi: Tensor) -> Tensor:
@@ -69,7 +74,9 @@ def perceptual(maps: nn.Module, hi_fake: Tensor, hi: Tensor) -> Tensor:
     return F.mse_loss(maps((hi_fake + 1) / 2), wanted) / wanted.square().mean()
 
 
-def mode_seeking(lo_a: Tensor, lo_b: Tensor, z_a: Tensor, z_b: Tensor, w_detail: float = 0.1) -> Tensor:
+def mode_seeking(
+    lo_a: Tensor, lo_b: Tensor, z_a: Tensor, z_b: Tensor, w_detail: float = 0.1
+) -> Tensor:
     """How little two noises change a picture: E[|z_a - z_b| / (|light_a - light_b| + eps)] + w_detail (same of detail).
 
     light is the mean colour of the picture, detail what averages out over a 4x4 grid; pictures (B, 3, s, s) of the same
@@ -110,5 +117,7 @@ def diff_augment(x: Tensor, generator: torch.Generator) -> Tensor:
     picture = torch.arange(b, device=x.device)[:, None, None]
     x = padded[picture, :, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
     top, left = draw(-hole // 2, s - hole // 2), draw(-hole // 2, s - hole // 2)
-    in_hole = ((at >= top) & (at < top + hole))[:, :, None] & ((at >= left) & (at < left + hole))[:, None, :]
+    in_hole = ((at >= top) & (at < top + hole))[:, :, None] & ((at >= left) & (at < left + hole))[
+        :, None, :
+    ]
     return x * ~in_hole[:, None]

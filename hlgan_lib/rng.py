@@ -17,7 +17,9 @@ class Dice:
         return (low + (high - low) * u).to(self.device)
 
     def log_uniform(self, low: float, high: float) -> Tensor:
-        return torch.exp(self.uniform(torch.tensor(low).log().item(), torch.tensor(high).log().item()))
+        return torch.exp(
+            self.uniform(torch.tensor(low).log().item(), torch.tensor(high).log().item())
+        )
 
     def mild(self, largest: float, power: float) -> Tensor:
         """largest * u^power: mostly small, now and then large."""
@@ -34,7 +36,9 @@ class Dice:
         return self.uniform(0, 1) < p
 
     def normal(self, *shape: int) -> Tensor:
-        return torch.randn(self.n, *shape, generator=self.generator, device=self.generator.device).to(self.device)
+        return torch.randn(
+            self.n, *shape, generator=self.generator, device=self.generator.device
+        ).to(self.device)
 
 
 def subsample(n: int, k: int, seed: int) -> Tensor:

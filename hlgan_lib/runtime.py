@@ -27,17 +27,23 @@ class Stop:
         if self.signal is not None:
             raise KeyboardInterrupt
         self.signal = number
-        os.write(2, b"\nhlgan: finishing this update, then saving; once more quits at once\n")  # print may not reenter
+        os.write(
+            2, b"\nhlgan: finishing this update, then saving; once more quits at once\n"
+        )  # print may not reenter
 
 
 @contextmanager
 def stop_signals() -> Iterator[Stop]:
     """Ctrl-C and SIGTERM set a flag; a second one raises KeyboardInterrupt."""
     stop = Stop()
-    if threading.current_thread() is not threading.main_thread():  # Python hears signals in the main thread only
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # Python hears signals in the main thread only
         yield stop
         return
-    before = {number: signal.signal(number, stop.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, stop.handle) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield stop
     finally:

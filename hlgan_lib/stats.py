@@ -35,8 +35,13 @@ def mean_interval(values: Tensor, n_boot: int = 200, seed: int = 0) -> list[floa
     return interval(values[draws(len(values), n_boot, seed)].mean(1))
 
 
-def distance_interval(distance: Callable[[Tensor, Tensor], float], a: Tensor, b: Tensor, n_boot: int = 200,
-                      seed: int = 0) -> list[float]:
+def distance_interval(
+    distance: Callable[[Tensor, Tensor], float],
+    a: Tensor,
+    b: Tensor,
+    n_boot: int = 200,
+    seed: int = 0,
+) -> list[float]:
     """95 % bootstrap interval of a distance of two sets of features (N, d), both resampled, centred on the distance."""
     rounds = zip(draws(len(a), n_boot, seed), draws(len(b), n_boot, seed + 1))
     scores = torch.tensor([distance(a[i], b[j]) for i, j in rounds], dtype=torch.float64)
@@ -45,7 +50,7 @@ def distance_interval(distance: Callable[[Tensor, Tensor], float], a: Tensor, b:
 
 def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
     """Wilson's interval of a share: (p + z^2/2n -+ z sqrt(p (1 - p) / n + z^2 / 4 n^2)) / (1 + z^2/n)."""
-    p, k = right / n, z ** 2 / n
+    p, k = right / n, z**2 / n
     half = z * math.sqrt(p * (1 - p) / n + k / (4 * n))
     low, high = (p + k / 2 - half) / (1 + k), (p + k / 2 + half) / (1 + k)
-    return low if right else 0.0, high if right < n else 1.0                   # not 1e-18
+    return low if right else 0.0, high if right < n else 1.0  # not 1e-18

@@ -27,16 +27,30 @@ from .tasks.base import Task
 from .tasks.baselines import CycleGANTask, SRGANTask
 from .tasks.two_stage import H2LTask, JointTask, L2HTask
 
-UNPAIRED: dict[str, type[Task]] = {"h2l": H2LTask, "cyclegan": CycleGANTask, "joint": JointTask}     # of hi and lo
-PAIRED: dict[str, type[L2HTask]] = {"l2h": L2HTask, "srgan": SRGANTask}                # of hi and a degradation
-N_MEASURED = 5_000      # poor photographs, at most, of which the JPEG is measured: seconds
+UNPAIRED: dict[str, type[Task]] = {
+    "h2l": H2LTask,
+    "cyclegan": CycleGANTask,
+    "joint": JointTask,
+}  # of hi and lo
+PAIRED: dict[str, type[L2HTask]] = {"l2h": L2HTask, "srgan": SRGANTask}  # of hi and a degradation
+N_MEASURED = 5_000  # poor photographs, at most, of which the JPEG is measured: seconds
 STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan")
 
 
-def train(cfg: RunConfig, stage: str, *, hi: str | Path | FaceSet = "faces:train-hi",
-          lo: str | Path | FaceSet = "faces:train-lo", degradation: str | Degradation | None = None,
-          h2l: str | Path | None = None, l2h: str | Path | None = None, out: str | Path | None = None,
-          resume: bool = False, device: str | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Tick]:
+def train(
+    cfg: RunConfig,
+    stage: str,
+    *,
+    hi: str | Path | FaceSet = "faces:train-hi",
+    lo: str | Path | FaceSet = "faces:train-lo",
+    degradation: str | Degradation | None = None,
+    h2l: str | Path | None = None,
+    l2h: str | Path | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    device: str | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Tick]:
     """Train a stage; an iterator of ticks.
 
     stage "h2l" learns from `hi` (sharp) and `lo` (poor, unpaired); "l2h" from `hi` and a `degradation`:
@@ -59,10 +73,15 @@ def train(cfg: RunConfig, stage: str, *, hi: str | Path | FaceSet = "faces:train
     if stage in PAIRED:
         degradation = degradation or ("bilinear" if stage == "srgan" else None)
         if degradation is None:
-            raise HLError("degradation is missing: give learned:W, bilinear, bicubic, blur, handmade, camera or a "
-                          "function")
-        about["degradation"] = degradation if isinstance(degradation, str) else getattr(
-            degradation, "__name__", type(degradation).__name__)
+            raise HLError(
+                "degradation is missing: give learned:W, bilinear, bicubic, blur, handmade, camera or a "
+                "function"
+            )
+        about["degradation"] = (
+            degradation
+            if isinstance(degradation, str)
+            else getattr(degradation, "__name__", type(degradation).__name__)
+        )
     if stage == "joint":
         about |= {"h2l": str(h2l), "l2h": str(l2h)}
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -83,15 +102,26 @@ def train(cfg: RunConfig, stage: str, *, hi: str | Path | FaceSet = "faces:train
 def _faces(source: str | Path | FaceSet, size: int, role: str, n: int = 0) -> FaceSet:
     faces = source if isinstance(source, FaceSet) else load_faces(source, size, role=role)
     if faces.size != (size, size):
-        raise HLError(f"{role} must be {size}x{size} pictures, got {faces.size[0]}x{faces.size[1]}: set size_{role}, "
-                      "or give a folder, which is fitted")
+        raise HLError(
+            f"{role} must be {size}x{size} pictures, got {faces.size[0]}x{faces.size[1]}: set size_{role}, "
+            "or give a folder, which is fitted"
+        )
     if n > len(faces):
-        raise HLError(f"n_{role} must be at most the {len(faces)} pictures of {faces.source}, got {n}: 0 uses all")
+        raise HLError(
+            f"n_{role} must be at most the {len(faces)} pictures of {faces.source}, got {n}: 0 uses all"
+        )
     return faces[torch.linspace(0, len(faces) - 1, n).long().tolist()] if n else faces
 
 
-def _task(stage: str, cfg: RunConfig, hi: FaceSet, lo: FaceSet | None, degradation: str | Degradation | None,
-          rng: torch.Generator, device: torch.device) -> Task:
+def _task(
+    stage: str,
+    cfg: RunConfig,
+    hi: FaceSet,
+    lo: FaceSet | None,
+    degradation: str | Degradation | None,
+    rng: torch.Generator,
+    device: torch.device,
+) -> Task:
     if stage in PAIRED:
         return PAIRED[stage](cfg, hi, resolve_degradation(degradation, cfg, device), rng, device)
     task = UNPAIRED[stage]
@@ -110,37 +140,60 @@ def _start_from(task: Task, runs: dict[str, str | Path | None]) -> None:
         if not folder.finished:
             raise HLError(f"--{stage} {path} is not the folder of a finished {stage} run")
         own_net = load_weights(path, stage=stage)
-        if other := [k for k in ("norm", "order", "down", "down_first", "d_pool", "d_opponent", "skip")
-                     if getattr(own_net.cfg, k) != getattr(task.cfg, k)]:  # these do not show in the shapes
-            raise HLError(f"--{stage} {path} was trained with another {', '.join(other)}: give the same "
-                          "preset and flags")
+        if other := [
+            k
+            for k in ("norm", "order", "down", "down_first", "d_pool", "d_opponent", "skip")
+            if getattr(own_net.cfg, k) != getattr(task.cfg, k)
+        ]:  # these do not show in the shapes
+            raise HLError(
+                f"--{stage} {path} was trained with another {', '.join(other)}: give the same "
+                "preset and flags"
+            )
         state = load_checkpoint(folder.last)
         try:
             task.generators[stage].load_state_dict(own_net.state_dict())
             for name, d in task.discriminators.items():
-                own = {k.removeprefix(name + "."): v for k, v in state["discriminators"].items() if k.startswith(name)}
+                own = {
+                    k.removeprefix(name + "."): v
+                    for k, v in state["discriminators"].items()
+                    if k.startswith(name)
+                }
                 if own:
                     d.load_state_dict(own)
         except RuntimeError as error:
-            raise HLError(f"--{stage} {path} was trained with another configuration: give the same preset and widths "
-                          "as for that run") from error
+            raise HLError(
+                f"--{stage} {path} was trained with another configuration: give the same preset and widths "
+                "as for that run"
+            ) from error
 
 
 def finish(loop: Loop, folder: RunFolder, stage: str, about: dict) -> dict:
     """Write the weights of a finished run (joint: L2H's, and H2L's beside them) and return its scores."""
     loop.reestimate_batch_norm()
     _, score = loop.look()
-    scores = {"images": loop.step * loop.cfg.batch, "seconds": round(loop.seconds),
-              "val_frechet_lite0": round(score, 2)}
+    scores = {
+        "images": loop.step * loop.cfg.batch,
+        "seconds": round(loop.seconds),
+        "val_frechet_lite0": round(score, 2),
+    }
     notes = {k: v for k, v in about.items() if k not in ("stage", "config")}
     for name in loop.nets.keys() & NETWORKS.keys():
-        path = folder.weights if name == loop.task.product else folder.path / f"weights-{name}.safetensors"
+        path = (
+            folder.weights
+            if name == loop.task.product
+            else folder.path / f"weights-{name}.safetensors"
+        )
         save_weights(path, loop.nets[name].state_dict(), name, loop.cfg, scores | notes)
     return {"stage": stage, **scores, "device": loop.task.device.type}
 
 
-def run(loop: Loop, folder: RunFolder | None, resume: bool = False, stop: Callable[[], bool] = lambda: False,
-        finish: Callable[[Loop], dict] | None = None) -> Iterator[Tick]:
+def run(
+    loop: Loop,
+    folder: RunFolder | None,
+    resume: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    finish: Callable[[Loop], dict] | None = None,
+) -> Iterator[Tick]:
     """Train to the end, yielding ticks; keeps `folder` up to date where there is one.
 
     `stop()` is asked after each update: true saves and ends. Closing the iterator saves too. `finish(loop)` writes the
@@ -154,7 +207,9 @@ def run(loop: Loop, folder: RunFolder | None, resume: bool = False, stop: Callab
             except (RuntimeError, KeyError, ValueError) as error:
                 if isinstance(error, HLError):
                     raise
-                raise HLError(f"checkpoint {folder.last} is of another version: start in another --out") from error
+                raise HLError(
+                    f"checkpoint {folder.last} is of another version: start in another --out"
+                ) from error
         folder.cut_back(loop.step)
     tick_steps, save_steps = (max(1, n // cfg.batch) for n in (cfg.tick_images, cfg.save_images))
     save_steps = max(tick_steps, save_steps // tick_steps * tick_steps)  # checkpoints fall on ticks
@@ -188,9 +243,18 @@ def run(loop: Loop, folder: RunFolder | None, resume: bool = False, stop: Callab
         due = loop.step % save_steps == 0 or loop.step == loop.steps
         samples, score = loop.look() if due else (None, None)
         loop.history.append({"step": loop.step, **losses})
-        tick = Tick(loop.step, loop.steps, loop.step * cfg.batch, loop.seconds, rate,
-                    (loop.steps - loop.step) * cfg.batch / rate, losses, tuple(diagnose(loop.history, cfg)), score,
-                    samples)
+        tick = Tick(
+            loop.step,
+            loop.steps,
+            loop.step * cfg.batch,
+            loop.seconds,
+            rate,
+            (loop.steps - loop.step) * cfg.batch / rate,
+            losses,
+            tuple(diagnose(loop.history, cfg)),
+            score,
+            samples,
+        )
         if folder:
             folder.append_log(tick.log_line())
         if due:
@@ -214,7 +278,13 @@ def run(loop: Loop, folder: RunFolder | None, resume: bool = False, stop: Callab
 
 
 def _diverged(bad: list[str], loop: Loop, folder: RunFolder | None) -> str:
-    kept = f"the last good checkpoint is {folder.last}" if folder and folder.last.is_file() else "no checkpoint yet"
+    kept = (
+        f"the last good checkpoint is {folder.last}"
+        if folder and folder.last.is_file()
+        else "no checkpoint yet"
+    )
     said = "; ".join(diagnose(loop.history, loop.cfg)) or "nothing unusual before"
-    return (f"{', '.join(bad)} became NaN or infinite before update {loop.step} ({kept}; {said}): try a smaller --lr, "
-            "--amp off, or --w-r1 1")
+    return (
+        f"{', '.join(bad)} became NaN or infinite before update {loop.step} ({kept}; {said}): try a smaller --lr, "
+        "--amp off, or --w-r1 1"
+    )

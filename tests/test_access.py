@@ -25,7 +25,10 @@ from hlgan_lib.viz.charts import drift_figure, risk_figure
 
 ROOT = Path(__file__).parents[1]
 ALT = "a figure made by a test"
-TEXT, MARK = 4.5, 3.0  # WCAG 2.1 AA: 1.4.3 for text, 1.4.11 for what a graphic needs to be understood
+TEXT, MARK = (
+    4.5,
+    3.0,
+)  # WCAG 2.1 AA: 1.4.3 for text, 1.4.11 for what a graphic needs to be understood
 MAX_NOTEBOOK, MAX_CLONE = 500 * 1024, 100e6
 
 
@@ -33,7 +36,9 @@ MAX_NOTEBOOK, MAX_CLONE = 500 * 1024, 100e6
 def luminance(rgb) -> float:
     """Relative luminance of sRGB in [0, 1] (WCAG 2.1)."""
     c = np.asarray(rgb, dtype=float)
-    return float(np.where(c <= 0.03928, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722))
+    return float(
+        np.where(c <= 0.03928, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
+    )
 
 
 def contrast(colour, ground="white") -> float:
@@ -57,9 +62,11 @@ def test_every_colour_of_the_palette_stands_out_from_white():
 
 def simulated(colour, kind) -> np.ndarray:
     """Linear RGB as seen without one kind of cone (Vienot, Brettel and Mollon 1999)."""
-    matrix = {"protan": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
-              "deutan": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
-              "none": np.eye(3)}[kind]
+    matrix = {
+        "protan": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+        "deutan": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+        "none": np.eye(3),
+    }[kind]
     c = np.array(to_rgba(colour)[:3])
     return np.array(matrix) @ np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
 
@@ -73,7 +80,9 @@ def test_the_first_colours_differ_with_any_colour_vision(kind):
 
 # ---- figures ---------------------------------------------------------------------------------------------------------
 def tick(images):
-    losses = dict.fromkeys(("d_real", "d_fake", "pix", "gan", "d_loss", "real_spread", "fake_spread", "z_spread"), 0.3)
+    losses = dict.fromkeys(
+        ("d_real", "d_fake", "pix", "gan", "d_loss", "real_spread", "fake_spread", "z_spread"), 0.3
+    )
     return types.SimpleNamespace(images=images, losses=losses, samples=None)
 
 
@@ -81,23 +90,45 @@ def drawn() -> dict:
     """Figures of every kind: as a notebook draws them, and those of the stored results."""
     x, seven = np.arange(1.0, 6.0), [f"s{i}" for i in range(7)]
     errors = torch.rand(40, generator=torch.Generator().manual_seed(0))
-    stored, results = load(ROOT / "results"), {n: json.loads((ROOT / "results" / f"{n}.json").read_text("utf-8"))
-                                               for n in ("card", "protocols")}
-    curves = {name: risk_coverage(-errors + i, errors) for i, name in enumerate(("trust", "sharpness", "oracle"))}
+    stored, results = (
+        load(ROOT / "results"),
+        {
+            n: json.loads((ROOT / "results" / f"{n}.json").read_text("utf-8"))
+            for n in ("card", "protocols")
+        },
+    )
+    curves = {
+        name: risk_coverage(-errors + i, errors)
+        for i, name in enumerate(("trust", "sharpness", "oracle"))
+    }
     made = {
-        "lines": viz.lines({s: (x, x + i, x, x + 2) for i, s in enumerate(seven)}, xlabel="x", ylabel="y", alt=ALT),
-        "markers": viz.lines({s: (x, x + 1) for s in seven}, xlabel="x", ylabel="y", alt=ALT, markers=True),
+        "lines": viz.lines(
+            {s: (x, x + i, x, x + 2) for i, s in enumerate(seven)}, xlabel="x", ylabel="y", alt=ALT
+        ),
+        "markers": viz.lines(
+            {s: (x, x + 1) for s in seven}, xlabel="x", ylabel="y", alt=ALT, markers=True
+        ),
         "histograms": viz.histograms({s: x + i for i, s in enumerate(seven)}, xlabel="x", alt=ALT),
-        "bars": viz.bars({s: (3.0, 2.0, 4.0) for s in seven}, xlabel="x", alt=ALT, reference={"a": 1.0, "b": 4.0}),
-        "panels": viz.panels({"a": x}, alt=ALT), "training": viz.training_curves({"a": [tick(1)], "b": [tick(1)]}),
+        "bars": viz.bars(
+            {s: (3.0, 2.0, 4.0) for s in seven}, xlabel="x", alt=ALT, reference={"a": 1.0, "b": 4.0}
+        ),
+        "panels": viz.panels({"a": x}, alt=ALT),
+        "training": viz.training_curves({"a": [tick(1)], "b": [tick(1)]}),
         "network": viz.network({"in": (3, 64), "out": (3, 16)}, alt=ALT),
-        "faces": viz.face_grid({"a": torch.zeros(2, 3, 16, 16)}, columns=["a", "b"], title="T", alt=ALT),
+        "faces": viz.face_grid(
+            {"a": torch.zeros(2, 3, 16, 16)}, columns=["a", "b"], title="T", alt=ALT
+        ),
         "strip": viz.strip({"a": torch.zeros(3, 16, 16)}, title="T", alt=ALT),
         "risk": risk_figure({"look": curves, "pixels": curves}, alt=ALT),
-        "protocols": drift_figure(results["protocols"]["scores"]), "card": draw_card(results["card"], name="h2l"),
-        "scores": study_figures.scores(stored, AXES["matrix"].cells), "gap": study_figures.gap(stored),
-        "plane": study_figures.plane(stored), "sweep": study_figures.sweep(stored, ["beta"]),
-        "diversity": study_figures.diversity(stored), "cost": study_figures.cost(stored)}
+        "protocols": drift_figure(results["protocols"]["scores"]),
+        "card": draw_card(results["card"], name="h2l"),
+        "scores": study_figures.scores(stored, AXES["matrix"].cells),
+        "gap": study_figures.gap(stored),
+        "plane": study_figures.plane(stored),
+        "sweep": study_figures.sweep(stored, ["beta"]),
+        "diversity": study_figures.diversity(stored),
+        "cost": study_figures.cost(stored),
+    }
     for figure in made.values():
         figure.draw_without_rendering()
     return made
@@ -109,11 +140,29 @@ def figures():
 
 
 def words_of(figure):
-    inside = [t for ax in figure.axes for t in (*ax.texts, ax.title, ax.xaxis.label, ax.yaxis.label,
-                                                *ax.get_xticklabels(), *ax.get_yticklabels())]
+    inside = [
+        t
+        for ax in figure.axes
+        for t in (
+            *ax.texts,
+            ax.title,
+            ax.xaxis.label,
+            ax.yaxis.label,
+            *ax.get_xticklabels(),
+            *ax.get_yticklabels(),
+        )
+    ]
     legends = [t for ax in figure.axes if ax.get_legend() for t in ax.get_legend().get_texts()]
-    return [t for t in (*figure.texts, *inside, *legends, *(t for g in figure.legends for t in g.get_texts()))
-            if t.get_text().strip() and t.get_visible()]
+    return [
+        t
+        for t in (
+            *figure.texts,
+            *inside,
+            *legends,
+            *(t for g in figure.legends for t in g.get_texts()),
+        )
+        if t.get_text().strip() and t.get_visible()
+    ]
 
 
 def under(text):
@@ -121,18 +170,32 @@ def under(text):
     if text.axes is None or not text.axes.images or text not in text.axes.texts:
         return "white"
     image, (x, y) = text.axes.images[0], text.get_position()
-    return image.to_rgba(image.get_array())[round(y), round(x), :3] if text.get_transform() == text.axes.transData \
+    return (
+        image.to_rgba(image.get_array())[round(y), round(x), :3]
+        if text.get_transform() == text.axes.transData
         else "white"
+    )
 
 
 def weak(figure) -> list[str]:
     """Texts, lines, markers and filled shapes of too little contrast with the white page."""
-    found = [f"text {t.get_text()!r}: {contrast(t.get_color(), under(t)):.1f}" for t in words_of(figure)
-             if contrast(t.get_color(), under(t)) < TEXT]
-    found += [f"small text {t.get_text()!r}: {t.get_fontsize():.0f}" for t in words_of(figure) if t.get_fontsize() < 8]
+    found = [
+        f"text {t.get_text()!r}: {contrast(t.get_color(), under(t)):.1f}"
+        for t in words_of(figure)
+        if contrast(t.get_color(), under(t)) < TEXT
+    ]
+    found += [
+        f"small text {t.get_text()!r}: {t.get_fontsize():.0f}"
+        for t in words_of(figure)
+        if t.get_fontsize() < 8
+    ]
     for ax in figure.axes:
         for line in ax.lines:
-            colour = line.get_color() if line.get_alpha() is None else (line.get_color(), line.get_alpha())
+            colour = (
+                line.get_color()
+                if line.get_alpha() is None
+                else (line.get_color(), line.get_alpha())
+            )
             if contrast(colour) < MARK:
                 found.append(f"line {line.get_label()}: {contrast(colour):.1f}")
         for patch in ax.patches:
@@ -149,15 +212,36 @@ def by_colour_alone(figure) -> list[str]:
     """Labelled lines, outlines and bars of one panel that differ in nothing but their colour."""
     found = []
     for ax in figure.axes:
-        looks = [(line.get_linestyle(), str(getattr(line, "_unscaled_dash_pattern", "")), str(line.get_marker()),
-                  line.get_fillstyle(), line.get_label()) for line in ax.lines if not line.get_label().startswith("_")]
-        looks += [(p.get_linestyle(), str(p._unscaled_dash_pattern), p.get_hatch(), "", p.get_label())
-                  for p in ax.patches if isinstance(p, Polygon) and not p.get_label().startswith("_")]
-        looks += [("bars", c.patches[0].get_hatch(), "", "", c.get_label()) for c in ax.containers
-                  if hasattr(c, "patches") and c.patches and not isinstance(c.patches[0], Polygon)
-                  and not c.get_label().startswith("_")]
+        looks = [
+            (
+                line.get_linestyle(),
+                str(getattr(line, "_unscaled_dash_pattern", "")),
+                str(line.get_marker()),
+                line.get_fillstyle(),
+                line.get_label(),
+            )
+            for line in ax.lines
+            if not line.get_label().startswith("_")
+        ]
+        looks += [
+            (p.get_linestyle(), str(p._unscaled_dash_pattern), p.get_hatch(), "", p.get_label())
+            for p in ax.patches
+            if isinstance(p, Polygon) and not p.get_label().startswith("_")
+        ]
+        looks += [
+            ("bars", c.patches[0].get_hatch(), "", "", c.get_label())
+            for c in ax.containers
+            if hasattr(c, "patches")
+            and c.patches
+            and not isinstance(c.patches[0], Polygon)
+            and not c.get_label().startswith("_")
+        ]
         keys = [look[:-1] for look in looks]
-        found += [f"{look[-1]} in {ax.get_title() or ax.get_ylabel()}" for look in looks if keys.count(look[:-1]) > 1]
+        found += [
+            f"{look[-1]} in {ax.get_title() or ax.get_ylabel()}"
+            for look in looks
+            if keys.count(look[:-1]) > 1
+        ]
     return found
 
 
@@ -166,11 +250,15 @@ def test_figures_have_contrast_and_letters_that_can_be_read(figures):
 
 
 def test_no_series_is_told_apart_by_colour_alone(figures):
-    assert {name: found for name, figure in figures.items() if (found := by_colour_alone(figure))} == {}
+    assert {
+        name: found for name, figure in figures.items() if (found := by_colour_alone(figure))
+    } == {}
 
 
 def test_the_checks_see_a_poor_figure():
-    figure = viz.lines({"a": ([1, 2], [3, 4]), "b": ([1, 2], [5, 6])}, xlabel="x", ylabel="y", alt=ALT)
+    figure = viz.lines(
+        {"a": ([1, 2], [3, 4]), "b": ([1, 2], [5, 6])}, xlabel="x", ylabel="y", alt=ALT
+    )
     assert weak(figure) == [] and by_colour_alone(figure) == []
     a, b = figure.axes[0].lines
     b.set_linestyle(a.get_linestyle())
@@ -182,8 +270,12 @@ def test_the_checks_see_a_poor_figure():
 
 # ---- alt texts -------------------------------------------------------------------------------------------------------
 def pages() -> list[Path]:
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "figures").glob("*.md")),
-            *sorted((ROOT / "hlgan_lib").rglob("*.md"))]
+    return [
+        ROOT / "README.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+        *sorted((ROOT / "figures").glob("*.md")),
+        *sorted((ROOT / "hlgan_lib").rglob("*.md")),
+    ]
 
 
 def mute(text: str) -> list[str]:
@@ -191,15 +283,26 @@ def mute(text: str) -> list[str]:
     pictures = re.findall(r"!\[([^\]]*)\]\(([^)\s]+)", text)
     tags = re.findall(r"<img[^>]*>", text)
     pictures += [(m[1] if (m := re.search(r'alt="([^"]*)"', tag)) else "", tag) for tag in tags]
-    return [where for alt, where in pictures if len(alt.strip()) < 10 or re.fullmatch(r"\S+\.(png|jpg)", alt.strip())]
+    return [
+        where
+        for alt, where in pictures
+        if len(alt.strip()) < 10 or re.fullmatch(r"\S+\.(png|jpg)", alt.strip())
+    ]
 
 
 def test_every_picture_of_readme_docs_and_cards_has_alt_text_and_exists():
     assert mute('![](a.png) ![a.png](b.png) <img src="c.png"> ![two rows of faces](d.png)') == [
-        "a.png", "b.png", '<img src="c.png">']
+        "a.png",
+        "b.png",
+        '<img src="c.png">',
+    ]
     assert [f"{p.name}: {where}" for p in pages() for where in mute(p.read_text("utf-8"))] == []
-    gone = [f"{p.name}: {to}" for p in pages() for to in re.findall(r"!?\[[^\]]*\]\(([^)#\s]+)", p.read_text("utf-8"))
-            if not re.match(r"\w+:", to) and not (p.parent / to).exists()]
+    gone = [
+        f"{p.name}: {to}"
+        for p in pages()
+        for to in re.findall(r"!?\[[^\]]*\]\(([^)#\s]+)", p.read_text("utf-8"))
+        if not re.match(r"\w+:", to) and not (p.parent / to).exists()
+    ]
     assert gone == []
 
 
@@ -211,20 +314,34 @@ def test_every_figure_file_has_its_alt_text_in_the_manifest():
 
 # ---- weight ----------------------------------------------------------------------------------------------------------
 def test_each_notebook_is_small():
-    sizes = {p.relative_to(ROOT).as_posix(): os.path.getsize(p) for p in (ROOT / "notebooks").rglob("*.ipynb")
-             if ".ipynb_checkpoints" not in p.parts}
-    assert len(sizes) >= 6 and {name: size for name, size in sizes.items() if size > MAX_NOTEBOOK} == {}
+    sizes = {
+        p.relative_to(ROOT).as_posix(): os.path.getsize(p)
+        for p in (ROOT / "notebooks").rglob("*.ipynb")
+        if ".ipynb_checkpoints" not in p.parts
+    }
+    assert (
+        len(sizes) >= 6
+        and {name: size for name, size in sizes.items() if size > MAX_NOTEBOOK} == {}
+    )
 
 
 @pytest.mark.slow
 def test_a_fresh_clone_is_small():
     """The files of the last commit and its history, packed as git packs it for a clone."""
+
     def git(*args, given=b""):
         return subprocess.run(["git", *args], cwd=ROOT, input=given, capture_output=True)
 
     if not shutil.which("git") or git("rev-parse", "HEAD").returncode:
         pytest.skip("not a git checkout")
-    sizes = re.findall(r"^\d+ blob \w+ +(\d+)\t", git("ls-tree", "-r", "-l", "HEAD").stdout.decode(), re.M)
-    files, history = sum(map(int, sizes)), len(git("pack-objects", "--revs", "--stdout", "-q", given=b"HEAD\n").stdout)
+    sizes = re.findall(
+        r"^\d+ blob \w+ +(\d+)\t", git("ls-tree", "-r", "-l", "HEAD").stdout.decode(), re.M
+    )
+    files, history = (
+        sum(map(int, sizes)),
+        len(git("pack-objects", "--revs", "--stdout", "-q", given=b"HEAD\n").stdout),
+    )
     assert len(sizes) > 100 and history > 1e6
-    assert files + history < MAX_CLONE, f"{files / 1e6:.0f} MB of files, {history / 1e6:.0f} MB of history"
+    assert files + history < MAX_CLONE, (
+        f"{files / 1e6:.0f} MB of files, {history / 1e6:.0f} MB of history"
+    )

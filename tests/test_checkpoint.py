@@ -11,7 +11,14 @@ import pytest
 import torch
 
 from hlgan_lib import HighToLow, HLError, preset
-from hlgan_lib.checkpoint import RunFolder, load_checkpoint, read_weights, save_checkpoint, save_weights, stored_config
+from hlgan_lib.checkpoint import (
+    RunFolder,
+    load_checkpoint,
+    read_weights,
+    save_checkpoint,
+    save_weights,
+    stored_config,
+)
 from hlgan_lib.files import atomic, save_json
 
 CFG = preset("smoke")
@@ -68,8 +75,13 @@ for round in range(6):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kill -9 needs a POSIX system")
 def test_kill_9_while_saving_leaves_a_whole_checkpoint(tmp_path):
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "last.pt")], capture_output=True, text=True,
-                          cwd=Path(__file__).parent.parent, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path / "last.pt")],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -110,8 +122,16 @@ def test_a_path_through_a_file_is_one_line(tmp_path):
         save_json(tmp_path / "file" / "config.json", {})
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:len(b) // 2], lambda b: b"", lambda b: b"not a checkpoint",
-                                    lambda b: b[:200] + bytes(200) + b[400:]], ids=["cut", "empty", "text", "zeros"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda b: b[: len(b) // 2],
+        lambda b: b"",
+        lambda b: b"not a checkpoint",
+        lambda b: b[:200] + bytes(200) + b[400:],
+    ],
+    ids=["cut", "empty", "text", "zeros"],
+)
 def test_damaged_checkpoint(tmp_path, damage):
     path = tmp_path / "last.pt"
     save_checkpoint(path, {"w": torch.arange(100.0)})
@@ -142,7 +162,9 @@ def test_weights_carry_stage_and_configuration(tmp_path):
     net, path = HighToLow(CFG), tmp_path / "weights.safetensors"
     save_weights(path, net.state_dict(), "h2l", CFG, {"images": 24})
     state, metadata = read_weights(path)
-    assert metadata["stage"] == "h2l" and metadata["images"] == "24" and stored_config(metadata) == CFG
+    assert (
+        metadata["stage"] == "h2l" and metadata["images"] == "24" and stored_config(metadata) == CFG
+    )
     assert state.keys() == net.state_dict().keys()
     assert all(torch.equal(v, state[k]) for k, v in net.state_dict().items())
 

@@ -34,7 +34,9 @@ def train(stage, out, *flags):
 def hlgan(*argv, **options):
     """The command line in a process of its own."""
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    return subprocess.Popen([sys.executable, "-m", "hlgan_lib.cli", *map(str, argv)], env=env, text=True, **options)
+    return subprocess.Popen(
+        [sys.executable, "-m", "hlgan_lib.cli", *map(str, argv)], env=env, text=True, **options
+    )
 
 
 def refused(argv, capsys) -> str:
@@ -50,10 +52,12 @@ def result(out: Path) -> dict:
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     scores = json.loads((out / "scores.json").read_text())
     weights = hl.load_weights(out).state_dict()
-    return {"log": [{k: v for k, v in line.items() if k not in TIMES} for line in lines],
-            "scores": {k: v for k, v in scores.items() if k not in TIMES},
-            "weights": {k: v.numpy().tobytes() for k, v in weights.items()},
-            "samples": {p.name: p.read_bytes() for p in (out / "samples").iterdir()}}
+    return {
+        "log": [{k: v for k, v in line.items() if k not in TIMES} for line in lines],
+        "scores": {k: v for k, v in scores.items() if k not in TIMES},
+        "weights": {k: v.numpy().tobytes() for k, v in weights.items()},
+        "samples": {p.name: p.read_bytes() for p in (out / "samples").iterdir()},
+    }
 
 
 def contents(folder: Path) -> dict:
@@ -88,8 +92,13 @@ def runs(tmp_path_factory):
 # ---- help and flags --------------------------------------------------------------------------------------------------
 def test_help_answers_without_torch():
     code = "import sys; from hlgan_lib.cli import main; main(['--help']); assert 'torch' not in sys.modules"
-    shown = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
-                           capture_output=True, check=True).stdout
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        text=True,
+        capture_output=True,
+        check=True,
+    ).stdout
     assert all(command in shown for command in cli.COMMANDS)
 
 
@@ -107,13 +116,20 @@ def test_every_field_is_a_flag_with_meaning_unit_and_the_presets_value(stage, ca
 
 def test_flags_make_the_configuration():
     argv = "train h2l --h2l-width 16 --preset=smoke --out x --no-flip --w-gan 0 --seed 3".split()
-    assert cli.parse(argv).config() == hl.preset("smoke").replace(h2l_width=16, flip=False, w_gan=0, seed=3)
+    assert cli.parse(argv).config() == hl.preset("smoke").replace(
+        h2l_width=16, flip=False, w_gan=0, seed=3
+    )
 
 
-@pytest.mark.parametrize("stage, more, short", [
-    ("h2l", [], {"h2l_steps": 7, "h2l_width": 8}),
-    ("l2h", ["--degradation", "camera"], {"l2h_steps": 7, "l2h_width": 8}),
-    ("srgan", [], {"srgan_steps": 7, "srgan_width": 8}), ("cyclegan", [], {"cyclegan_steps": 7, "cyclegan_width": 8})])
+@pytest.mark.parametrize(
+    "stage, more, short",
+    [
+        ("h2l", [], {"h2l_steps": 7, "h2l_width": 8}),
+        ("l2h", ["--degradation", "camera"], {"l2h_steps": 7, "l2h_width": 8}),
+        ("srgan", [], {"srgan_steps": 7, "srgan_width": 8}),
+        ("cyclegan", [], {"cyclegan_steps": 7, "cyclegan_width": 8}),
+    ],
+)
 def test_short_flags_set_the_stages_own_length_and_width(stage, more, short):
     command = cli.parse(["train", stage, "--out", "x", "--steps", "7", "--width", "8", *more])
     assert command.config() == hl.preset(flags.DEFAULT_PRESET).replace(**short)
@@ -128,7 +144,10 @@ WRONG = [
     (["trin"], "trin"),
     (["train"], "h2l, l2h, joint, srgan, cyclegan"),
     (["train", "srgan", "--preset", "smoke", "--out", "{}", "--degradation", "fog"], "learned:"),
-    (["train", "cyclegan", "--preset", "smoke", "--out", "{}", "--lo", "faces:train-hi"], "faces:train-lo"),
+    (
+        ["train", "cyclegan", "--preset", "smoke", "--out", "{}", "--lo", "faces:train-hi"],
+        "faces:train-lo",
+    ),
     (["train", "h2l"], "--out"),
     (["train", "h2l", "--out", "{}", "--flp"], "did you mean --flip"),
     (["train", "h2l", "--out", "{}", "--lr", "fast"], "--lr"),
@@ -138,13 +157,25 @@ WRONG = [
     (["train", "h2l", "--out", "{}", "--steps", "0"], "h2l_steps must be 1 or more"),
     (["train", "h2l", "--out", "{}", "--size-lo", "12"], "power of two"),
     (["train", "h2l", "--preset", "smoke", "--out", "{}", "--hi", "nowhere"], "nowhere"),
-    (["train", "h2l", "--preset", "smoke", "--out", "{}", "--lo", "faces:train-hi"], "faces:train-lo"),
+    (
+        ["train", "h2l", "--preset", "smoke", "--out", "{}", "--lo", "faces:train-hi"],
+        "faces:train-lo",
+    ),
     (["train", "h2l", "--preset", "smoke", "--out", "{}", "--size-hi", "128"], "128"),
-    (["train", "h2l", "--preset", "smoke", "--out", "{}", "--device", "tpu"], "--device must be one of cpu"),
+    (
+        ["train", "h2l", "--preset", "smoke", "--out", "{}", "--device", "tpu"],
+        "--device must be one of cpu",
+    ),
     (["train", "l2h", "--out", "{}"], "--degradation"),
     (["train", "l2h", "--preset", "smoke", "--out", "{}", "--degradation", "fog"], "learned:"),
-    (["train", "l2h", "--preset", "smoke", "--out", "{}", "--degradation", "learned:nowhere"], "nowhere"),
-    (["train", "joint", "--preset", "smoke", "--out", "{}", "--h2l", "a", "--l2h", "b"], "of a finished h2l run"),
+    (
+        ["train", "l2h", "--preset", "smoke", "--out", "{}", "--degradation", "learned:nowhere"],
+        "nowhere",
+    ),
+    (
+        ["train", "joint", "--preset", "smoke", "--out", "{}", "--h2l", "a", "--l2h", "b"],
+        "of a finished h2l run",
+    ),
     (["degrade", "--weights", "nowhere", "--input", "faces:val", "--out", "{}"], "weights must be"),
     (["upscale", "--weights", "x"], "--input, --out"),
     (["evaluate", "--fake", "faces:val", "--real", "faces:val:hi"], "faces:val:hi or faces:val:lo"),
@@ -154,7 +185,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("argv, words", WRONG, ids=lambda a: " ".join(a)[:50] if isinstance(a, list) else None)
+@pytest.mark.parametrize(
+    "argv, words", WRONG, ids=lambda a: " ".join(a)[:50] if isinstance(a, list) else None
+)
 def test_a_mistake_ends_with_one_line_and_writes_nothing(argv, words, tmp_path, capsys):
     line = refused([a.replace("{}", str(tmp_path / "out")) for a in argv], capsys)
     assert words in line and list(tmp_path.iterdir()) == []
@@ -174,11 +207,20 @@ def send(monkeypatch, number: int, at: int, times: int = 1) -> None:
     monkeypatch.setattr(Loop, "update", updated)
 
 
-LONGER = ("--steps", 10, "--tick-images", 12, "--save-images", 24)  # ticks at 3, 6, 9, 10; checkpoints at 6, 10
+LONGER = (
+    "--steps",
+    10,
+    "--tick-images",
+    12,
+    "--save-images",
+    24,
+)  # ticks at 3, 6, 9, 10; checkpoints at 6, 10
 
 
-@pytest.mark.parametrize("stage, number, at", [("h2l", signal.SIGINT, 2), ("l2h", signal.SIGTERM, 6),
-                                               ("h2l", signal.SIGTERM, 8)])
+@pytest.mark.parametrize(
+    "stage, number, at",
+    [("h2l", signal.SIGINT, 2), ("l2h", signal.SIGTERM, 6), ("h2l", signal.SIGTERM, 8)],
+)
 def test_a_stopped_run_goes_on_bit_for_bit(stage, number, at, tmp_path, capsys, monkeypatch):
     assert cli.main(train(stage, tmp_path / "whole", *LONGER)) == 0
     with monkeypatch.context() as patch:
@@ -225,11 +267,22 @@ for part, argv in json.loads(sys.argv[1]).items():
 
 
 def test_kill_9_at_any_moment_then_resume_is_the_unbroken_run(tmp_path):
-    flags = ("--steps", 9, "--save-images", 12)  # files: config, then sample, best and last at each of 3 checkpoints
+    flags = (
+        "--steps",
+        9,
+        "--save-images",
+        12,
+    )  # files: config, then sample, best and last at each of 3 checkpoints
     runs = {part: train("l2h", tmp_path / part, *flags) for part in ("update", "save", "finish")}
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    died = subprocess.run([sys.executable, "-W", "ignore", "-c", KILLED, json.dumps(runs)], env=env, text=True,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
+    died = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", KILLED, json.dumps(runs)],
+        env=env,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=True,
+    )
     assert died.stderr.split() == ["update", "9", "save", "9", "finish", "9"]  # SIGKILL each
     assert cli.main(train("l2h", tmp_path / "whole", *flags)) == 0
     for part, argv in runs.items():
@@ -275,7 +328,15 @@ def test_joint_starts_from_two_runs(runs, tmp_path):
 @pytest.mark.parametrize("stage", ["srgan", "cyclegan"])
 def test_a_rival_is_trained_and_restores_by_the_same_commands(stage, tmp_path, capsys):
     assert cli.main(train(stage, tmp_path / "run")) == 0
-    argv = ["upscale", "--weights", str(tmp_path / "run"), "--input", "faces:val:lo", "--out", str(tmp_path / "out")]
+    argv = [
+        "upscale",
+        "--weights",
+        str(tmp_path / "run"),
+        "--input",
+        "faces:val:lo",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert cli.main(argv) == 0 and len(list((tmp_path / "out").glob("*.png"))) == 200
     capsys.readouterr()
     assert "expected h2l" in refused(["degrade", *argv[1:4], "faces:val:hi", *argv[5:]], capsys)
@@ -285,7 +346,9 @@ def test_a_full_disk_gives_one_line_and_resume_goes_on(tmp_path, capsys):
     assert cli.main(train("l2h", tmp_path / "whole")) == 0
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     capsys.readouterr()
-    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, hard))  # bytes a file: less than a checkpoint
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (500_000, hard)
+    )  # bytes a file: less than a checkpoint
     try:
         line = refused(train("l2h", tmp_path / "parts"), capsys)
     finally:
@@ -310,7 +373,14 @@ def test_a_line_a_tick_without_a_terminal(tmp_path, capsys):
     assert cli.main(train("h2l", tmp_path / "run")) == 0
     shown = capsys.readouterr()
     ticks = [line for line in shown.out.splitlines() if " images/s " in line]
-    assert [line.split()[0] for line in ticks] == ["4", "8", "12", "16", "20", "24"] and shown.err == ""
+    assert [line.split()[0] for line in ticks] == [
+        "4",
+        "8",
+        "12",
+        "16",
+        "20",
+        "24",
+    ] and shown.err == ""
     assert all(" left " in line and " pix " in line and " gan " in line for line in ticks)
 
 
@@ -319,7 +389,10 @@ def test_one_bar_on_a_terminal_and_a_new_diagnosis_once(tmp_path, capsys, monkey
         def isatty(self):
             return True
 
-    monkeypatch.setattr("hlgan_lib.training.diagnose", lambda history, _: ["z is ignored"] if len(history) > 2 else [])
+    monkeypatch.setattr(
+        "hlgan_lib.training.diagnose",
+        lambda history, _: ["z is ignored"] if len(history) > 2 else [],
+    )
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert cli.main(train("h2l", tmp_path / "run")) == 0
     shown, out = sys.stderr.getvalue(), capsys.readouterr().out
@@ -342,17 +415,33 @@ def test_degrade_keeps_names_folders_and_noise(runs, tmp_path, capsys):
     for out, seed in (("x", "5"), ("y", "5"), ("z", "6")):
         assert cli.main([*argv, "--out", str(tmp_path / out), "--seed", seed]) == 0
     assert "notes.png" in capsys.readouterr().err
-    x, y, z = ({str(p.relative_to(folder)): pixels(p) for p in folder.rglob("*.png")}
-               for folder in (tmp_path / out for out in "xyz"))
-    assert sorted(x) == ["a_z0.png", "a_z1.png", "sub/b.jpg_z0.png", "sub/b.jpg_z1.png", "sub/b.png_z0.png",
-                         "sub/b.png_z1.png"]
+    x, y, z = (
+        {str(p.relative_to(folder)): pixels(p) for p in folder.rglob("*.png")}
+        for folder in (tmp_path / out for out in "xyz")
+    )
+    assert sorted(x) == [
+        "a_z0.png",
+        "a_z1.png",
+        "sub/b.jpg_z0.png",
+        "sub/b.jpg_z1.png",
+        "sub/b.png_z0.png",
+        "sub/b.png_z1.png",
+    ]
     assert all(p.shape == (3, 16, 16) for p in x.values())
     assert all(torch.equal(x[k], y[k]) for k in x) and not any(torch.equal(x[k], z[k]) for k in x)
     assert not torch.equal(x["a_z0.png"], x["a_z1.png"])
 
 
 def test_upscale_is_the_apis(runs, tmp_path):
-    argv = ["upscale", "--weights", str(runs / "l2h"), "--input", "faces:val", "--out", str(tmp_path / "out")]
+    argv = [
+        "upscale",
+        "--weights",
+        str(runs / "l2h"),
+        "--input",
+        "faces:val",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert cli.main(argv) == 0
     lo = hl.load_faces("faces:val:lo")
     ours = hl.data.to_uint8(hl.upscale(runs / "l2h", lo.batch()))
@@ -366,8 +455,20 @@ def test_upscale_takes_one_picture_and_a_face_set(runs, tmp_path):
     one, npz = save_picture(tmp_path / "in" / "one.bmp", 16), tmp_path / "set.npz"
     hl.load_faces("faces:val:lo")[:3].save(npz)
     for source in (one, npz):
-        assert cli.main(["upscale", "--weights", str(runs / "l2h"), "--input", str(source), "--out",
-                         str(tmp_path / "out")]) == 0
+        assert (
+            cli.main(
+                [
+                    "upscale",
+                    "--weights",
+                    str(runs / "l2h"),
+                    "--input",
+                    str(source),
+                    "--out",
+                    str(tmp_path / "out"),
+                ]
+            )
+            == 0
+        )
     names = ["one.png", *hl.load_faces("faces:val:lo").names[:3]]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(names)
     assert all(pixels(p).shape == (3, 64, 64) for p in (tmp_path / "out").iterdir())
@@ -393,8 +494,15 @@ def test_inputs_are_never_overwritten(runs, tmp_path, capsys):
     source = tmp_path / "in"
     picture = save_picture(source / "a.png", 16)
     before = contents(tmp_path)
-    for given, out in ((source, source), (picture, source), (source, source / "out"), (picture, picture)):
-        line = refused(["upscale", "--weights", runs / "l2h", "--input", given, "--out", out], capsys)
+    for given, out in (
+        (source, source),
+        (picture, source),
+        (source, source / "out"),
+        (picture, picture),
+    ):
+        line = refused(
+            ["upscale", "--weights", runs / "l2h", "--input", given, "--out", out], capsys
+        )
         assert "choose" in line
     assert contents(tmp_path) == before
 
@@ -410,7 +518,10 @@ def test_names_of_a_strangers_file_stay_inside_out(runs, tmp_path, capsys):
 def test_weights_of_the_other_stage_are_refused(runs, tmp_path, capsys):
     argv = ["upscale", "--weights", runs / "h2l", "--input", "faces:val", "--out", tmp_path / "out"]
     assert "stage h2l, expected l2h" in refused(argv, capsys)
-    damaged, (state, metadata) = tmp_path / "w.safetensors", read_weights(runs / "l2h" / "weights.safetensors")
+    damaged, (state, metadata) = (
+        tmp_path / "w.safetensors",
+        read_weights(runs / "l2h" / "weights.safetensors"),
+    )
     save_file(dict(list(state.items())[1:]), damaged, metadata)
     argv = ["upscale", "--weights", damaged, "--input", "faces:val", "--out", tmp_path / "out"]
     assert "do not fit this version" in refused(argv, capsys)
@@ -423,8 +534,15 @@ def test_prepare_makes_a_set_and_a_contact_sheet(tmp_path, capsys):
     for k in range(5):
         save_picture(tmp_path / "in" / f"{k}.png", 80, k)
     save_picture(tmp_path / "in" / "small.png", 30)
-    argv = ["prepare", "folder", str(tmp_path / "in"), "--out", str(tmp_path / "new" / "set.npz"), "--contact-sheet",
-            str(tmp_path / "sheet.png")]
+    argv = [
+        "prepare",
+        "folder",
+        str(tmp_path / "in"),
+        "--out",
+        str(tmp_path / "new" / "set.npz"),
+        "--contact-sheet",
+        str(tmp_path / "sheet.png"),
+    ]
     assert cli.main(argv) == 0
     faces = hl.load_faces(tmp_path / "new" / "set.npz")
     assert faces.names == tuple(f"{k}.png" for k in range(5)) and faces.size == (64, 64)
@@ -441,8 +559,18 @@ def test_evaluate_matches_pairs_by_name(tmp_path, capsys):
     hi.save(tmp_path / "real.npz")
     shuffled = hl.FaceSet(np.array(hi.images[::-1]) // 2, hi.names[::-1], "made")
     shuffled.save(tmp_path / "fake.npz")
-    argv = ["evaluate", "--fake", str(tmp_path / "fake.npz"), "--real", str(tmp_path / "real.npz"), "--paired",
-            "--metrics", "psnr", "--json", str(tmp_path / "scores.json")]
+    argv = [
+        "evaluate",
+        "--fake",
+        str(tmp_path / "fake.npz"),
+        "--real",
+        str(tmp_path / "real.npz"),
+        "--paired",
+        "--metrics",
+        "psnr",
+        "--json",
+        str(tmp_path / "scores.json"),
+    ]
     assert cli.main(argv) == 0
     scores = json.loads((tmp_path / "scores.json").read_text())
     error = ((hi.images / 255 - hi.images // 2 / 255) ** 2).mean((1, 2, 3))
@@ -459,17 +587,42 @@ def test_evaluate_takes_channel_border_poor_and_training_pictures(tmp_path, caps
     fake = hl.FaceSet(np.array(hi.images) // 2, hi.names, "made")
     for name, faces in (("fake", fake), ("hi", hi), ("lo", lo[[3, 2, 1, 0]])):
         faces.save(tmp_path / f"{name}.npz")
-    argv = ["evaluate", "--fake", str(tmp_path / "fake.npz"), "--real", str(tmp_path / "hi.npz"),
-            "--paired", "--metrics", "psnr,consistency", "--channel", "y", "--border", "3",
-            "--lo", str(tmp_path / "lo.npz"), "--json", str(tmp_path / "scores.json")]
+    argv = [
+        "evaluate",
+        "--fake",
+        str(tmp_path / "fake.npz"),
+        "--real",
+        str(tmp_path / "hi.npz"),
+        "--paired",
+        "--metrics",
+        "psnr,consistency",
+        "--channel",
+        "y",
+        "--border",
+        "3",
+        "--lo",
+        str(tmp_path / "lo.npz"),
+        "--json",
+        str(tmp_path / "scores.json"),
+    ]
     assert cli.main(argv) == 0
     stored = json.loads((tmp_path / "scores.json").read_text())
     want = hl.evaluate(fake, hi, True, ["psnr", "consistency"], channel="y", border=3, lo=lo)
-    assert all(stored[name]["value"] == pytest.approx(score["value"]) for name, score in want.items())
+    assert all(
+        stored[name]["value"] == pytest.approx(score["value"]) for name, score in want.items()
+    )
     assert "border 3 px" in capsys.readouterr().out
     pairs.lo[:3].save(tmp_path / "lo.npz")
     assert "--lo needs pictures of the same names" in refused(argv, capsys)
-    argv = ["evaluate", "--fake", "faces:val:hi", "--real", "faces:val:hi", "--metrics", "frechet_lite0_paper"]
+    argv = [
+        "evaluate",
+        "--fake",
+        "faces:val:hi",
+        "--real",
+        "faces:val:hi",
+        "--metrics",
+        "frechet_lite0_paper",
+    ]
     assert "pass train=" in refused(argv, capsys)
     assert "faces:val:hi or faces:val:lo" in refused([*argv, "--train", "faces:val"], capsys)
     assert "channel" in refused([*argv, "--channel", "cb"], capsys)
@@ -488,8 +641,11 @@ def test_info_prints_exactly_the_differences_of_a_preset(name, capsys):
     changed, fields = capsys.readouterr().out.split("\n\n")
     differing = config.differences(hl.preset(name))
     assert [line.split() for line in changed.splitlines()[1:]] == [
-        [field, str(own), "paper:", str(paper)] for field, (paper, own) in differing.items()]
-    for line, (field, spec) in zip(fields.splitlines()[1:], config.field_specs().items(), strict=True):
+        [field, str(own), "paper:", str(paper)] for field, (paper, own) in differing.items()
+    ]
+    for line, (field, spec) in zip(
+        fields.splitlines()[1:], config.field_specs().items(), strict=True
+    ):
         assert line.split()[:2] == [field, str(getattr(hl.preset(name), field))]
         assert spec.meaning in line and spec.source in line and spec.unit in line
 
@@ -497,16 +653,30 @@ def test_info_prints_exactly_the_differences_of_a_preset(name, capsys):
 def test_demo_writes_pictures_and_scores(runs, tmp_path, capsys, monkeypatch):
     pairs = hl.Pairs(*(side[:12] for side in hl.load_faces("faces:test")))
     monkeypatch.setattr("hlgan_lib.commands.pictures.load_faces", lambda source: pairs)
-    argv = ["demo", "--out", str(tmp_path / "demo"), "--h2l", str(runs / "h2l"), "--l2h", str(runs / "l2h")]
+    argv = [
+        "demo",
+        "--out",
+        str(tmp_path / "demo"),
+        "--h2l",
+        str(runs / "h2l"),
+        "--l2h",
+        str(runs / "l2h"),
+    ]
     assert cli.main(argv) == 0
     shown = capsys.readouterr().out
     files = ["degradation.png", "restoration.png", "scores.json"]
-    assert sorted(p.name for p in (tmp_path / "demo").iterdir()) == files and all(f in shown for f in files)
+    assert sorted(p.name for p in (tmp_path / "demo").iterdir()) == files and all(
+        f in shown for f in files
+    )
     scores = json.loads((tmp_path / "demo" / "scores.json").read_text())
-    bicubic = torch.nn.functional.interpolate(pairs.lo.batch(), size=64, mode="bicubic").clamp(-1, 1)
+    bicubic = torch.nn.functional.interpolate(pairs.lo.batch(), size=64, mode="bicubic").clamp(
+        -1, 1
+    )
     for way, x in {"bicubic": bicubic, "ours": hl.upscale(runs / "l2h", pairs.lo.batch())}.items():
         error = ((x - pairs.hi.batch()) / 2).square().mean((1, 2, 3))
-        assert scores[way]["psnr"]["value"] == pytest.approx((-10 * error.log10()).mean().item(), abs=0.01)
+        assert scores[way]["psnr"]["value"] == pytest.approx(
+            (-10 * error.log10()).mean().item(), abs=0.01
+        )
     assert f"{scores['ours']['psnr']['value']:.4g}" in shown
 
 

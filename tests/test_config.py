@@ -5,7 +5,15 @@ import json
 
 import pytest
 
-from hlgan_lib.config import PRESETS, SOURCES, RunConfig, differences, field_specs, from_dict, preset
+from hlgan_lib.config import (
+    PRESETS,
+    SOURCES,
+    RunConfig,
+    differences,
+    field_specs,
+    from_dict,
+    preset,
+)
 from hlgan_lib.errors import HLError
 
 FIELDS = [f.name for f in dataclasses.fields(RunConfig)]
@@ -15,7 +23,11 @@ FIELDS = [f.name for f in dataclasses.fields(RunConfig)]
 def test_every_field_has_meaning_unit_and_source(name):
     spec = field_specs()[name]
     assert len(spec.meaning) > 10 and spec.unit and spec.source in SOURCES
-    assert spec.meaning in spec.documentation and spec.unit in spec.documentation and spec.source in spec.documentation
+    assert (
+        spec.meaning in spec.documentation
+        and spec.unit in spec.documentation
+        and spec.source in spec.documentation
+    )
 
 
 def test_paper_preset_is_the_paper():
@@ -24,7 +36,14 @@ def test_paper_preset_is_the_paper():
     assert (cfg.d_steps, cfg.batch, cfg.z_dim, cfg.joint_steps) == (5, 64, 64, 2_000)
     assert cfg.h2l_steps == cfg.l2h_steps == round(182_866 / 64 * 200)
     assert (cfg.size_hi, cfg.size_lo, cfg.z_input) == (64, 16, "concat")
-    assert (cfg.ema, cfg.w_z, cfg.w_r1, cfg.d_aug, cfg.skip, cfg.amp) == (0, 0, 0, False, False, "off")
+    assert (cfg.ema, cfg.w_z, cfg.w_r1, cfg.d_aug, cfg.skip, cfg.amp) == (
+        0,
+        0,
+        0,
+        False,
+        False,
+        "off",
+    )
     assert cfg == RunConfig() and differences(cfg) == {}
 
 
@@ -39,7 +58,17 @@ def test_a_preset_is_the_paper_and_its_differences(name):
 def test_modern_improves_and_keeps_the_architecture_of_the_paper():
     changed = set(differences(preset("modern")))
     assert {"ema", "d_aug", "w_r1", "w_z", "d_steps", "lr_d"} <= changed
-    assert not changed & {"size_hi", "size_lo", "h2l_width", "l2h_width", "d_width", "norm", "skip", "batch", "w_gan"}
+    assert not changed & {
+        "size_hi",
+        "size_lo",
+        "h2l_width",
+        "l2h_width",
+        "d_width",
+        "norm",
+        "skip",
+        "batch",
+        "w_gan",
+    }
 
 
 def test_unknown_preset():
@@ -48,11 +77,31 @@ def test_unknown_preset():
 
 
 WRONG = [
-    ("size_hi", 48), ("size_lo", 64), ("size_lo", 4), ("batch", 1), ("batch", 0), ("d_steps", 0), ("z_dim", 0),
-    ("h2l_width", 0), ("l2h_steps", 0), ("tick_images", 0), ("lr", -1e-4), ("lr", float("nan")),
+    ("size_hi", 48),
+    ("size_lo", 64),
+    ("size_lo", 4),
+    ("batch", 1),
+    ("batch", 0),
+    ("d_steps", 0),
+    ("z_dim", 0),
+    ("h2l_width", 0),
+    ("l2h_steps", 0),
+    ("tick_images", 0),
+    ("lr", -1e-4),
+    ("lr", float("nan")),
     ("w_gan", float("inf")),
-    ("beta2", 1.0), ("scale", 1.5), ("z_input", "concat+magic"), ("z_input", ""), ("norm", "layer"), ("order", "mid"),
-    ("down", "stride"), ("d_pool", "min"), ("lr_schedule", "step"), ("amp", "fp8"), ("n_val", -1)]
+    ("beta2", 1.0),
+    ("scale", 1.5),
+    ("z_input", "concat+magic"),
+    ("z_input", ""),
+    ("norm", "layer"),
+    ("order", "mid"),
+    ("down", "stride"),
+    ("d_pool", "min"),
+    ("lr_schedule", "step"),
+    ("amp", "fp8"),
+    ("n_val", -1),
+]
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG, ids=[f"{k}={v}" for k, v in WRONG])

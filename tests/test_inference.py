@@ -31,7 +31,9 @@ def test_degrade_gives_n_z_pictures_of_each_face(h2l):
     assert torch.equal(out, hl.degrade(h2l, hi, n_z=4, seed=1))
     assert not torch.equal(out, hl.degrade(h2l, hi, n_z=4, seed=2))
     assert not torch.equal(out[:, 0], out[:, 1])
-    assert torch.equal(out[:, :1], hl.degrade(h2l, hi, seed=1))  # the first of many is the one of one
+    assert torch.equal(
+        out[:, :1], hl.degrade(h2l, hi, seed=1)
+    )  # the first of many is the one of one
 
 
 def test_degrade_does_not_touch_the_global_stream(h2l):
@@ -52,9 +54,17 @@ def test_weights_round_trip_through_a_file_and_a_run_folder(h2l, tmp_path):
     save_weights(tmp_path / "weights.safetensors", h2l.state_dict(), "h2l", CFG)
     hi = pictures(2, 32)
     want = hl.degrade(h2l, hi)
-    for source in (tmp_path / "weights.safetensors", str(tmp_path / "weights.safetensors"), tmp_path):
+    for source in (
+        tmp_path / "weights.safetensors",
+        str(tmp_path / "weights.safetensors"),
+        tmp_path,
+    ):
         net = hl.load_weights(source, stage="h2l")
-        assert net.cfg == CFG and not net.training and not any(p.requires_grad for p in net.parameters())
+        assert (
+            net.cfg == CFG
+            and not net.training
+            and not any(p.requires_grad for p in net.parameters())
+        )
         assert torch.equal(hl.degrade(net, hi), want) and torch.equal(hl.degrade(source, hi), want)
 
 
@@ -77,7 +87,9 @@ def test_wrong_weights_are_named(h2l, tmp_path):
 def test_wrong_pictures_are_named(h2l):
     with pytest.raises(hl.HLError, match="hi must be .*did you pass lo"):
         hl.degrade(h2l, pictures(1, 8))
-    with pytest.raises(hl.HLError, match=r"lo must be float \(B, 3, 8, 8\), got float32 \(1, 3, 32, 32\)"):
+    with pytest.raises(
+        hl.HLError, match=r"lo must be float \(B, 3, 8, 8\), got float32 \(1, 3, 32, 32\)"
+    ):
         hl.upscale(hl.LowToHigh(CFG), pictures(1, 32))
     with pytest.raises(hl.HLError, match="n_z must be 1 or more, got 0"):
         hl.degrade(h2l, pictures(1, 32), n_z=0)
@@ -86,12 +98,16 @@ def test_wrong_pictures_are_named(h2l):
 def test_a_damaged_shipped_file_is_refused(h2l, tmp_path, monkeypatch):
     path = tmp_path / "h2l.safetensors"
     save_weights(path, h2l.state_dict(), "h2l", CFG)
-    (tmp_path / "hashes.json").write_text(json.dumps({"h2l": hashlib.sha256(path.read_bytes()).hexdigest()}))
+    (tmp_path / "hashes.json").write_text(
+        json.dumps({"h2l": hashlib.sha256(path.read_bytes()).hexdigest()})
+    )
     monkeypatch.setattr(inference, "SHIPPED", tmp_path)
     assert hl.load_weights("h2l").cfg == CFG
     inference.check_hash.cache_clear()
     path.write_bytes(path.read_bytes()[:-1] + b"!")
-    with pytest.raises(hl.HLError, match="weights h2l: the file is damaged: install hlgan_lib again"):
+    with pytest.raises(
+        hl.HLError, match="weights h2l: the file is damaged: install hlgan_lib again"
+    ):
         hl.load_weights("h2l")
 
 

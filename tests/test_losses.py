@@ -8,13 +8,20 @@ from hlgan_lib import losses
 
 def test_hinge_d_by_hand():
     # real: relu(1 - 2) = 0, relu(1 - 0.5) = 0.5 -> 0.25; fake: relu(1 - 3) = 0, relu(1 + 0) = 1 -> 0.5
-    assert losses.hinge_d(torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 0.0])).item() == pytest.approx(0.75)
-    assert losses.hinge_d(torch.tensor([1.0]), torch.tensor([-1.0])).item() == 0  # at the margin: nothing to learn
+    assert losses.hinge_d(
+        torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 0.0])
+    ).item() == pytest.approx(0.75)
+    assert (
+        losses.hinge_d(torch.tensor([1.0]), torch.tensor([-1.0])).item() == 0
+    )  # at the margin: nothing to learn
     assert losses.hinge_d(torch.zeros(3), torch.zeros(3)).item() == 2  # guessing
 
 
 def test_hinge_d_stops_at_the_margin():
-    real, fake = torch.tensor([0.5, 1.5], requires_grad=True), torch.tensor([-0.5, -1.5], requires_grad=True)
+    real, fake = (
+        torch.tensor([0.5, 1.5], requires_grad=True),
+        torch.tensor([-0.5, -1.5], requires_grad=True),
+    )
     losses.hinge_d(real, fake).backward()
     assert real.grad.tolist() == [-0.5, 0] and fake.grad.tolist() == [0.5, 0]
 
@@ -26,7 +33,9 @@ def test_hinge_g_by_hand():
 
 def test_pixel_h2l_pools_by_averaging():
     hi = torch.zeros(1, 3, 4, 4)
-    hi[:, :, :2, :2] = torch.tensor([[1.0, 0.0], [0.0, 1.0]])  # the mean of this quarter is 0.5, of the others 0
+    hi[:, :, :2, :2] = torch.tensor(
+        [[1.0, 0.0], [0.0, 1.0]]
+    )  # the mean of this quarter is 0.5, of the others 0
     assert losses.pixel_h2l(torch.zeros(1, 3, 2, 2), hi).item() == pytest.approx(0.25 / 4)
     lo = torch.zeros(1, 3, 2, 2)
     lo[:, :, 0, 0] = 0.5
@@ -42,13 +51,22 @@ def test_pixel_l2h_by_hand():
 
 def test_mode_seeking_by_hand():
     z_a, z_b = torch.tensor([[1.0, 3.0]]), torch.tensor([[0.0, 1.0]])  # mean distance 1.5
-    lo_a, lo_b = torch.full((1, 3, 8, 8), 0.3), torch.full((1, 3, 8, 8), 0.01)  # light differs by 0.29, detail not
+    lo_a, lo_b = (
+        torch.full((1, 3, 8, 8), 0.3),
+        torch.full((1, 3, 8, 8), 0.01),
+    )  # light differs by 0.29, detail not
     ignored = 1.5 / 0.01  # finite, and large
-    assert losses.mode_seeking(lo_a, lo_b, z_a, z_b).item() == pytest.approx(1.5 / 0.30 + 0.1 * ignored, rel=1e-5)
+    assert losses.mode_seeking(lo_a, lo_b, z_a, z_b).item() == pytest.approx(
+        1.5 / 0.30 + 0.1 * ignored, rel=1e-5
+    )
     assert losses.mode_seeking(lo_a, lo_a, z_a, z_b).item() == pytest.approx(1.1 * ignored)
-    checks = 0.2 * ((torch.arange(8)[:, None] + torch.arange(8)) % 2 * 2 - 1).expand(1, 3, 8, 8)  # detail alone
+    checks = 0.2 * ((torch.arange(8)[:, None] + torch.arange(8)) % 2 * 2 - 1).expand(
+        1, 3, 8, 8
+    )  # detail alone
     by_hand = ignored + 0.1 * 1.5 / 0.21
-    assert losses.mode_seeking(checks, 0 * checks, z_a, z_b).item() == pytest.approx(by_hand, rel=1e-4)
+    assert losses.mode_seeking(checks, 0 * checks, z_a, z_b).item() == pytest.approx(
+        by_hand, rel=1e-4
+    )
 
 
 def test_r1_by_hand():
@@ -67,7 +85,9 @@ def test_diff_augment_moves_and_cuts_but_keeps_colours():
     x = torch.rand(64, 3, 16, 16) + 1
     y = losses.diff_augment(x, torch.Generator().manual_seed(0))
     assert y.shape == x.shape and not torch.equal(y, x)
-    for before, after in zip(x, y, strict=True):  # every pixel is blank or one of the picture's own colours
+    for before, after in zip(
+        x, y, strict=True
+    ):  # every pixel is blank or one of the picture's own colours
         own = {tuple(p) for p in before.flatten(1).T.tolist()}
         kept = [tuple(p) for p in after.flatten(1).T.tolist() if any(p)]
         assert set(kept) <= own and 0.5 * 256 <= len(kept) < 256
@@ -80,4 +100,6 @@ def test_diff_augment_is_seeded_and_differentiable():
     a, b = (losses.diff_augment(x, torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(a, b)
     a.sum().backward()
-    assert torch.equal(x.grad.sum((2, 3)), (a != 0).float().sum((2, 3)))  # a pixel that is seen counts once
+    assert torch.equal(
+        x.grad.sum((2, 3)), (a != 0).float().sum((2, 3))
+    )  # a pixel that is seen counts once

@@ -19,7 +19,9 @@ import hlgan_lib
 ROOT = Path(__file__).parents[1]
 TEXT = {".py", ".md", ".ipynb", ".toml", ".yml", ".json", ".cff", ".csv", "", ".cfg", ".txt"}
 # An absolute path of somebody's machine: not part of a URL or of a longer relative path.
-MACHINE = re.compile(r"(?<![\w.:/~-])/(?:home|Users|root|work|tmp/(?:ipykernel|w/|pytest))[/_]?[\w.]*")
+MACHINE = re.compile(
+    r"(?<![\w.:/~-])/(?:home|Users|root|work|tmp/(?:ipykernel|w/|pytest))[/_]?[\w.]*"
+)
 
 
 @cache
@@ -29,7 +31,11 @@ def tracked() -> tuple[Path, ...]:
         pytest.skip("not a git checkout")
     command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
-    return tuple(p for name in sorted(set(listed.stdout.decode().split("\0")) - {""}) if (p := ROOT / name).is_file())
+    return tuple(
+        p
+        for name in sorted(set(listed.stdout.decode().split("\0")) - {""})
+        if (p := ROOT / name).is_file()
+    )
 
 
 def written_version() -> str:
@@ -37,18 +43,23 @@ def written_version() -> str:
 
 
 def test_one_version_everywhere():
-    assert re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(), re.M)[1] == written_version()
+    assert (
+        re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(), re.M)[1]
+        == written_version()
+    )
     try:
         installed = importlib.metadata.version("hlgan_lib")
     except importlib.metadata.PackageNotFoundError:
         assert hlgan_lib.__version__ == "0+source"
     else:
-        assert hlgan_lib.__version__ == installed == written_version(), "make install again after a change of version"
+        assert hlgan_lib.__version__ == installed == written_version(), (
+            "make install again after a change of version"
+        )
 
 
 def test_environment_yml_repeats_no_requirement():
     lines = [line.strip() for line in (ROOT / "environment.yml").read_text().splitlines()]
-    wanted = lines[lines.index("dependencies:") + 1:]
+    wanted = lines[lines.index("dependencies:") + 1 :]
     assert wanted == ["- python>=3.10", "- pip", "- pip:", "- -e .[all]"]
 
 
@@ -67,8 +78,23 @@ def copy(tmp_path_factory):
 @pytest.fixture(scope="module")
 def wheel(copy, tmp_path_factory):
     out = tmp_path_factory.mktemp("wheel")
-    built = subprocess.run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index",
-                            "--disable-pip-version-check", "-w", str(out), str(copy)], capture_output=True, text=True)
+    built = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            "--disable-pip-version-check",
+            "-w",
+            str(out),
+            str(copy),
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert built.returncode == 0, built.stdout + built.stderr
     [path] = out.glob("*.whl")
     return path
@@ -76,25 +102,38 @@ def wheel(copy, tmp_path_factory):
 
 def test_wheel_holds_the_shipped_data_and_nothing_else(wheel):
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    package = {p.relative_to(ROOT).as_posix() for p in tracked() if p.is_relative_to(ROOT / "hlgan_lib")}
+    package = {
+        p.relative_to(ROOT).as_posix() for p in tracked() if p.is_relative_to(ROOT / "hlgan_lib")
+    }
     assert inside == package
     assert any(name.startswith("hlgan_lib/faces/") for name in inside)
 
 
 def test_wheel_carries_both_licences_and_the_command(wheel):
     with zipfile.ZipFile(wheel) as archive:
-        info = {name.split(".dist-info/")[1]: name for name in archive.namelist() if ".dist-info/" in name}
+        info = {
+            name.split(".dist-info/")[1]: name
+            for name in archive.namelist()
+            if ".dist-info/" in name
+        }
         assert {"licenses/LICENSE", "licenses/LICENSE-DATA"} <= set(info)
         assert "hlgan = hlgan_lib.cli:main" in archive.read(info["entry_points.txt"]).decode()
         metadata = archive.read(info["METADATA"]).decode()
-    assert not re.search(r"^Requires-Dist: (torch|torchvision|numpy)\b[^;\n]*(==|<|~=|\+cpu)", metadata, re.M)
+    assert not re.search(
+        r"^Requires-Dist: (torch|torchvision|numpy)\b[^;\n]*(==|<|~=|\+cpu)", metadata, re.M
+    )
 
 
 def test_faces_load_from_an_unpacked_wheel(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = "import hlgan_lib as hl; print(hl.__file__, len(hl.load_faces('faces:val').hi))"
-    ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
-                         env={**os.environ, "PYTHONPATH": str(tmp_path / "site")})
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+    )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.split() == [str(tmp_path / "site" / "hlgan_lib" / "__init__.py"), "200"]
 
@@ -128,7 +167,12 @@ def clean(tmp_path):
     venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
     present = tmp_path / "present"
     present.mkdir()
-    for entry in (e for p in sys.path if p.endswith("-packages") and Path(p).is_dir() for e in Path(p).iterdir()):
+    for entry in (
+        e
+        for p in sys.path
+        if p.endswith("-packages") and Path(p).is_dir()
+        for e in Path(p).iterdir()
+    ):
         if "hlgan" not in entry.name and not (present / entry.name).exists():
             (present / entry.name).symlink_to(entry)
     [site] = (tmp_path / "venv").glob("lib/python*/site-packages")
@@ -136,18 +180,34 @@ def clean(tmp_path):
     return site
 
 
-def set_up(site: Path, folder: Path, source: str, *outs: str, **host: str) -> subprocess.CompletedProcess:
+def set_up(
+    site: Path, folder: Path, source: str, *outs: str, **host: str
+) -> subprocess.CompletedProcess:
     """The notebooks' set-up cell, then `notebook.setup` for each OUT, on a host that the variables `host` imitate."""
     nb = json.loads((ROOT / "notebooks" / "01_data.ipynb").read_text())
     cell = next("".join(c["source"]) for c in nb["cells"] if c["cell_type"] == "code")
     cell, n = re.subn(r'^SOURCE = "[^"]*"', f'SOURCE = "{source}"', cell, flags=re.M)
     assert n == 1
-    kept = {k: v for k, v in os.environ.items() if not re.match("PIP_|PYTHON|HLGAN|KAGGLE|COLAB|JPY_|VIRTUAL_ENV", k)}
-    alone = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-             "PIP_NO_BUILD_ISOLATION": "0", "PYTHONNOUSERSITE": "1"}    # 0: the build uses what is installed
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not re.match("PIP_|PYTHON|HLGAN|KAGGLE|COLAB|JPY_|VIRTUAL_ENV", k)
+    }
+    alone = {
+        "PIP_NO_INDEX": "1",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",
+        "PYTHONNOUSERSITE": "1",
+    }  # 0: the build uses what is installed
     folder.mkdir(parents=True, exist_ok=True)
-    return subprocess.run([str(site.parents[2] / "bin" / "python"), "-c", SESSION, cell, *outs], cwd=folder,
-                          env=kept | alone | host, capture_output=True, text=True)
+    return subprocess.run(
+        [str(site.parents[2] / "bin" / "python"), "-c", SESSION, cell, *outs],
+        cwd=folder,
+        env=kept | alone | host,
+        capture_output=True,
+        text=True,
+    )
 
 
 def check_set_up(ran: subprocess.CompletedProcess, site: Path) -> dict:
@@ -158,7 +218,10 @@ def check_set_up(ran: subprocess.CompletedProcess, site: Path) -> dict:
     told = json.loads(ran.stdout.splitlines()[-1])
     assert Path(told["package"]).parent == site / "hlgan_lib"
     assert {re.sub("-.*", "", p.name) for p in site.iterdir()} == {"hlgan_lib", "present.pth"}
-    assert told["torch"] == [torch.__version__, str(site.parents[3] / "present" / "torch" / "__init__.py")]
+    assert told["torch"] == [
+        torch.__version__,
+        str(site.parents[3] / "present" / "torch" / "__init__.py"),
+    ]
     assert told["preset"] == ("colab" if told["gpu"] else "quick")
     assert ("No GPU is on" in ran.stdout) != told["gpu"]
     return told
@@ -172,15 +235,21 @@ def test_the_set_up_cell_on_colab(wheel, clean, tmp_path):
     host = {"COLAB_RELEASE_TAG": "release", "PYTHONPATH": str(fake)}
     ran = set_up(clean, content, str(wheel), "runs", f"{content}/drive/MyDrive/hlgan", **host)
     told = check_set_up(ran, clean)
-    assert told["out"] == [f"{out}/{told['preset']}" for out in ("runs", f"{content}/drive/MyDrive/hlgan")]
+    assert told["out"] == [
+        f"{out}/{told['preset']}" for out in ("runs", f"{content}/drive/MyDrive/hlgan")
+    ]
     assert 'OUT = "/content/drive/MyDrive/hlgan"' in ran.stdout, "Drive is offered ..."
     first, _, second = ran.stdout.partition("runs go to runs/")
-    assert "mounted" not in first and f"mounted {content}/drive\n" in second, "... and asked for where it was chosen"
+    assert "mounted" not in first and f"mounted {content}/drive\n" in second, (
+        "... and asked for where it was chosen"
+    )
 
 
 @pytest.mark.slow
 def test_the_set_up_cell_on_kaggle(wheel, clean, tmp_path):
-    ran = set_up(clean, tmp_path / "working", str(wheel), "runs", KAGGLE_KERNEL_RUN_TYPE="Interactive")
+    ran = set_up(
+        clean, tmp_path / "working", str(wheel), "runs", KAGGLE_KERNEL_RUN_TYPE="Interactive"
+    )
     told = check_set_up(ran, clean)
     assert told["out"] == [f"runs/{told['preset']}"] and "Persistence" in ran.stdout
 
@@ -195,6 +264,7 @@ def test_the_set_up_cell_in_a_clone(copy, clean, tmp_path):
 
 # ---- the tree---------------------------------------------------------------------------------------------------------
 
+
 def test_sizes():
     size = {p.relative_to(ROOT).as_posix(): p.stat().st_size / 1e6 for p in tracked()}
     assert sum(size.values()) < 60
@@ -207,7 +277,10 @@ def test_no_checkpoint_is_tracked():
 
 
 def machine_paths(path: Path) -> list[str]:
-    return [f"{path.relative_to(ROOT)}: {found[0]}" for found in MACHINE.finditer(path.read_text(encoding="utf-8"))]
+    return [
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for found in MACHINE.finditer(path.read_text(encoding="utf-8"))
+    ]
 
 
 def test_no_path_of_a_machine():
@@ -219,8 +292,12 @@ def test_no_path_of_a_machine():
 
 def test_package_tests_and_notebooks_do_without_what_is_not_in_the_repository():
     outside = "../" + "shared"
-    checked = [p for p in tracked() if p.relative_to(ROOT).parts[0] in ("hlgan_lib", "tests", "notebooks")
-               and p.suffix in (".py", ".ipynb")]
+    checked = [
+        p
+        for p in tracked()
+        if p.relative_to(ROOT).parts[0] in ("hlgan_lib", "tests", "notebooks")
+        and p.suffix in (".py", ".ipynb")
+    ]
     assert len(checked) > 20
     assert [p.name for p in checked if outside in p.read_text(encoding="utf-8")] == []
 
@@ -228,7 +305,9 @@ def test_package_tests_and_notebooks_do_without_what_is_not_in_the_repository():
 def test_the_table_of_recipes_is_the_stored_one():
     stored = json.loads((ROOT / "results" / "h2l_recipes.json").read_text())["recipes"]
     page = (ROOT / "docs" / "paper.md").read_text()
-    table = [line for line in page.split("| H2L | PSNR dB |")[1].splitlines()[2:] if line.startswith("|")]
+    table = [
+        line for line in page.split("| H2L | PSNR dB |")[1].splitlines()[2:] if line.startswith("|")
+    ]
 
     def cell(value, form: str) -> str:
         return "" if value is None else f" {value:{form}}"
@@ -249,8 +328,10 @@ def stored_values(cell):
 
 def test_the_findings_quote_what_is_stored():
     page = " ".join((ROOT / "docs" / "findings.md").read_text().split())
-    longer, earlier = (json.loads((ROOT / "results" / f"{name}.json").read_text()) for name in ("h2l_longer",
-                                                                                                "earlier_study"))
+    longer, earlier = (
+        json.loads((ROOT / "results" / f"{name}.json").read_text())
+        for name in ("h2l_longer", "earlier_study")
+    )
     near, far = longer["frechet_to_shots"][1], longer["frechet_to_shots"][0]
     assert f"(Frechet {near:.1f} instead of {far:.1f})" in page
     assert f"({longer['l2h_psnr'][1]:.2f} instead of {longer['l2h_psnr'][0]:.2f} dB" in page
@@ -273,8 +354,15 @@ def test_the_tables_of_readme_and_findings_are_those_of_the_stored_results():
 def test_the_metrics_page_quotes_the_identity_trial():
     page = " ".join((ROOT / "docs" / "metrics.md").read_text().split())
     views = json.loads((ROOT / "results" / "identity.json").read_text())["views"]
-    quoted = {"Framed anew": "framed", "lit anew too": "framed, lit", "spoilt too": "framed, lit, spoilt",
-              "restored by `l2h`": "restored by l2h", "by `l2h-pixel`": "restored by l2h-pixel",
-              "plain bicubic": "bicubic"}
-    assert all(f"{words} {views[view]['dlib']['auc']:.3f}" in page for words, view in quoted.items())
+    quoted = {
+        "Framed anew": "framed",
+        "lit anew too": "framed, lit",
+        "spoilt too": "framed, lit, spoilt",
+        "restored by `l2h`": "restored by l2h",
+        "by `l2h-pixel`": "restored by l2h-pixel",
+        "plain bicubic": "bicubic",
+    }
+    assert all(
+        f"{words} {views[view]['dlib']['auc']:.3f}" in page for words, view in quoted.items()
+    )
     assert f"pixels alone score {views['restored by l2h']['pixels']['auc']:.3f}" in page

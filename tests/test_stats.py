@@ -14,8 +14,14 @@ def made(ratio, faces, seeds=1, seed_sd=0.0, rng=0, gap=2.0, noise=0.5):
     g = torch.Generator().manual_seed(rng)
     face = 3 * torch.randn(faces, generator=g)
     shift = {"low": 0.0, "mid": ratio * gap, "high": gap}
-    return [20 + face + s + seed_sd * torch.randn(seeds, 1, generator=g)
-            + noise * torch.randn(seeds, faces, generator=g) for s in shift.values()]
+    return [
+        20
+        + face
+        + s
+        + seed_sd * torch.randn(seeds, 1, generator=g)
+        + noise * torch.randn(seeds, faces, generator=g)
+        for s in shift.values()
+    ]
 
 
 def features(shift, n=300, seeds=1, rng=0):
@@ -34,7 +40,9 @@ def test_mean_interval_is_as_wide_as_theory_says():
 
 
 def test_draws_answer_to_their_seed():
-    assert torch.equal(draws(50, 3, 1), draws(50, 3, 1)) and not torch.equal(draws(50, 3, 1), draws(50, 3, 2))
+    assert torch.equal(draws(50, 3, 1), draws(50, 3, 1)) and not torch.equal(
+        draws(50, 3, 1), draws(50, 3, 2)
+    )
     assert not torch.equal(*draws(50, 2, 1)), "rounds must differ"
 
 
@@ -56,17 +64,29 @@ def test_distance_interval_holds_the_distance_though_resampled_sets_lie_farther(
 # ---- the share of a gap --------------------------------------------------------------------------------------------
 def test_gap_closed_finds_the_known_share_of_scores():
     got = gap_closed(*made(0.6, 500, seeds=3, seed_sd=0.05))
-    assert got["ratio"] == pytest.approx(0.6, abs=0.1) and got["ratio_ci"][0] < 0.6 < got["ratio_ci"][1]
-    assert got["gap"] == pytest.approx(2, abs=0.2) and got["gap_ci"][0] < got["gap"] < got["gap_ci"][1]
+    assert (
+        got["ratio"] == pytest.approx(0.6, abs=0.1)
+        and got["ratio_ci"][0] < 0.6 < got["ratio_ci"][1]
+    )
+    assert (
+        got["gap"] == pytest.approx(2, abs=0.2) and got["gap_ci"][0] < got["gap"] < got["gap_ci"][1]
+    )
     assert got["ratio"] == pytest.approx((got["mid"] - got["low"]) / (got["high"] - got["low"]))
-    assert got["n_faces"] == 500 and got["n_seeds"] == {"low": 3, "mid": 3, "high": 3} and got["note"] is None
+    assert (
+        got["n_faces"] == 500
+        and got["n_seeds"] == {"low": 3, "mid": 3, "high": 3}
+        and got["note"] is None
+    )
 
 
 def test_gap_closed_is_the_same_for_scores_that_should_be_small():
     """Frechet distances 9, 4 and 1 of Gaussians shifted by 3, 2 and 1: 5/8 of the gap."""
     sets = [features(s, seeds=2, rng=i) for i, s in enumerate((3.0, 2.0, 1.0))]
     got = gap_closed(*sets, reference=features(0.0, 900, rng=9)[0], n_boot=100)
-    assert got["ratio"] == pytest.approx(0.625, abs=0.06) and got["ratio_ci"][0] < 0.625 < got["ratio_ci"][1]
+    assert (
+        got["ratio"] == pytest.approx(0.625, abs=0.06)
+        and got["ratio_ci"][0] < 0.625 < got["ratio_ci"][1]
+    )
     assert got["gap"] == pytest.approx(8, abs=1) and got["low"] > got["mid"] > got["high"]
     assert got["n_faces"] == 300
 
@@ -87,12 +107,20 @@ def test_interval_widens_with_the_spread_of_the_seeds():
 
 def test_no_share_of_a_gap_within_three_deviations_of_the_seeds():
     low, mid, high = torch.full((3, 50), 20.0), torch.full((3, 50), 20.5), torch.full((3, 50), 21.0)
-    spread = torch.tensor([[-1.0], [0], [1]])                # a deviation of exactly `scale` for each method
+    spread = torch.tensor([[-1.0], [0], [1]])  # a deviation of exactly `scale` for each method
     just = gap_closed(*(x + 0.32 * spread for x in (low, mid, high)))
     assert just["ratio"] == pytest.approx(0.5) and just["sd_seeds"] == pytest.approx(0.32)
     over = gap_closed(*(x + 0.34 * spread for x in (low, mid, high)))
-    assert over["ratio"] is None and over["ratio_ci"] is None and over["sd_seeds"] == pytest.approx(0.34)
-    assert "no ratio" in over["note"] and "1.02" in over["note"] and (over["low"], over["high"]) == (20, 21)
+    assert (
+        over["ratio"] is None
+        and over["ratio_ci"] is None
+        and over["sd_seeds"] == pytest.approx(0.34)
+    )
+    assert (
+        "no ratio" in over["note"]
+        and "1.02" in over["note"]
+        and (over["low"], over["high"]) == (20, 21)
+    )
 
 
 def test_no_share_of_a_gap_that_chance_or_the_wrong_sign_makes():
@@ -105,7 +133,11 @@ def test_no_share_of_a_gap_that_chance_or_the_wrong_sign_makes():
 
 def test_one_seed_has_no_spread_and_says_so():
     got = gap_closed(*made(0.5, 300))
-    assert got["sd_seeds"] is None and "one seed" in got["note"] and got["ratio"] == pytest.approx(0.5, abs=0.1)
+    assert (
+        got["sd_seeds"] is None
+        and "one seed" in got["note"]
+        and got["ratio"] == pytest.approx(0.5, abs=0.1)
+    )
     low, mid, high = made(0.5, 300, seeds=3, seed_sd=0.05)
     mixed = gap_closed(low[:1], mid, high)
     assert mixed["n_seeds"] == {"low": 1, "mid": 3, "high": 3} and mixed["sd_seeds"] > 0

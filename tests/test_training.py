@@ -19,12 +19,48 @@ from hlgan_lib.loop import Loop, TrainingDiverged
 
 CPU = torch.device("cpu")
 TINY = hl.RunConfig(
-    size_hi=32, size_lo=8, h2l_width=4, l2h_width=8, d_width=4, srgan_width=4, cyclegan_width=2, norm="none",
-    down_first=True, skip=True, z_input="concat+grain+film", batch=4, h2l_steps=6, l2h_steps=6, srgan_steps=6,
-    cyclegan_steps=6, joint_steps=2, perceptual="lite0", d_steps=1, lr=5e-4, lr_d=5e-4, lr_schedule="cosine", ema=0.1,
-    scale=0, rotate_deg=0, colour=0, channels_last=True, n_val=4, tick_images=4,
-    save_images=8)
-RICH = dict(norm="batch", skip=False, d_steps=2, d_aug=True, w_r1=1.0, w_z=0.1, scale=0.1, rotate_deg=10, colour=0.1)
+    size_hi=32,
+    size_lo=8,
+    h2l_width=4,
+    l2h_width=8,
+    d_width=4,
+    srgan_width=4,
+    cyclegan_width=2,
+    norm="none",
+    down_first=True,
+    skip=True,
+    z_input="concat+grain+film",
+    batch=4,
+    h2l_steps=6,
+    l2h_steps=6,
+    srgan_steps=6,
+    cyclegan_steps=6,
+    joint_steps=2,
+    perceptual="lite0",
+    d_steps=1,
+    lr=5e-4,
+    lr_d=5e-4,
+    lr_schedule="cosine",
+    ema=0.1,
+    scale=0,
+    rotate_deg=0,
+    colour=0,
+    channels_last=True,
+    n_val=4,
+    tick_images=4,
+    save_images=8,
+)
+RICH = dict(
+    norm="batch",
+    skip=False,
+    d_steps=2,
+    d_aug=True,
+    w_r1=1.0,
+    w_z=0.1,
+    scale=0.1,
+    rotate_deg=10,
+    colour=0.1,
+)
 
 
 def pictures(size: int, n: int = 40) -> FaceSet:
@@ -39,7 +75,9 @@ HI, LO = pictures(32), pictures(8)
 
 
 def train(stage: str, cfg=TINY, **more):
-    data = {"hi": HI, "degradation": "bilinear"} if stage in training.PAIRED else {"hi": HI, "lo": LO}
+    data = (
+        {"hi": HI, "degradation": "bilinear"} if stage in training.PAIRED else {"hi": HI, "lo": LO}
+    )
     return hl.train(cfg, stage, **(data | {"device": "cpu"} | more))
 
 
@@ -54,7 +92,9 @@ def loop_of(stage: str, cfg=TINY, degrade=None) -> Loop:
 
 
 def bilinear(hi, rng):
-    return nn.functional.interpolate(hi, size=8, mode="bilinear", antialias=True, align_corners=False)
+    return nn.functional.interpolate(
+        hi, size=8, mode="bilinear", antialias=True, align_corners=False
+    )
 
 
 def weights(net: nn.Module) -> dict[str, torch.Tensor]:
@@ -64,7 +104,11 @@ def weights(net: nn.Module) -> dict[str, torch.Tensor]:
 def same(a, b, path: str = "") -> list[str]:
     """Where two nested states differ, to the bit."""
     if isinstance(a, dict):
-        return [f"{path}: keys"] if a.keys() != b.keys() else [d for k in a for d in same(a[k], b[k], f"{path}/{k}")]
+        return (
+            [f"{path}: keys"]
+            if a.keys() != b.keys()
+            else [d for k in a for d in same(a[k], b[k], f"{path}/{k}")]
+        )
     if isinstance(a, (list, tuple)):
         return same(dict(enumerate(a)), dict(enumerate(b)), path)
     if isinstance(a, torch.Tensor):
@@ -77,12 +121,17 @@ def content(out) -> dict:
     folder = RunFolder(out)
     log = [json.loads(line) for line in folder.log.read_text().splitlines()]
     state = load_checkpoint(folder.last) | {"seconds": 0}
-    kept = {"log": [{k: v for k, v in entry.items() if k not in ("seconds", "rate")} for entry in log], "last": state,
-            "best": load_checkpoint(folder.best) | {"seconds": 0},
-            "samples": {p.name: p.read_bytes() for p in sorted(folder.samples.iterdir())}}
+    kept = {
+        "log": [{k: v for k, v in entry.items() if k not in ("seconds", "rate")} for entry in log],
+        "last": state,
+        "best": load_checkpoint(folder.best) | {"seconds": 0},
+        "samples": {p.name: p.read_bytes() for p in sorted(folder.samples.iterdir())},
+    }
     if folder.finished:
         kept["weights"] = read_weights(folder.weights)[0]
-        kept["scores"] = {k: v for k, v in json.loads(folder.scores.read_text()).items() if k != "seconds"}
+        kept["scores"] = {
+            k: v for k, v in json.loads(folder.scores.read_text()).items() if k != "seconds"
+        }
     return kept
 
 
@@ -93,11 +142,16 @@ def after(n: int):
 
 
 # ---- exact resume ----------------------------------------------------------------------------------------------------
-CASES = {"h2l": ("h2l", {}), "h2l rich": ("h2l", RICH | {"ema": 0.5}), "l2h": ("l2h", {"norm": "batch", "ema": 0.0}),
-         "h2l wide ticks, pixels": ("h2l", {"tick_images": 8, "w_gan": 0.0}),
-         "l2h rich": ("l2h", {"d_aug": True, "w_r1": 1.0}), "h2l coarse": ("h2l", {"w_coarse": 1.0}),
-         "srgan": ("srgan", {"norm": "batch"}),
-         "cyclegan": ("cyclegan", {"batch": 12, "save_images": 24})}  # its history swaps from update 5 on
+CASES = {
+    "h2l": ("h2l", {}),
+    "h2l rich": ("h2l", RICH | {"ema": 0.5}),
+    "l2h": ("l2h", {"norm": "batch", "ema": 0.0}),
+    "h2l wide ticks, pixels": ("h2l", {"tick_images": 8, "w_gan": 0.0}),
+    "l2h rich": ("l2h", {"d_aug": True, "w_r1": 1.0}),
+    "h2l coarse": ("h2l", {"w_coarse": 1.0}),
+    "srgan": ("srgan", {"norm": "batch"}),
+    "cyclegan": ("cyclegan", {"batch": 12, "save_images": 24}),
+}  # its history swaps from update 5 on
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -191,7 +245,9 @@ def test_training_leaves_the_global_stream_alone():
 
 
 def test_looking_does_not_change_training(tmp_path):
-    often, seldom = (TINY.replace(norm="batch", ema=0.0, h2l_steps=4, save_images=n) for n in (4, 16))
+    often, seldom = (
+        TINY.replace(norm="batch", ema=0.0, h2l_steps=4, save_images=n) for n in (4, 16)
+    )
     list(train("h2l", often, out=tmp_path / "often"))
     list(train("h2l", seldom, out=tmp_path / "seldom"))
     a, b = (load_checkpoint(RunFolder(tmp_path / n).last) for n in ("often", "seldom"))
@@ -227,10 +283,14 @@ def test_the_coarse_discriminator_has_its_weight_and_its_own_learning():
     cfg = TINY.replace(w_gan=0.3, w_coarse=2.0, d_aug=True)
     loop = loop_of("h2l", cfg)
     loss, logs = loop.task.g_loss(loop.task.batch())
-    assert loss.item() == pytest.approx((logs["pix"] + 0.3 * logs["gan"] + 0.6 * logs["coarse_gan"]).item(), rel=1e-5)
+    assert loss.item() == pytest.approx(
+        (logs["pix"] + 0.3 * logs["gan"] + 0.6 * logs["coarse_gan"]).item(), rel=1e-5
+    )
     before = weights(loop.task.discriminators)
     loop.update()
-    learned = {d.split("/")[1].split(".")[0] for d in same(before, weights(loop.task.discriminators))}
+    learned = {
+        d.split("/")[1].split(".")[0] for d in same(before, weights(loop.task.discriminators))
+    }
     assert learned == {"d_lo", "d_coarse"}
     assert "coarse_d_loss" in loop.means()
     assert "d_coarse" not in loop_of("h2l", cfg.replace(w_coarse=0.0)).task.discriminators
@@ -254,7 +314,9 @@ def test_the_gan_loss_reaches_the_generator_through_d():
     loop = loop_of("h2l")
     _, logs = loop.task.g_loss(loop.task.batch())
     logs["gan"].backward()
-    assert grads(loop.task.generators) == {True} and any(p.grad.any() for p in loop.task.generators.parameters())
+    assert grads(loop.task.generators) == {True} and any(
+        p.grad.any() for p in loop.task.generators.parameters()
+    )
 
 
 @pytest.mark.parametrize("n", [1, 3])
@@ -277,13 +339,16 @@ def test_without_gan_there_is_no_discriminator(stage):
     loop.update()
     assert len(loop.task.discriminators) == 0 and loop.opt_d is None
     assert loop.means().keys() == ({"pix"} if stage == "l2h" else {"pix", "fake_spread"}) | (
-        {"hi_pix"} if stage == "joint" else {"fake_spread"})
+        {"hi_pix"} if stage == "joint" else {"fake_spread"}
+    )
 
 
 def test_loss_is_alpha_pixel_and_beta_gan():
     loop = loop_of("h2l", TINY.replace(w_pix=2.0, w_gan=0.3, w_z=0.5))
     loss, logs = loop.task.g_loss(loop.task.batch())
-    assert loss.item() == pytest.approx((2 * logs["pix"] + 0.3 * logs["gan"] + 0.5 * logs["z_loss"]).item(), rel=1e-5)
+    assert loss.item() == pytest.approx(
+        (2 * logs["pix"] + 0.3 * logs["gan"] + 0.5 * logs["z_loss"]).item(), rel=1e-5
+    )
     loop = loop_of("l2h", TINY.replace(w_pix=2.0, w_gan=0.3), bilinear)
     loss, logs = loop.task.g_loss({"hi": HI.batch(), "lo_fake": LO.batch()})
     assert loss.item() == pytest.approx((2 * logs["pix"] + 0.3 * logs["gan"]).item(), rel=1e-5)
@@ -296,7 +361,9 @@ def test_stage_two_leaves_stage_one_untouched(tmp_path):
     h2l = hl.load_weights(tmp_path / "h2l", stage="h2l")
     before = weights(h2l)
     rng = torch.Generator().manual_seed(0)
-    loop = loop_of("l2h", cfg, lambda hi, g: h2l(hi, torch.randn(len(hi), cfg.z_dim, generator=rng)))
+    loop = loop_of(
+        "l2h", cfg, lambda hi, g: h2l(hi, torch.randn(len(hi), cfg.z_dim, generator=rng))
+    )
     loop.update(), loop.update()
     assert same(before, weights(h2l)) == [] and grads(h2l) == {False} and not h2l.training
     list(train("l2h", cfg, degradation=f"learned:{tmp_path / 'h2l'}", out=tmp_path / "l2h"))
@@ -325,8 +392,18 @@ def test_lo_pictures_are_only_flipped_and_pairs_share_the_transform():
 
 @pytest.mark.parametrize("stage", ["h2l", "l2h"])
 def test_one_batch_is_overfitted(stage, monkeypatch):
-    cfg = TINY.replace(w_gan=0.0, skip=False, norm="batch", lr=5e-3, beta1=0.9, beta2=0.999, lr_schedule="constant",
-                       batch=2, h2l_width=8, l2h_width=16)
+    cfg = TINY.replace(
+        w_gan=0.0,
+        skip=False,
+        norm="batch",
+        lr=5e-3,
+        beta1=0.9,
+        beta2=0.999,
+        lr_schedule="constant",
+        batch=2,
+        h2l_width=8,
+        l2h_width=16,
+    )
     loop = loop_of(stage, cfg, bilinear)
     batch = loop.task.batch()
     monkeypatch.setattr(loop.task, "batch", lambda: batch)
@@ -363,7 +440,9 @@ def test_ema_formula():
     for n in range(6):
         loop.update()
         new = weights(loop.task.generators)
-        decay = min(1 - 1 / 3, (1 + n) / (10 + n))  # a memory of half of 6 updates, shorter at the start
+        decay = min(
+            1 - 1 / 3, (1 + n) / (10 + n)
+        )  # a memory of half of 6 updates, shorter at the start
         mean = new if mean is None else {k: mean[k] + (1 - decay) * (new[k] - mean[k]) for k in new}
         assert all(torch.allclose(mean[k], v, atol=1e-6) for k, v in loop.nets.state_dict().items())
     assert same(new, weights(loop.nets)) != []
@@ -372,7 +451,9 @@ def test_ema_formula():
 def test_ema_forgets_the_untrained_start():
     loop = loop_of("h2l", TINY.replace(ema=1.0, h2l_steps=50))
     loop.update()
-    assert same(weights(loop.task.generators), weights(loop.nets)) == []  # the first weights are not in it at all
+    assert (
+        same(weights(loop.task.generators), weights(loop.nets)) == []
+    )  # the first weights are not in it at all
 
 
 def test_without_ema_the_generators_themselves_are_shipped():
@@ -407,13 +488,19 @@ def test_batch_norm_statistics_are_taken_anew():
     for _ in range(5):
         loop.update()
     net, seen = loop.nets["h2l"], []
-    norm = net.encoder[0][0] if isinstance(net.encoder[0][0], nn.BatchNorm2d) else net.encoder[0][0].body[0]
+    norm = (
+        net.encoder[0][0]
+        if isinstance(net.encoder[0][0], nn.BatchNorm2d)
+        else net.encoder[0][0].body[0]
+    )
     before, params = weights(loop.nets), {k: p.clone() for k, p in loop.nets.named_parameters()}
     hook = norm.register_forward_hook(lambda m, x, y: seen.append(x[0].detach()))
     loop.reestimate_batch_norm(7)
     hook.remove()
     assert len(seen) == 7 and norm.momentum == 0.1
-    means, variances = (torch.stack([f(x, (0, 2, 3)) for x in seen]).mean(0) for f in (torch.mean, torch.var))
+    means, variances = (
+        torch.stack([f(x, (0, 2, 3)) for x in seen]).mean(0) for f in (torch.mean, torch.var)
+    )
     assert torch.allclose(norm.running_mean, means, atol=1e-5)
     assert torch.allclose(norm.running_var, variances, rtol=1e-4)
     assert same(params, dict(loop.nets.named_parameters())) == []
@@ -458,8 +545,9 @@ def test_channels_last_changes_the_layout_and_not_the_result():
         loop.update(), loop.update()
     a, b = plain.means(), last.means()
     assert a.keys() == b.keys() and all(a[k] == pytest.approx(b[k], abs=1e-3) for k in a)
-    assert next(p for p in last.nets.parameters() if p.ndim == 4 and min(p.shape) > 1).is_contiguous(
-        memory_format=torch.channels_last)
+    assert next(
+        p for p in last.nets.parameters() if p.ndim == 4 and min(p.shape) > 1
+    ).is_contiguous(memory_format=torch.channels_last)
 
 
 # ---- ticks and folders -----------------------------------------------------------------------------------------------
@@ -468,10 +556,21 @@ def test_ticks_report_position_speed_losses_and_scores(tmp_path):
     ticks = list(train("h2l", cfg, out=tmp_path))
     assert [(t.step, t.steps, t.images) for t in ticks] == [(2, 5, 8), (4, 5, 16), (5, 5, 20)]
     assert [t.score is not None for t in ticks] == [False, True, True]
-    assert all((t.samples is None) == (t.score is None) and t.rate > 0 and t.left_s >= 0 for t in ticks)
+    assert all(
+        (t.samples is None) == (t.score is None) and t.rate > 0 and t.left_s >= 0 for t in ticks
+    )
     assert ticks[-1].left_s == 0 and ticks[0].seconds < ticks[-1].seconds
-    assert ticks[0].losses.keys() == {"d_loss", "d_real", "d_fake", "d_sure", "real_spread", "pix", "gan",
-                                      "fake_spread", "z_spread"}
+    assert ticks[0].losses.keys() == {
+        "d_loss",
+        "d_real",
+        "d_fake",
+        "d_sure",
+        "real_spread",
+        "pix",
+        "gan",
+        "fake_spread",
+        "z_spread",
+    }
     assert all(math.isfinite(v) for t in ticks for v in t.losses.values())
     folder = RunFolder(tmp_path)
     lines = [json.loads(line) for line in folder.log.read_text().splitlines()]
@@ -507,8 +606,14 @@ def test_finished_weights_are_the_average_with_fresh_statistics(tmp_path):
     list(train("h2l", TINY.replace(norm="batch", ema=0.5), out=tmp_path))
     state, metadata = read_weights(tmp_path / "weights.safetensors")
     last = load_checkpoint(RunFolder(tmp_path).last)
-    ema = {k.removeprefix("module.h2l."): v for k, v in last["ema"].items() if k.startswith("module.")}
-    assert all(torch.equal(v, ema[k]) for k, v in state.items() if "running" not in k and "num_batches" not in k)
+    ema = {
+        k.removeprefix("module.h2l."): v for k, v in last["ema"].items() if k.startswith("module.")
+    }
+    assert all(
+        torch.equal(v, ema[k])
+        for k, v in state.items()
+        if "running" not in k and "num_batches" not in k
+    )
     assert any(not torch.equal(v, ema[k]) for k, v in state.items() if "running" in k)
     assert metadata["stage"] == "h2l" and metadata["hi"] == "made32"
     assert json.loads((tmp_path / "scores.json").read_text())["images"] == 24
@@ -551,7 +656,10 @@ def test_joint_goes_on_from_two_runs(two_runs, tmp_path, monkeypatch):
         assert same(started[d], {k.removeprefix(d + "."): v for k, v in stored.items()}) == []
     for stage in ("h2l", "l2h"):
         name = "weights.safetensors" if stage == "l2h" else "weights-h2l.safetensors"
-        assert same(weights(hl.load_weights(tmp_path / "joint" / name, stage=stage)), started[stage]) != []
+        assert (
+            same(weights(hl.load_weights(tmp_path / "joint" / name, stage=stage)), started[stage])
+            != []
+        )
     assert hl.load_weights(tmp_path / "joint").cfg == TINY
 
 
@@ -559,7 +667,9 @@ def test_joint_gradients_of_the_restorer_reach_the_degrader():
     loop = loop_of("joint")
     _, logs = loop.task.g_loss(loop.task.batch())
     logs["hi_pix"].backward()
-    assert any(p.grad is not None and p.grad.any() for p in loop.task.generators["h2l"].parameters())
+    assert any(
+        p.grad is not None and p.grad.any() for p in loop.task.generators["h2l"].parameters()
+    )
 
 
 def test_joint_resumes_to_the_bit(two_runs, tmp_path):
@@ -586,7 +696,9 @@ def test_joint_needs_two_finished_runs_of_this_configuration(two_runs, tmp_path)
 # ---- what stops a run ------------------------------------------------------------------------------------------------
 def check_diverged(error, folder, step):
     text = str(error.value)
-    assert all(part in text for part in ("became NaN or infinite", "try a smaller --lr", str(folder.last)))
+    assert all(
+        part in text for part in ("became NaN or infinite", "try a smaller --lr", str(folder.last))
+    )
     assert "\n" not in text
     state = load_checkpoint(folder.last)
     assert state["step"] == step and all(v.isfinite().all() for v in state["generators"].values())
@@ -596,13 +708,18 @@ def check_diverged(error, folder, step):
 def test_nan_loss_stops_and_the_checkpoint_is_kept(tmp_path, monkeypatch):
     cfg = TINY.replace(tick_images=8)
     list(train("h2l", cfg, out=tmp_path, stop=after(2)))
-    monkeypatch.setattr(tasks.H2LTask, "gan", losses.GAN(losses.hinge_d, lambda score: score.mean() * math.nan))
+    monkeypatch.setattr(
+        tasks.H2LTask, "gan", losses.GAN(losses.hinge_d, lambda score: score.mean() * math.nan)
+    )
     with pytest.raises(TrainingDiverged) as error:
         list(train("h2l", cfg, out=tmp_path, resume=True))
     check_diverged(error, RunFolder(tmp_path), 2)
     assert "gan, " in str(error.value)
     monkeypatch.undo()
-    assert [t.step for t in train("h2l", cfg, out=tmp_path, resume=True)] == [4, 6]  # and training can go on
+    assert [t.step for t in train("h2l", cfg, out=tmp_path, resume=True)] == [
+        4,
+        6,
+    ]  # and training can go on
 
 
 def test_nan_weights_behind_finite_losses_are_not_saved(tmp_path, monkeypatch):
@@ -624,13 +741,18 @@ def test_an_absurd_learning_rate_diverges_by_itself():
         list(train("h2l", TINY.replace(lr=1e30, lr_d=1e30, h2l_steps=20)))
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (dict(stage="l2l"), "stage must be one of h2l, l2h, joint, srgan, cyclegan, got 'l2l'"),
-    (dict(stage="l2h", degradation=None), "degradation is missing"),
-    (dict(stage="l2h", degradation="blurry"), "degradation must be one of"),
-    (dict(stage="l2h", degradation="learned:nowhere"), "weights must be a run folder"),
-    (dict(hi=LO), "hi must be 32x32 pictures, got 8x8"), (dict(lo=HI), "lo must be 8x8 pictures, got 32x32"),
-    (dict(hi="no/such/folder"), "no such folder or file")])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(stage="l2l"), "stage must be one of h2l, l2h, joint, srgan, cyclegan, got 'l2l'"),
+        (dict(stage="l2h", degradation=None), "degradation is missing"),
+        (dict(stage="l2h", degradation="blurry"), "degradation must be one of"),
+        (dict(stage="l2h", degradation="learned:nowhere"), "weights must be a run folder"),
+        (dict(hi=LO), "hi must be 32x32 pictures, got 8x8"),
+        (dict(lo=HI), "lo must be 8x8 pictures, got 32x32"),
+        (dict(hi="no/such/folder"), "no such folder or file"),
+    ],
+)
 def test_wrong_calls_are_one_line_and_make_no_folder(tmp_path, change, message):
     with pytest.raises(hl.HLError, match=message) as error:
         train(**({"stage": "h2l", "out": tmp_path / "run"} | change))
@@ -651,18 +773,26 @@ def test_resume_with_another_flag_is_refused(tmp_path):
 
 
 # ---- GPU -------------------------------------------------------------------------------------------------------------
-needs_gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+needs_gpu = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
 
 
 @pytest.mark.parametrize("amp", [pytest.param(a, marks=needs_gpu) for a in ("off", "bf16", "fp16")])
 @pytest.mark.parametrize("stage", ["h2l", "l2h"])
 def test_gpu_trains_and_resumes_in_every_precision(tmp_path, stage, amp):
     cfg = hl.preset("smoke").replace(amp=amp)
-    data = {"hi": "faces:train-hi"} | ({"degradation": "bilinear"} if stage == "l2h" else {"lo": "faces:train-lo"})
+    data = {"hi": "faces:train-hi"} | (
+        {"degradation": "bilinear"} if stage == "l2h" else {"lo": "faces:train-lo"}
+    )
     list(hl.train(cfg, stage, out=tmp_path, stop=after(3), **data))
     *_, tick = hl.train(cfg, stage, out=tmp_path, resume=True, **data)
     assert tick.step == 6 and all(math.isfinite(v) for v in tick.losses.values())
-    assert RunFolder(tmp_path).finished and json.loads((tmp_path / "scores.json").read_text())["device"] == "cuda"
+    assert (
+        RunFolder(tmp_path).finished
+        and json.loads((tmp_path / "scores.json").read_text())["device"] == "cuda"
+    )
 
 
 @pytest.mark.parametrize("stage", [pytest.param("h2l", marks=needs_gpu)])

@@ -14,7 +14,9 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
-CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+    "contracts"
+]
 # contract, a file of the package, and a line that has no place in it
 WRONG = [
     ("reading-order", "config.py", "from .data.faces import FaceSet"),
@@ -35,16 +37,28 @@ WRONG = [
 def copy(tmp_path_factory):
     """The package's modules and its contracts, apart from this checkout."""
     folder = tmp_path_factory.mktemp("house")
-    shutil.copytree(ROOT / "hlgan_lib", folder / "hlgan_lib", ignore=lambda at, names: [
-        n for n in names if not n.endswith(".py") and not Path(at, n).is_dir() or n == "__pycache__"])
+    shutil.copytree(
+        ROOT / "hlgan_lib",
+        folder / "hlgan_lib",
+        ignore=lambda at, names: [
+            n
+            for n in names
+            if not n.endswith(".py") and not Path(at, n).is_dir() or n == "__pycache__"
+        ],
+    )
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
 
 
 def lint(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     code = "import sys; from importlinter.cli import lint_imports_command; lint_imports_command(sys.argv[1:])"
-    return subprocess.run([sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, text=True,
-                          env=os.environ | {"PYTHONPATH": str(folder)})
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+    )
 
 
 def test_every_contract_is_kept_and_has_an_import_that_breaks_it(copy):
@@ -67,8 +81,22 @@ def test_a_wrong_import_breaks_its_contract(copy, contract, file, line):
 
 
 def test_commands_and_runtime_import_no_torch():
-    modules = ("runtime", "cli", "commands.basic", "commands.train", "commands.study", "commands.console")
-    code = "; ".join(f"import hlgan_lib.{m}" for m in modules) + "; import sys; assert 'torch' not in sys.modules"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                         env=os.environ | {"PYTHONPATH": str(ROOT)})
+    modules = (
+        "runtime",
+        "cli",
+        "commands.basic",
+        "commands.train",
+        "commands.study",
+        "commands.console",
+    )
+    code = (
+        "; ".join(f"import hlgan_lib.{m}" for m in modules)
+        + "; import sys; assert 'torch' not in sys.modules"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
     assert ran.returncode == 0, ran.stderr

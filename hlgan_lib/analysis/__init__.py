@@ -7,7 +7,28 @@ from .noise_colour import Diversity, colour_gains, colour_shift, diversity, nois
 from .spectrum import Curve, power_spectrum, statistics
 from .z_directions import Directions, walk
 
-__all__ = ["BlurFit", "Curve", "Directions", "Diversity", "Grid", "Kernel", "TwoSample",
-           "block_step", "blur_fit", "chroma_detail", "colour_gains", "colour_shift", "diversity",
-           "effective_kernel", "jpeg_grid", "measured_jpeg", "noise_curve", "over_shots",
-           "power_spectrum", "probe_kernel", "statistics", "two_sample", "walk"]
+__all__ = [
+    "BlurFit",
+    "Curve",
+    "Directions",
+    "Diversity",
+    "Grid",
+    "Kernel",
+    "TwoSample",
+    "block_step",
+    "blur_fit",
+    "chroma_detail",
+    "colour_gains",
+    "colour_shift",
+    "diversity",
+    "effective_kernel",
+    "jpeg_grid",
+    "measured_jpeg",
+    "noise_curve",
+    "over_shots",
+    "power_spectrum",
+    "probe_kernel",
+    "statistics",
+    "two_sample",
+    "walk",
+]

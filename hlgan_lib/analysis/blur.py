@@ -19,7 +19,9 @@ from ..inference import shots
 from ..networks.paper import HighToLow
 from .spectrum import _check_pair, _level
 
-WIDTHS = tuple(0.8 * 1.12 ** i for i in range(20))   # 0.8 to 6.9 pixels of hi: the blurs that blur_fit tries
+WIDTHS = tuple(
+    0.8 * 1.12**i for i in range(20)
+)  # 0.8 to 6.9 pixels of hi: the blurs that blur_fit tries
 
 
 class BlurFit(NamedTuple):
@@ -40,8 +42,10 @@ def blur_fit(hi: Tensor, lo: Tensor) -> BlurFit:
     """
     _check_pair(hi, lo)
     sharp, y = _level(hi), _level(lo).flatten(2)
-    fits = [_tone_fit(_gaussian_reduce(sharp, sigma, lo.shape[-1]).flatten(2), y) for sigma in WIDTHS]
-    errors = torch.stack([((y - fit) ** 2).sum((1, 2)) for fit in fits], 1)                       # (B, widths)
+    fits = [
+        _tone_fit(_gaussian_reduce(sharp, sigma, lo.shape[-1]).flatten(2), y) for sigma in WIDTHS
+    ]
+    errors = torch.stack([((y - fit) ** 2).sum((1, 2)) for fit in fits], 1)  # (B, widths)
     fitted = torch.stack(fits, 1)[torch.arange(len(y)), errors.argmin(1)]
     residual = (y - fitted) * math.sqrt(y.shape[2] / (y.shape[2] - 3 - 1 / 3))
     return BlurFit(_best_width(errors), fitted.reshape(lo.shape), residual.reshape(lo.shape))
@@ -58,7 +62,7 @@ def _gaussian_reduce(x: Tensor, sigma: float, size: int) -> Tensor:
 def _tone_fit(x: Tensor, y: Tensor) -> Tensor:
     """The least-squares parabola of y over x for each picture and channel, (B, 3, pixels) each, a little damped."""
     x = x - x.mean(-1, keepdim=True)
-    basis = torch.stack((torch.ones_like(x), x, x ** 2), -1)                                      # (B, 3, pixels, 3)
+    basis = torch.stack((torch.ones_like(x), x, x**2), -1)  # (B, 3, pixels, 3)
     gram = basis.mT @ basis + 1e-6 * torch.eye(3, dtype=x.dtype)
     return (basis @ torch.linalg.solve(gram, basis.mT @ y[..., None]))[..., 0]
 
@@ -69,7 +73,9 @@ def _best_width(errors: Tensor) -> Tensor:
     i = best.clamp(1, len(WIDTHS) - 2)
     left, mid, right = (errors.gather(1, (i + k)[:, None])[:, 0] for k in (-1, 0, 1))
     bend = left - 2 * mid + right
-    shift = torch.where(bend > 0, 0.5 * (left - right) / bend.clamp(min=1e-12), best - i).clamp(-1, 1)
+    shift = torch.where(bend > 0, 0.5 * (left - right) / bend.clamp(min=1e-12), best - i).clamp(
+        -1, 1
+    )
     return WIDTHS[0] * (WIDTHS[1] / WIDTHS[0]) ** (i + shift)
 
 
@@ -96,18 +102,27 @@ def effective_kernel(hi: Tensor, lo: Tensor, reach: int = 2, ridge: float = 1e-4
     return _kernel(*(_level(x).mean(1, keepdim=True) for x in (hi, lo)), ratio, reach, ridge)
 
 
-def probe_kernel(degradation: str | Degradation | HighToLow, hi: Tensor, seed: int = 0, reach: int = 2,
-                 amplitude: float = 0.1) -> Kernel:
+def probe_kernel(
+    degradation: str | Degradation | HighToLow,
+    hi: Tensor,
+    seed: int = 0,
+    reach: int = 2,
+    amplitude: float = 0.1,
+) -> Kernel:
     """The mean impulse response around real pictures, measured with white noise n of the given amplitude (of 2).
 
     Regresses (D(hi + n) - D(hi - n)) / 2, D with the same random numbers on both sides, on n: unlike in
     `effective_kernel` the probe holds every frequency equally. Both inputs are clipped to [-1, 1], n being what is left
     of it. Needs the degradation, not only its pictures.
     """
-    noise = amplitude * torch.randn(len(hi), 1, *hi.shape[2:], generator=torch.Generator().manual_seed(seed))
+    noise = amplitude * torch.randn(
+        len(hi), 1, *hi.shape[2:], generator=torch.Generator().manual_seed(seed)
+    )
     probes = [(hi + sign * noise.to(hi)).clamp(-1, 1) for sign in (1, -1)]
     plus, minus = (shots(degradation, probe, seed=seed + 1)[0] for probe in probes)
-    put_in, change = ((_level(a) - _level(b)).mean(1, keepdim=True) for a, b in (probes, (plus, minus)))
+    put_in, change = (
+        (_level(a) - _level(b)).mean(1, keepdim=True) for a, b in (probes, (plus, minus))
+    )
     return _kernel(put_in, change, _check_pair(hi, plus), reach, ridge=1e-3)
 
 
@@ -116,15 +131,23 @@ def _kernel(x: Tensor, y: Tensor, ratio: int, reach: int, ridge: float) -> Kerne
     if side > x.shape[-1] or reach < 1:
         raise HLError(f"reach must be 1 or more and leave pixels inside the picture, got {reach}")
     x, y = (v - v.mean((2, 3), keepdim=True) for v in (x, y))
-    a = torch.zeros(side ** 2, side ** 2, dtype=x.dtype)
+    a = torch.zeros(side**2, side**2, dtype=x.dtype)
     b = a[0].clone()
-    for part, target in zip(x.split(32), y[:, :, reach:-reach, reach:-reach].split(32), strict=True):
+    for part, target in zip(
+        x.split(32), y[:, :, reach:-reach, reach:-reach].split(32), strict=True
+    ):
         windows = unfold(part, side, stride=ratio).transpose(1, 2).flatten(0, 1)
         a += windows.T @ windows
         b += windows.T @ target.flatten()
-    line = 2 * torch.eye(side) - torch.diag(torch.ones(side - 1), 1) - torch.diag(torch.ones(side - 1), -1)
+    line = (
+        2 * torch.eye(side)
+        - torch.diag(torch.ones(side - 1), 1)
+        - torch.diag(torch.ones(side - 1), -1)
+    )
     laplacian = (torch.kron(line, torch.eye(side)) + torch.kron(torch.eye(side), line)).to(a)
-    taps = torch.linalg.solve(a + ridge * a.trace() / side ** 2 * laplacian.T @ laplacian, b).reshape(side, side)
+    taps = torch.linalg.solve(a + ridge * a.trace() / side**2 * laplacian.T @ laplacian, b).reshape(
+        side, side
+    )
     gain = taps.sum().item()
     return Kernel(taps / gain, gain, *_widths(taps / gain))
 
@@ -133,6 +156,6 @@ def _widths(taps: Tensor) -> tuple[float, float]:
     """Width and moment, see Kernel; the Gaussian sits at the middle of the taps."""
     u = torch.arange(len(taps)).to(taps) - (len(taps) - 1) / 2
     gauss = torch.exp(-0.5 * (u / torch.tensor(WIDTHS).to(taps)[:, None]) ** 2)
-    overlap = torch.einsum("wi,wj,ij->w", gauss, gauss, taps) / (gauss ** 2).sum(1)               # <g, k> / |g|
-    spreads = [(m * u ** 2).sum() - (m * u).sum() ** 2 for m in (taps.sum(0), taps.sum(1))]
-    return _best_width(-overlap[None] ** 2).item(), math.sqrt(max(0.0, (sum(spreads) / 2).item()))
+    overlap = torch.einsum("wi,wj,ij->w", gauss, gauss, taps) / (gauss**2).sum(1)  # <g, k> / |g|
+    spreads = [(m * u**2).sum() - (m * u).sum() ** 2 for m in (taps.sum(0), taps.sum(1))]
+    return _best_width(-(overlap[None] ** 2)).item(), math.sqrt(max(0.0, (sum(spreads) / 2).item()))

@@ -20,7 +20,9 @@ class TwoSample(NamedTuple):
     n: int
 
 
-def two_sample(a: Tensor, b: Tensor, seed: int = 0, folds: int = 5, decay: float = 0.1) -> TwoSample:
+def two_sample(
+    a: Tensor, b: Tensor, seed: int = 0, folds: int = 5, decay: float = 0.1
+) -> TwoSample:
     """Can a classifier tell two sets apart? Logistic regression on features (N, F), each picture judged held out.
 
     50%: it cannot; 100%: it always can. The same number of both, in `folds` folds by seed; standardised features and
@@ -28,10 +30,14 @@ def two_sample(a: Tensor, b: Tensor, seed: int = 0, folds: int = 5, decay: float
     people into the two sets: a face that is in both pulls the accuracy below 50%. Source: 1610.06545.
     """
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2 * folds:
-        raise HLError(f"a and b must be features (N, F) of at least {2 * folds} pictures each, got {tuple(a.shape)} "
-                      f"and {tuple(b.shape)}: use analysis.statistics or metrics.extract")
+        raise HLError(
+            f"a and b must be features (N, F) of at least {2 * folds} pictures each, got {tuple(a.shape)} "
+            f"and {tuple(b.shape)}: use analysis.statistics or metrics.extract"
+        )
     n, generator = min(len(a), len(b)), torch.Generator().manual_seed(seed)
-    x = torch.cat([f[torch.randperm(len(f), generator=generator)[:n].to(f.device)].double() for f in (a, b)])
+    x = torch.cat(
+        [f[torch.randperm(len(f), generator=generator)[:n].to(f.device)].double() for f in (a, b)]
+    )
     label = torch.arange(2, device=x.device).repeat_interleave(n).double()
     fold = torch.cat([torch.arange(n, device=x.device) % folds] * 2)
     right = 0

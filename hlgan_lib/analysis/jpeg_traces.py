@@ -40,9 +40,16 @@ class Grid(NamedTuple):
 
 def _luminance(lo: Tensor) -> Tensor:
     """Levels -128..127 of the picture as a file holds it, (B, s, s) float64 on the CPU."""
-    if lo.ndim != 4 or lo.shape[1] != 3 or min(lo.shape[2:]) < 2 * BLOCK or not lo.is_floating_point():
-        raise HLError(f"lo must be float (B, 3, s, s) in [-1, 1] with s at least {2 * BLOCK}, got {lo.dtype} "
-                      f"{tuple(lo.shape)}: a smaller picture may hold no whole JPEG block")
+    if (
+        lo.ndim != 4
+        or lo.shape[1] != 3
+        or min(lo.shape[2:]) < 2 * BLOCK
+        or not lo.is_floating_point()
+    ):
+        raise HLError(
+            f"lo must be float (B, 3, s, s) in [-1, 1] with s at least {2 * BLOCK}, got {lo.dtype} "
+            f"{tuple(lo.shape)}: a smaller picture may hold no whole JPEG block"
+        )
     rgb = to_uint8(lo).cpu().double()
     return torch.einsum("j,bjhw->bhw", rgb.new_tensor(TO_YCC[0]), rgb) - 128
 
@@ -58,11 +65,13 @@ def jpeg_grid(lo: Tensor) -> Grid:
     search for block grids in JPEG forensics.
     """
     dct = block_dct(BLOCK, torch.device("cpu")).double()
-    c = dct @ _luminance(lo).unfold(1, BLOCK, 1).unfold(2, BLOCK, 1) @ dct.T       # (B, rows, columns, 8, 8)
+    c = (
+        dct @ _luminance(lo).unfold(1, BLOCK, 1).unfold(2, BLOCK, 1) @ dct.T
+    )  # (B, rows, columns, 8, 8)
     size = torch.log10(c[..., AC].abs() + 0.3).mean(-1)
     fold = (torch.arange(c.shape[1]) % BLOCK == torch.arange(BLOCK)[:, None]).double()
-    fold = fold / fold.sum(1, keepdim=True)                                       # places of one phase, averaged
-    e = (fold @ size @ fold.T).flatten(1)                                         # (B, 64)
+    fold = fold / fold.sum(1, keepdim=True)  # places of one phase, averaged
+    e = (fold @ size @ fold.T).flatten(1)  # (B, 64)
     lowest, at = e.min(1)
     phase, score = torch.stack((at // BLOCK, at % BLOCK), 1), e.median(1).values - lowest
     return Grid(score, phase, torch.where(score > CERTAIN, _quality(c, phase), torch.nan))
@@ -70,7 +79,7 @@ def jpeg_grid(lo: Tensor) -> Grid:
 
 def _quality(c: Tensor, phase: Tensor, slack: float = 0.35) -> Tensor:
     """The lowest quality of 1..95 whose steps divide the coefficients but for rounding (rms below slack), or NaN."""
-    block = c[torch.arange(len(c)), phase[:, 0], phase[:, 1]][:, None]            # (B, 1, 8, 8)
+    block = c[torch.arange(len(c)), phase[:, 0], phase[:, 1]][:, None]  # (B, 1, 8, 8)
     qualities = torch.arange(1, 96)
     steps = quantisation(qualities, LUMINANCE).double()
     miss = (block - torch.round(block / steps) * steps)[..., AC].square().mean(-1).sqrt()
@@ -88,10 +97,16 @@ def block_step(lo: Tensor, grid: Grid | None = None) -> Tensor:
     v, grid, scores = _luminance(lo) / 255, grid or jpeg_grid(lo), []
     for axis in (0, 1):
         x = v if axis else v.transpose(1, 2)
-        step = ((3 * x[..., 2:-1] - x[..., 3:]) - (3 * x[..., 1:-2] - x[..., :-3])).abs().mean(1) / 2
-        edge = (torch.arange(2, x.shape[-1] - 1) - grid.phase[:, axis:axis + 1]) % BLOCK == 0
+        step = ((3 * x[..., 2:-1] - x[..., 3:]) - (3 * x[..., 1:-2] - x[..., :-3])).abs().mean(
+            1
+        ) / 2
+        edge = (torch.arange(2, x.shape[-1] - 1) - grid.phase[:, axis : axis + 1]) % BLOCK == 0
         inside = (step * ~edge).sum(1) / (~edge).sum(1)
-        scores.append(torch.where(edge.any(1), (step * edge).sum(1) / edge.sum(1).clamp(min=1) - inside, torch.nan))
+        scores.append(
+            torch.where(
+                edge.any(1), (step * edge).sum(1) / edge.sum(1).clamp(min=1) - inside, torch.nan
+            )
+        )
     return torch.stack(scores).nanmean(0)
 
 
@@ -102,7 +117,7 @@ def chroma_detail(lo: Tensor) -> Tensor:
     (B, 3, s, s) in [-1, 1] -> (B,), 0.03 to 0.05 after 4:2:0; grey pictures are low too. Source: ours.
     """
     rings = lo.shape[-1] // 2
-    log_power = statistics(lo)[:, 6:].unflatten(1, (3, rings))[..., rings // 2:].mean(2)
+    log_power = statistics(lo)[:, 6:].unflatten(1, (3, rings))[..., rings // 2 :].mean(2)
     return ((log_power[:, 1:].mean(1) - log_power[:, 0]) / 2).exp()
 
 
@@ -114,8 +129,12 @@ def measured_jpeg(lo: Tensor) -> tuple[Tensor, float]:
     [-1, 1]. HLError as `jpeg_grid`. Ours.
     """
     parts = [(jpeg_grid(part), chroma_detail(part)) for part in lo.split(256)]
-    found, quality = (torch.cat([getattr(grid, k) for grid, _ in parts]) for k in ("found", "quality"))
+    found, quality = (
+        torch.cat([getattr(grid, k) for grid, _ in parts]) for k in ("found", "quality")
+    )
     half = torch.cat([detail for _, detail in parts])[found] < SUBSAMPLED
     quality = torch.where(found, quality, 100.0)
     known = quality[~quality.isnan()]
-    return known if len(known) else quality.new_tensor([100.0]), half.double().mean().nan_to_num().item()
+    return known if len(known) else quality.new_tensor(
+        [100.0]
+    ), half.double().mean().nan_to_num().item()

@@ -25,7 +25,9 @@ def noise_curve(level: Tensor, deviation: Tensor, n_bins: int = 8, at_least: int
     mean level in each bin of [0, 1].
     """
     if level.shape != deviation.shape:
-        raise HLError(f"level and deviation must have one shape, got {tuple(level.shape)} and {tuple(deviation.shape)}")
+        raise HLError(
+            f"level and deviation must have one shape, got {tuple(level.shape)} and {tuple(deviation.shape)}"
+        )
     index = (level.flatten() * n_bins).long().clamp(0, n_bins - 1)
     n = torch.bincount(index, minlength=n_bins)
     square = torch.bincount(index, deviation.flatten().double() ** 2, minlength=n_bins)
@@ -63,7 +65,7 @@ def diversity(los: Tensor) -> Diversity:
     """
     _, d = over_shots(los)
     colour = d.mean((3, 4), keepdim=True)
-    return Diversity(*((part ** 2).mean().sqrt().item() for part in (d, colour, d - colour)))
+    return Diversity(*((part**2).mean().sqrt().item() for part in (d, colour, d - colour)))
 
 
 def colour_gains(hi: Tensor, lo: Tensor) -> Tensor:

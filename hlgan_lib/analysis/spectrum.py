@@ -24,8 +24,10 @@ def _check_pair(hi: Tensor, lo: Tensor) -> int:
     check_square("hi", hi)
     check_square("lo", lo)
     if len(hi) != len(lo) or hi.shape[-1] % lo.shape[-1] or hi.shape[-1] == lo.shape[-1]:
-        raise HLError(f"hi and lo must show the same faces, hi a whole multiple larger, got {tuple(hi.shape)} and "
-                      f"{tuple(lo.shape)}: take both sides of the same Pairs")
+        raise HLError(
+            f"hi and lo must show the same faces, hi a whole multiple larger, got {tuple(hi.shape)} and "
+            f"{tuple(lo.shape)}: take both sides of the same Pairs"
+        )
     return hi.shape[-1] // lo.shape[-1]
 
 
@@ -57,7 +59,7 @@ def _spectra(v: Tensor) -> Tensor:
     window = torch.hann_window(s + 2, periodic=False, dtype=v.dtype, device=v.device)[1:-1]
     window = window[:, None] * window
     mean = (window * v).sum((-2, -1), keepdim=True) / window.sum()
-    return torch.fft.fft2(window * (v - mean)).abs() ** 2 / (window ** 2).sum()
+    return torch.fft.fft2(window * (v - mean)).abs() ** 2 / (window**2).sum()
 
 
 def _rings(s: int) -> tuple[Tensor, Tensor]:

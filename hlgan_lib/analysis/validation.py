@@ -48,12 +48,26 @@ def validate(hi: Tensor, seed: int = 0) -> list[Estimate]:
     HLError for fewer: the error would be that of the sample. Source: ours.
     """
     if hi.ndim != 4 or hi.shape[1] != 3 or len(hi) < 100 or not hi.is_floating_point():
-        raise HLError(f"hi must be float (N, 3, S, S) in [-1, 1] of at least 100 faces, got {hi.dtype} "
-                      f"{tuple(hi.shape)}: take faces:val or faces:test")
+        raise HLError(
+            f"hi must be float (N, 3, S, S) in [-1, 1] of at least 100 faces, got {hi.dtype} "
+            f"{tuple(hi.shape)}: take faces:val or faces:test"
+        )
     parts: Sequence[Callable[[Tensor, torch.Generator], Iterator[Estimate]]] = (
-        _blur, _noise, _colour, _spectrum, _jpeg, _diversity, _sets, _directions)
+        _blur,
+        _noise,
+        _colour,
+        _spectrum,
+        _jpeg,
+        _diversity,
+        _sets,
+        _directions,
+    )
     generator = torch.Generator().manual_seed(seed)
-    return [Estimate(*row[:2], *map(float, row[2:4]), row[4]) for part in parts for row in part(hi, generator)]
+    return [
+        Estimate(*row[:2], *map(float, row[2:4]), row[4])
+        for part in parts
+        for row in part(hi, generator)
+    ]
 
 
 def known_blur(hi: Tensor, sigma: float) -> Tensor:
@@ -61,19 +75,27 @@ def known_blur(hi: Tensor, sigma: float) -> Tensor:
     width = torch.full((len(hi),), sigma)
     ratio = hi.shape[-1] // 16
     edge = ratio // 2 - 1
-    return avg_pool2d(blur(hi, gaussian(width, width, 0 * width, math.ceil(4 * sigma)))[..., edge:, edge:], 2, ratio)
+    return avg_pool2d(
+        blur(hi, gaussian(width, width, 0 * width, math.ceil(4 * sigma)))[..., edge:, edge:],
+        2,
+        ratio,
+    )
 
 
 def known_width(sigma: float) -> float:
     """The centre of a small pixel lies between four large ones, whose mean adds a variance of 1/4: sqrt(s^2 + 1/4)."""
-    return math.sqrt(sigma ** 2 + 0.25)
+    return math.sqrt(sigma**2 + 0.25)
 
 
-def coded(lo: Tensor, quality: int, subsampled: bool, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def coded(
+    lo: Tensor, quality: int, subsampled: bool, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """lo after one JPEG of known quality, its grid anywhere: pictures, and the first row and column of a block."""
     n, offset = len(lo), torch.randint(0, 16, (len(lo), 2), generator=generator)
     size, q, sub = (torch.full((n,), v) for v in (lo.shape[-1], quality, subsampled))
-    return torch.round(jpeg_inside_photograph((lo + 1) / 2, size, q, sub, offset) * 255) / 127.5 - 1, -offset % 8
+    return torch.round(
+        jpeg_inside_photograph((lo + 1) / 2, size, q, sub, offset) * 255
+    ) / 127.5 - 1, -offset % 8
 
 
 def _grain(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -86,10 +108,28 @@ def _blur(hi: Tensor, generator: torch.Generator) -> Iterator[tuple]:
         lo = lo + 2 * 0.02 * _grain(lo, generator)
         width = known_width(sigma)
         fit = blur_fit(hi, lo)
-        yield "blur_fit", f"mean width, Gaussian {sigma:g} px and noise of 0.02", width, fit.width.mean(), "px"
-        yield "blur_fit", f"spread of the widths of pictures that all have {width:.2f} px", 0, fit.width.std(), "px"
+        yield (
+            "blur_fit",
+            f"mean width, Gaussian {sigma:g} px and noise of 0.02",
+            width,
+            fit.width.mean(),
+            "px",
+        )
+        yield (
+            "blur_fit",
+            f"spread of the widths of pictures that all have {width:.2f} px",
+            0,
+            fit.width.std(),
+            "px",
+        )
         kernel = effective_kernel(hi, lo)
-        yield "effective_kernel", f"width, Gaussian {sigma:g} px and noise of 0.02", width, kernel.width, "px"
+        yield (
+            "effective_kernel",
+            f"width, Gaussian {sigma:g} px and noise of 0.02",
+            width,
+            kernel.width,
+            "px",
+        )
         probe = probe_kernel(lambda x, _, s=sigma: known_blur(x, s), hi)
         yield "probe_kernel", f"width, Gaussian {sigma:g} px", width, probe.width, "px"
     box = probe_kernel(lambda x, _: pool(x), hi)
@@ -116,14 +156,26 @@ def _colour(hi: Tensor, generator: torch.Generator) -> Iterator[tuple]:
     lo = srgb_encode(grid[:, None] @ light @ grid[:, None].transpose(2, 3)) * 2 - 1
     true = colour_shift(gains[None])
     for name, seen in colour_shift(colour_gains(hi, lo)).items():
-        yield "colour_shift", f"mean {name}, gains of R, G, B on light", true[name], seen.mean(), "stops"
+        yield (
+            "colour_shift",
+            f"mean {name}, gains of R, G, B on light",
+            true[name],
+            seen.mean(),
+            "stops",
+        )
 
 
 def _spectrum(hi: Tensor, generator: torch.Generator) -> Iterator[tuple]:
     clean = bilinear(hi)
     added = [power_spectrum(x).y for x in (clean + 2 * 0.05 * _grain(clean, generator), clean)]
     power = (added[0] - added[1])[4:].mean()
-    yield "power_spectrum", "noise of 0.05 added to faces, above 1/4 cycles per pixel", 0.05, power.sqrt(), "full scale"
+    yield (
+        "power_spectrum",
+        "noise of 0.05 added to faces, above 1/4 cycles per pixel",
+        0.05,
+        power.sqrt(),
+        "full scale",
+    )
 
 
 def _jpeg(hi: Tensor, generator: torch.Generator) -> Iterator[tuple]:
@@ -133,22 +185,45 @@ def _jpeg(hi: Tensor, generator: torch.Generator) -> Iterator[tuple]:
         lo, phase = coded(clean, quality, True, generator)
         grid = jpeg_grid(lo)
         right = grid.found & (grid.phase == phase).all(1)
-        yield "jpeg_grid", f"grid found at its place, quality {quality}", 1, right.double().mean(), "share"
+        yield (
+            "jpeg_grid",
+            f"grid found at its place, quality {quality}",
+            1,
+            right.double().mean(),
+            "share",
+        )
         if right.sum() >= 20:
             known = grid.quality[right & ~grid.quality.isnan()]
-            yield "jpeg_grid", f"quality, mean of {len(known)} of {len(lo)} pictures", quality, known.mean(), "of 100"
+            yield (
+                "jpeg_grid",
+                f"quality, mean of {len(known)} of {len(lo)} pictures",
+                quality,
+                known.mean(),
+                "of 100",
+            )
     for what, lo in (("noise of 0.03", clean), ("no noise", smooth)):
         found = jpeg_grid(lo).found.double().mean()
         yield "jpeg_grid", f"grid found where there was no JPEG, {what}", 0, found, "share"
     large = torch.nn.functional.interpolate(clean, scale_factor=2)
     shrunk = avg_pool2d(coded(large, 40, True, generator)[0], 2)
     found = jpeg_grid(shrunk).found.double().mean()
-    yield "jpeg_grid", "grid found where the picture shrank after a JPEG of 40 (blind)", 1, found, "share"
+    yield (
+        "jpeg_grid",
+        "grid found where the picture shrank after a JPEG of 40 (blind)",
+        1,
+        found,
+        "share",
+    )
     half = torch.zeros(1, 3, 16, 16)
     half[..., 8:], flat = 0.4, torch.tensor([[0, 0]])
     step = block_step(half, jpeg_grid(half)._replace(phase=flat))
-    yield "block_step", "edge of 0.2 across, 0.1 beside it as lines run on, none down", (0.2 - 0.2 / 12) / 2, step, (
-        "full scale")
+    yield (
+        "block_step",
+        "edge of 0.2 across, 0.1 beside it as lines run on, none down",
+        (0.2 - 0.2 / 12) / 2,
+        step,
+        ("full scale"),
+    )
     yield "block_step", "no JPEG: the floor", 0, block_step(clean).mean(), "full scale"
     for subsampled in (True, False):
         seen = chroma_detail(coded(clean, 60, subsampled, generator)[0]) < SUBSAMPLED
@@ -170,9 +245,21 @@ def _sets(hi: Tensor, generator: torch.Generator) -> Iterator[tuple]:
     a, b = (torch.randn(6000, 4, generator=generator, dtype=torch.float64) for _ in range(2))
     b[:, 0] += 1
     yield "frechet", "Gaussians 1 apart, n = 6000", 1, frechet(a, b), "squared"
-    yield "kernel_distance", "Gaussians 1 apart, n = 6000", _mmd_of_shift(4), kernel_distance(a, b)[0], "squared"
+    yield (
+        "kernel_distance",
+        "Gaussians 1 apart, n = 6000",
+        _mmd_of_shift(4),
+        kernel_distance(a, b)[0],
+        "squared",
+    )
     best = 0.5 * (1 + math.erf(0.5 / math.sqrt(2)))
-    yield "two_sample", "Gaussians 1 apart, best possible accuracy", best, two_sample(a, b).accuracy, "share"
+    yield (
+        "two_sample",
+        "Gaussians 1 apart, best possible accuracy",
+        best,
+        two_sample(a, b).accuracy,
+        "share",
+    )
     yield "two_sample", "two sets of one kind", 0.5, two_sample(*a.split(3000)).accuracy, "share"
 
 
@@ -181,7 +268,7 @@ def _mmd_of_shift(d: int) -> float:
 
     The first three moments of x.x' are 0, d, 0; of x.y 0, d + 1, 0; of y.y' 1, d + 3, 3 d + 13.
     """
-    k = lambda m1, m2, m3: 1 + 3 * m1 / d + 3 * m2 / d ** 2 + m3 / d ** 3                           # noqa: E731
+    k = lambda m1, m2, m3: 1 + 3 * m1 / d + 3 * m2 / d**2 + m3 / d**3  # noqa: E731
     return k(0, d, 0) + k(1, d + 3, 3 * d + 13) - 2 * k(0, d + 1, 0)
 
 
@@ -192,14 +279,30 @@ def _directions(hi: Tensor, generator: torch.Generator) -> Iterator[tuple]:
 
     def degrade(x: Tensor, z: Tensor) -> Tensor:
         light = clean.repeat(len(x) // 4, 1, 1, 1) * 2 ** (0.4 * z[:, :1, None, None])
-        noise = torch.cos(z @ waves).view(-1, 3, 16, 16) * 0.04 * torch.exp(0.5 * z[:, 1])[:, None, None, None]
+        noise = (
+            torch.cos(z @ waves).view(-1, 3, 16, 16)
+            * 0.04
+            * torch.exp(0.5 * z[:, 1])[:, None, None, None]
+        )
         return ((srgb_encode(light.clamp(0, 1)) + noise) * 2 - 1).clamp(-1, 1)
 
     found = z_directions(degrade, hi[:4], 8, n_z=160)
-    yield "z_directions", "directions beyond chance of 2 that act", 2, found.found.sum(), "directions"
+    yield (
+        "z_directions",
+        "directions beyond chance of 2 that act",
+        2,
+        found.found.sum(),
+        "directions",
+    )
     for name, i in (("exposure", 0), ("noise level", 1)):
         aligned = found.steepest[found.names.index(name), i].abs()
-        yield "z_directions", f"cosine of the direction of {name} with the true one", 1, aligned, "cosine"
+        yield (
+            "z_directions",
+            f"cosine of the direction of {name} with the true one",
+            1,
+            aligned,
+            "cosine",
+        )
 
 
 # ---- on the camera's own shots ---------------------------------------------------------------------------------------
@@ -210,29 +313,64 @@ def validate_on_camera(hi: Tensor, lo: Tensor, drawn: dict[str, Tensor]) -> list
     drags and defocuses, colour passes a tone curve and clips.
     """
     if len(hi) != len(lo) or len(lo) != len(drawn["sensor_px"]):
-        raise HLError(f"hi, lo and drawn must be of the same shots, got {len(hi)}, {len(lo)} and "
-                      f"{len(drawn['sensor_px'])}: take all three of faces:val or faces:test")
-    r = lambda a, b: torch.corrcoef(torch.stack((a.double(), b.double())))[0, 1].item()             # noqa: E731
+        raise HLError(
+            f"hi, lo and drawn must be of the same shots, got {len(hi)}, {len(lo)} and "
+            f"{len(drawn['sensor_px'])}: take all three of faces:val or faces:test"
+        )
+    r = lambda a, b: torch.corrcoef(torch.stack((a.double(), b.double())))[0, 1].item()  # noqa: E731
     fit, grid = blur_fit(hi, lo), jpeg_grid(lo)
     grain = hi.shape[-1] / drawn["sensor_px"].double()
-    width = drawn["motion_px"] ** 2 / 24 + drawn["defocus_px"] ** 2 / 4 + grain ** 2 / 12 + 16 / 12
+    width = drawn["motion_px"] ** 2 / 24 + drawn["defocus_px"] ** 2 / 4 + grain**2 / 12 + 16 / 12
     ev = drawn["exposure_ev"][:, None] + drawn["white_balance"].log2()
     shift = colour_shift(colour_gains(hi, lo))
-    rows = [Estimate("blur_fit", "log width and the camera's drag, defocus and pixels", 1.0,
-                     r(width.log(), fit.width.log()), "correlation")]
-    rows += [Estimate("colour_shift", f"{name} and the camera's", 1.0, r(true, shift[name]), "correlation")
-             for name, true in colour_shift(ev).items()]
+    rows = [
+        Estimate(
+            "blur_fit",
+            "log width and the camera's drag, defocus and pixels",
+            1.0,
+            r(width.log(), fit.width.log()),
+            "correlation",
+        )
+    ]
+    rows += [
+        Estimate(
+            "colour_shift", f"{name} and the camera's", 1.0, r(true, shift[name]), "correlation"
+        )
+        for name, true in colour_shift(ev).items()
+    ]
     held = ~grid.quality.isnan()
-    rows += [Estimate("jpeg_grid", "grid found at its place", 1.0, (
-                 grid.found & (grid.phase == -drawn["site_offset"] % 8).all(1)).double().mean().item(), "share"),
-             Estimate("jpeg_grid", f"quality, mean of {int(held.sum())} of {len(lo)} pictures",
-                      drawn["site_quality"][held].double().mean().item(), grid.quality[held].mean().item(), "of 100")]
+    rows += [
+        Estimate(
+            "jpeg_grid",
+            "grid found at its place",
+            1.0,
+            (grid.found & (grid.phase == -drawn["site_offset"] % 8).all(1)).double().mean().item(),
+            "share",
+        ),
+        Estimate(
+            "jpeg_grid",
+            f"quality, mean of {int(held.sum())} of {len(lo)} pictures",
+            drawn["site_quality"][held].double().mean().item(),
+            grid.quality[held].mean().item(),
+            "of 100",
+        ),
+    ]
     seen = (chroma_detail(lo) < SUBSAMPLED) == drawn["site_subsampled"]
-    return [*rows, Estimate("chroma_detail", "4:2:0 or not, told rightly", 1.0, seen.double().mean().item(), "share")]
+    return [
+        *rows,
+        Estimate(
+            "chroma_detail", "4:2:0 or not, told rightly", 1.0, seen.double().mean().item(), "share"
+        ),
+    ]
 
 
 def table(rows: Sequence[Estimate]) -> str:
     """The rows as aligned text: estimator, what, true, measured, error, unit."""
-    lines = [f"{'estimator':17s} {'true':>8s} {'measured':>9s} {'error':>8s}  {'unit':11s} what was put in"]
-    lines += [f"{r.estimator:17s} {r.true:8.3f} {r.measured:9.3f} {r.error:+8.3f}  {r.unit:11s} {r.what}" for r in rows]
+    lines = [
+        f"{'estimator':17s} {'true':>8s} {'measured':>9s} {'error':>8s}  {'unit':11s} what was put in"
+    ]
+    lines += [
+        f"{r.estimator:17s} {r.true:8.3f} {r.measured:9.3f} {r.error:+8.3f}  {r.unit:11s} {r.what}"
+        for r in rows
+    ]
     return "\n".join(lines)

@@ -19,7 +19,15 @@ from .jpeg_traces import block_step, chroma_detail
 from .noise_colour import colour_gains, colour_shift
 from .spectrum import statistics
 
-PROPERTIES = ("blur width", "noise level", "exposure", "warmth", "tint", "block step", "chroma detail")
+PROPERTIES = (
+    "blur width",
+    "noise level",
+    "exposure",
+    "warmth",
+    "tint",
+    "block step",
+    "chroma detail",
+)
 
 
 @dataclass(frozen=True)
@@ -55,13 +63,27 @@ def measure(hi: Tensor, lo: Tensor) -> Tensor:
     chroma detail. hi (B, 3, N, N), lo (B, 3, s, s) in [-1, 1]."""
     fit, shift = blur_fit(hi, lo), colour_shift(colour_gains(hi, lo))
     noise = fit.residual.square().mean((1, 2, 3)).sqrt()
-    return torch.stack((fit.width.log2(), noise.clamp(min=1e-4).log2(), *shift.values(), block_step(lo),
-                        chroma_detail(lo)), 1)
+    return torch.stack(
+        (
+            fit.width.log2(),
+            noise.clamp(min=1e-4).log2(),
+            *shift.values(),
+            block_step(lo),
+            chroma_detail(lo),
+        ),
+        1,
+    )
 
 
 @torch.no_grad()
-def z_directions(h2l: HighToLow | Callable[[Tensor, Tensor], Tensor], hi: Tensor, z_dim: int | None = None,
-                 n_z: int = 512, k: int = 4, seed: int = 0) -> Directions:
+def z_directions(
+    h2l: HighToLow | Callable[[Tensor, Tensor], Tensor],
+    hi: Tensor,
+    z_dim: int | None = None,
+    n_z: int = 512,
+    k: int = 4,
+    seed: int = 0,
+) -> Directions:
     """The k directions of z that change pictures most, and what they change.
 
     d(z) = mean over faces of statistics(h2l(hi, z)), in units of its spread over faces;  on half of the z's
@@ -74,8 +96,10 @@ def z_directions(h2l: HighToLow | Callable[[Tensor, Tensor], Tensor], hi: Tensor
     """
     z_dim = _z_dim(h2l, z_dim)
     if n_z < 6 * z_dim or len(hi) < 2 or not 1 <= k <= z_dim:
-        raise HLError(f"z_directions needs n_z of at least 6 z_dim = {6 * z_dim}, 2 faces and k of 1 to {z_dim}, got "
-                      f"{n_z}, {len(hi)} and {k}")
+        raise HLError(
+            f"z_directions needs n_z of at least 6 z_dim = {6 * z_dim}, 2 faces and k of 1 to {z_dim}, got "
+            f"{n_z}, {len(hi)} and {k}"
+        )
     z = torch.randn(n_z, z_dim, generator=torch.Generator().manual_seed(seed))
     d, p = _measured(h2l, hi, z)
     fit, test = slice(0, n_z // 2), slice(n_z // 2, n_z)
@@ -83,24 +107,40 @@ def z_directions(h2l: HighToLow | Callable[[Tensor, Tensor], Tensor], hi: Tensor
     moves, _, axes = torch.linalg.svd(w.T, full_matrices=False)
     strength, chance = _strength(z[test], d[test], moves[:, :k], axes[:k], seed)
     r = _correlation(z[test].double() @ axes[:k].T, p[test])
-    sign = torch.where(r.gather(1, r.abs().argmax(1, keepdim=True)) < 0, -1.0, 1.0)   # the largest is positive
+    sign = torch.where(
+        r.gather(1, r.abs().argmax(1, keepdim=True)) < 0, -1.0, 1.0
+    )  # the largest is positive
     r, half = sign * r, 1.96 / (n_z - n_z // 2 - 3) ** 0.5
     fisher = torch.atanh(r.clamp(-1 + 1e-9, 1 - 1e-9))
     missed = (p[test] - p[fit].mean(0) - z[test].double() @ slopes).square().mean(0)
     governed = 1 - missed / p[test].var(0, unbiased=False).clamp(min=1e-12)
     steepest = (slopes / slopes.norm(dim=0).clamp(min=1e-12)).T
-    return Directions(sign * axes[:k], strength, chance, PROPERTIES, r, torch.tanh(fisher - half),
-                      torch.tanh(fisher + half), governed.clamp(min=0), steepest, n_z)
+    return Directions(
+        sign * axes[:k],
+        strength,
+        chance,
+        PROPERTIES,
+        r,
+        torch.tanh(fisher - half),
+        torch.tanh(fisher + half),
+        governed.clamp(min=0),
+        steepest,
+        n_z,
+    )
 
 
 def _z_dim(h2l: HighToLow | Callable, z_dim: int | None) -> int:
     if isinstance(h2l, HighToLow):
         h2l.eval()
         if not h2l.kinds:
-            raise HLError("h2l takes no noise (z_input none), so z has no directions: train with z_input grain+shot")
+            raise HLError(
+                "h2l takes no noise (z_input none), so z has no directions: train with z_input grain+shot"
+            )
         return h2l.cfg.z_dim
     if z_dim is None:
-        raise HLError("z_dim must say how many numbers a function's z holds, got None: give z_dim=64")
+        raise HLError(
+            "z_dim must say how many numbers a function's z holds, got None: give z_dim=64"
+        )
     return z_dim
 
 
@@ -120,7 +160,9 @@ def _measured(h2l: Callable, hi: Tensor, z: Tensor, part: int = 16) -> tuple[Ten
 def _regress(z: Tensor, y: Tensor, damp: float = 1e-2) -> Tensor:
     """Least-squares slopes (z_dim, F) of y (n, F) on z (n, z_dim), both centred."""
     z, y = (v.double() - v.double().mean(0) for v in (z, y))
-    return torch.linalg.solve(z.T @ z + damp * len(z) * torch.eye(z.shape[1], dtype=z.dtype), z.T @ y)
+    return torch.linalg.solve(
+        z.T @ z + damp * len(z) * torch.eye(z.shape[1], dtype=z.dtype), z.T @ y
+    )
 
 
 def _correlation(a: Tensor, b: Tensor) -> Tensor:
@@ -129,14 +171,19 @@ def _correlation(a: Tensor, b: Tensor) -> Tensor:
     return a.T @ b / len(a)
 
 
-def _strength(z: Tensor, d: Tensor, moves: Tensor, axes: Tensor, seed: int, rounds: int = 200) -> tuple[Tensor, Tensor]:
+def _strength(
+    z: Tensor, d: Tensor, moves: Tensor, axes: Tensor, seed: int, rounds: int = 200
+) -> tuple[Tensor, Tensor]:
     """u . W v of each direction on other z, W = cov(d, z), and 95 % of the same with z shuffled; over sqrt(statistics).
 
     moves u (F, k) and axes v (k, z_dim) were found elsewhere, so that noise has a mean of 0 here.
     """
     generator = torch.Generator().manual_seed(seed + 1)
-    a, b = ((v - v.mean(0)) for v in (z.double() @ axes.T, d @ moves))                            # (n, k) each
-    order = [torch.arange(len(a)), *(torch.randperm(len(a), generator=generator) for _ in range(rounds))]
+    a, b = ((v - v.mean(0)) for v in (z.double() @ axes.T, d @ moves))  # (n, k) each
+    order = [
+        torch.arange(len(a)),
+        *(torch.randperm(len(a), generator=generator) for _ in range(rounds)),
+    ]
     strength = torch.stack([(a[i] * b).mean(0) for i in order]) / d.shape[1] ** 0.5
     return strength[0], strength[1:].quantile(0.95, dim=0)
 
@@ -150,16 +197,23 @@ def placed(z: Tensor, axes: Tensor, at: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def walk(h2l: HighToLow | Callable[[Tensor, Tensor], Tensor], hi: Tensor, axis: Tensor, seed: int = 0,
-         steps: tuple[float, ...] = (-2.0, -1.0, 0.0, 1.0, 2.0)) -> Tensor:
+def walk(
+    h2l: HighToLow | Callable[[Tensor, Tensor], Tensor],
+    hi: Tensor,
+    axis: Tensor,
+    seed: int = 0,
+    steps: tuple[float, ...] = (-2.0, -1.0, 0.0, 1.0, 2.0),
+) -> Tensor:
     """One face under z that differ along one direction only: z_0, drawn by seed, `placed` at each of steps.
 
     hi (3, N, N) or (1, 3, N, N), axis v (z_dim,) of length 1 -> (steps, 3, s, s).
     """
     hi = hi if hi.ndim == 4 else hi[None]
     if hi.shape[0] != 1 or axis.ndim != 1 or abs(axis.norm() - 1) > 1e-3:
-        raise HLError(f"walk needs one face and an axis (z_dim,) of length 1, got {tuple(hi.shape)} and an axis "
-                      f"{tuple(axis.shape)} of length {axis.norm():.3g}: take a row of Directions.axes")
+        raise HLError(
+            f"walk needs one face and an axis (z_dim,) of length 1, got {tuple(hi.shape)} and an axis "
+            f"{tuple(axis.shape)} of length {axis.norm():.3g}: take a row of Directions.axes"
+        )
     axis = axis.float()
     z = torch.randn(len(axis), generator=torch.Generator().manual_seed(seed))
     z = placed(z, axis[None], torch.tensor(steps)[:, None])

@@ -20,7 +20,9 @@ from .flags import FACES, WEIGHTS, Device, File, Name, Names, Number, PresetName
 class Demo:
     """The whole pipeline on the shipped faces with the shipped weights: pictures and scores in a minute."""
 
-    out: Annotated[Path, Doc("folder for degradation.png, restoration.png and scores.json")] = Path("demo")
+    out: Annotated[Path, Doc("folder for degradation.png, restoration.png and scores.json")] = Path(
+        "demo"
+    )
     h2l: Annotated[str, Doc(f"weights of stage one: {WEIGHTS}")] = "h2l"
     l2h: Annotated[str, Doc(f"weights of stage two: {WEIGHTS}")] = "l2h"
     device: Device = None
@@ -31,8 +33,13 @@ class Demo:
         for path in demo(self.out, self.h2l, self.l2h, pick_device(self.device)):
             print(f"wrote {path}", flush=True)
         scores = json.loads(path.read_text())
-        table({way: {metric: s["value"] for metric, s in scores[way].items()} for way in ("bicubic", "ours")},
-              f"{scores['set']}, {scores['pairs']} pairs")
+        table(
+            {
+                way: {metric: s["value"] for metric, s in scores[way].items()}
+                for way in ("bicubic", "ours")
+            },
+            f"{scores['set']}, {scores['pairs']} pairs",
+        )
         return 0
 
 
@@ -40,7 +47,10 @@ class Demo:
 class Prepare:
     """Turn a data set, in its owners' own folder layout, into a FaceSet file."""
 
-    kind: Annotated[Positional[Literal["folder"]], Doc("folder: any pictures that Pillow reads, in any sub-folders")]
+    kind: Annotated[
+        Positional[Literal["folder"]],
+        Doc("folder: any pictures that Pillow reads, in any sub-folders"),
+    ]
     src: Annotated[Positional[Path], Doc("the folder")]
     out: Annotated[Path, Doc("the FaceSet file, .npz")]
     role: Annotated[Literal["hi", "lo"], Doc("hi: sharp pictures, lo: poor ones")] = "hi"
@@ -50,7 +60,14 @@ class Prepare:
     def run(self) -> int:
         from ..prepare import prepare
 
-        faces = prepare(self.kind, self.src, self.out, role=self.role, size=self.size, contact_sheet=self.contact_sheet)
+        faces = prepare(
+            self.kind,
+            self.src,
+            self.out,
+            role=self.role,
+            size=self.size,
+            contact_sheet=self.contact_sheet,
+        )
         h, w = faces.size
         print(f"wrote {self.out}: {len(faces)} pictures of {w}x{h}, {len(faces.skipped)} skipped")
         return 0
@@ -61,16 +78,23 @@ class Degrade:
     """Spoil sharp pictures as H2L has learned; a PNG for each, under the name of its file."""
 
     weights: Annotated[str, Doc(WEIGHTS)]
-    input: Annotated[str, Doc(f"sharp pictures: a picture, {FACES}; larger ones are cropped and reduced")]
+    input: Annotated[
+        str, Doc(f"sharp pictures: a picture, {FACES}; larger ones are cropped and reduced")
+    ]
     out: Annotated[Path, Doc("folder for the PNGs")]
-    n_z: Annotated[int, Doc("pictures of each input, a noise each [pictures]; above 1 the names end in _z0, ...")] = 1
+    n_z: Annotated[
+        int,
+        Doc("pictures of each input, a noise each [pictures]; above 1 the names end in _z0, ..."),
+    ] = 1
     seed: Annotated[int, Doc("seed of the noise vectors [number]")] = 0
     device: Device = None
 
     def run(self) -> int:
         from .pictures import degrade_files
 
-        written = degrade_files(self.weights, self.input, self.out, self.n_z, self.seed, pick_device(self.device), bar)
+        written = degrade_files(
+            self.weights, self.input, self.out, self.n_z, self.seed, pick_device(self.device), bar
+        )
         print(f"wrote {len(written)} pictures to {self.out}")
         return 0
 
@@ -82,9 +106,15 @@ class Upscale:
     weights: Annotated[str, Doc(WEIGHTS)]
     input: Annotated[str, Doc(f"poor pictures: a picture, {FACES}")]
     out: Annotated[Path, Doc("folder for the PNGs")]
-    fit: Annotated[Switch, Doc("crop and reduce pictures of other sizes (nothing is enlarged), do not refuse")] = False
-    trust: Annotated[Switch, Doc("also write trust.csv, how far to trust each result, and name the doubtful")] = False
-    h2l: Annotated[Name, Doc("with --trust: the stage one that --weights goes with; else the shipped h2l")] = None
+    fit: Annotated[
+        Switch, Doc("crop and reduce pictures of other sizes (nothing is enlarged), do not refuse")
+    ] = False
+    trust: Annotated[
+        Switch, Doc("also write trust.csv, how far to trust each result, and name the doubtful")
+    ] = False
+    h2l: Annotated[
+        Name, Doc("with --trust: the stage one that --weights goes with; else the shipped h2l")
+    ] = None
     device: Device = None
 
     def run(self) -> int:
@@ -93,9 +123,13 @@ class Upscale:
         arguments = self.input, self.out, self.fit, pick_device(self.device), bar
         if self.trust:
             written, doubtful = upscale_with_trust(self.weights, self.h2l or "h2l", *arguments)
-            print(f"{len(doubtful)} of {len(written)} are doubtful{some(doubtful)} (see {self.out / 'trust.csv'})")
+            print(
+                f"{len(doubtful)} of {len(written)} are doubtful{some(doubtful)} (see {self.out / 'trust.csv'})"
+            )
         elif self.h2l:
-            raise HLError(f"--h2l {self.h2l} is for the trust score only: add --trust, or leave it out")
+            raise HLError(
+                f"--h2l {self.h2l} is for the trust score only: add --trust, or leave it out"
+            )
         else:
             written = upscale_files(self.weights, *arguments)
         print(f"wrote {len(written)} pictures to {self.out}")
@@ -109,26 +143,66 @@ class Evaluate:
     fake: Annotated[str, Doc(f"pictures to measure: {FACES}")]
     real: Annotated[str, Doc(f"pictures to measure against: {FACES}")]
     paired: Annotated[Switch, Doc("picture by picture too (PSNR, SSIM), matched by name")] = False
-    metrics: Annotated[Names, Doc("joined by commas, of psnr, ssim, consistency, frechet_lite0, kernel_lite0, "
-                                  "frechet_lite0_paper and, with weights to download, fid, kid, fid_paper, lpips; "
-                                  "without it all that apply and need no download")] = None
-    channel: Annotated[Literal["rgb", "y"], Doc("what PSNR and SSIM look at: RGB, or Y of BT.601")] = "rgb"
+    metrics: Annotated[
+        Names,
+        Doc(
+            "joined by commas, of psnr, ssim, consistency, frechet_lite0, kernel_lite0, "
+            "frechet_lite0_paper and, with weights to download, fid, kid, fid_paper, lpips; "
+            "without it all that apply and need no download"
+        ),
+    ] = None
+    channel: Annotated[
+        Literal["rgb", "y"], Doc("what PSNR and SSIM look at: RGB, or Y of BT.601")
+    ] = "rgb"
     border: Annotated[int, Doc("cut from every side before PSNR and SSIM [pixels]")] = 0
-    lo: Annotated[Source, Doc("the poor pictures that --fake was restored from, matched by name: consistency, the "
-                              f"restored faces reduced again against them; {FACES}")] = None
-    train: Annotated[Source, Doc("sharp training pictures, the reference of the names that end in _paper (the authors' "
-                                 "protocol), such as faces:train-hi")] = None
+    lo: Annotated[
+        Source,
+        Doc(
+            "the poor pictures that --fake was restored from, matched by name: consistency, the "
+            f"restored faces reduced again against them; {FACES}"
+        ),
+    ] = None
+    train: Annotated[
+        Source,
+        Doc(
+            "sharp training pictures, the reference of the names that end in _paper (the authors' "
+            "protocol), such as faces:train-hi"
+        ),
+    ] = None
     json: Annotated[File, Doc("also write the scores to this file")] = None
-    seed: Annotated[int, Doc("seed of the subsets that the kernel distance is measured on [number]")] = 0
+    seed: Annotated[
+        int, Doc("seed of the subsets that the kernel distance is measured on [number]")
+    ] = 0
 
     def run(self) -> int:
         from .pictures import evaluate_files
 
-        scores = evaluate_files(self.fake, self.real, self.paired, self.metrics, self.seed, self.json, self.channel,
-                                self.border, self.lo, self.train)
-        table({name: {"value": s["value"], "95 %": "{:.4g} to {:.4g}".format(*s["ci"]) if s["ci"] else None,
-                      "floor": s["floor"], "n": s["n"], "of": s["features"], "note": s["note"]}
-               for name, s in scores.items()}, f"{self.fake} against {self.real}")
+        scores = evaluate_files(
+            self.fake,
+            self.real,
+            self.paired,
+            self.metrics,
+            self.seed,
+            self.json,
+            self.channel,
+            self.border,
+            self.lo,
+            self.train,
+        )
+        table(
+            {
+                name: {
+                    "value": s["value"],
+                    "95 %": "{:.4g} to {:.4g}".format(*s["ci"]) if s["ci"] else None,
+                    "floor": s["floor"],
+                    "n": s["n"],
+                    "of": s["features"],
+                    "note": s["note"],
+                }
+                for name, s in scores.items()
+            },
+            f"{self.fake} against {self.real}",
+        )
         return 0
 
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 SHOWN = ("pix", "gan", "d_loss", "z_loss")  # of the logged losses, where the task has them
 
 
-def follow(start: Callable[[], Iterator[Tick]], out: Path, resume: bool, stop: Stop, n_images: int) -> int:
+def follow(
+    start: Callable[[], Iterator[Tick]], out: Path, resume: bool, stop: Stop, n_images: int
+) -> int:
     """Show a training of n_images to its end, or to its stop; the exit code.
 
     One bar on a terminal, else a line a tick; what health says is a line of its own when it is new.
@@ -38,9 +40,17 @@ def follow(start: Callable[[], Iterator[Tick]], out: Path, resume: bool, stop: S
         return 0
     print(f"training in {out}: {n_images:,} images", flush=True)
     said: tuple[str, ...] = ()
-    size = shutil.get_terminal_size((120, 24))  # tqdm by itself draws nothing on a terminal that says 0 x 0
-    with tqdm(total=n_images, disable=None, mininterval=0, ncols=size.columns, nrows=size.lines,
-              bar_format=BAR) as progress:
+    size = shutil.get_terminal_size(
+        (120, 24)
+    )  # tqdm by itself draws nothing on a terminal that says 0 x 0
+    with tqdm(
+        total=n_images,
+        disable=None,
+        mininterval=0,
+        ncols=size.columns,
+        nrows=size.lines,
+        bar_format=BAR,
+    ) as progress:
         for tick in ticks:
             _show(progress, tick)
             for note in tick.health:
@@ -88,17 +98,27 @@ def bar(batches: Iterable) -> Iterable:
 
 
 def some(names: list[str], n: int = 10) -> str:
-    """": a, b, c", the first n of the names; nothing where there is none."""
+    """The first n of the names as ": a, b, c"; nothing where there is none."""
     return (": " + ", ".join(names[:n]) + ", ..." * (len(names) > n)) if names else ""
 
 
 def table(rows: dict[str, dict[str, object]], title: str) -> None:
     """Print rows of values in aligned columns, floats with four digits."""
-    text = {label: {k: f"{v:.4g}" if isinstance(v, float) else str(v) for k, v in row.items() if v is not None}
-            for label, row in rows.items()}
+    text = {
+        label: {
+            k: f"{v:.4g}" if isinstance(v, float) else str(v)
+            for k, v in row.items()
+            if v is not None
+        }
+        for label, row in rows.items()
+    }
     columns = {k: None for row in text.values() for k in row}
     widths = [max(len(k), *(len(row.get(k, "")) for row in text.values())) for k in columns]
     first = max(map(len, text))
     print(title)
     for label, row in {"": {k: k for k in columns}, **text}.items():
-        print("  ".join([label.ljust(first), *(row.get(k, "").ljust(w) for k, w in zip(columns, widths))]).rstrip())
+        print(
+            "  ".join(
+                [label.ljust(first), *(row.get(k, "").ljust(w) for k, w in zip(columns, widths))]
+            ).rstrip()
+        )

@@ -14,10 +14,16 @@ from ..config import PRESETS
 Switch = FlagCreatePairsOff[bool]
 PresetName = Literal[tuple(PRESETS)]
 DEFAULT_PRESET = "quick"
-FACES = ("a folder of pictures, an .npz file, or faces:train-hi, faces:train-lo, faces:val, faces:test (of the last "
-         "two :hi or :lo picks a side)")
-WEIGHTS = "a run folder, a .safetensors file, a shipped name (hlgan info), or the authors' model.pkl"
-Device = Annotated[str | None, tyro.conf.arg(metavar="STR"), Doc("cpu, cuda or cuda:N; CUDA where there is one")]
+FACES = (
+    "a folder of pictures, an .npz file, or faces:train-hi, faces:train-lo, faces:val, faces:test (of the last "
+    "two :hi or :lo picks a side)"
+)
+WEIGHTS = (
+    "a run folder, a .safetensors file, a shipped name (hlgan info), or the authors' model.pkl"
+)
+Device = Annotated[
+    str | None, tyro.conf.arg(metavar="STR"), Doc("cpu, cuda or cuda:N; CUDA where there is one")
+]
 Name = Annotated[str | None, tyro.conf.arg(metavar="STR")]
 Names = Annotated[str | None, tyro.conf.arg(metavar="NAMES")]
 Number = Annotated[int | None, tyro.conf.arg(metavar="INT")]

@@ -22,16 +22,27 @@ def about() -> str:
     device = f"cpu, {torch.get_num_threads()} threads"
     if torch.cuda.is_available():
         device = f"cuda, {torch.cuda.get_device_name()}"
-    lines = [f"hlgan_lib {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
-             ", ".join(f"{name} {_version(name)}" for name in PACKAGES), f"device: {device}", "", "presets:"]
+    lines = [
+        f"hlgan_lib {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+        ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
+        f"device: {device}",
+        "",
+        "presets:",
+    ]
     lines += [f"  {name:8}{_size(cfg)}" for name, cfg in PRESETS.items()]
-    lines += ["  hlgan info --preset P: its differences from paper, the source of every value", "", "shipped weights:"]
+    lines += [
+        "  hlgan info --preset P: its differences from paper, the source of every value",
+        "",
+        "shipped weights:",
+    ]
     for name, path in shipped_weights().items():
         metadata = read_weights(path)[1]
         notes = {k: v for k, v in metadata.items() if k not in ("stage", "config")}
         width = json.loads(metadata["config"])[f"{metadata['stage']}_width"]
-        lines.append(f"  {name}: stage {metadata['stage']}, width {width}, {path.stat().st_size / 1e6:.1f} MB"
-                     + "".join(f", {k} {v}" for k, v in notes.items()))
+        lines.append(
+            f"  {name}: stage {metadata['stage']}, width {width}, {path.stat().st_size / 1e6:.1f} MB"
+            + "".join(f", {k} {v}" for k, v in notes.items())
+        )
     return "\n".join(lines if shipped_weights() else [*lines, "  none"])
 
 
@@ -43,17 +54,23 @@ def _version(package: str) -> str:
 
 
 def _size(cfg: RunConfig) -> str:
-    return (f"h2l {cfg.h2l_steps:,} updates, l2h {cfg.l2h_steps:,}, joint {cfg.joint_steps:,}; batch {cfg.batch}; "
-            f"widths h2l {cfg.h2l_width}, l2h {cfg.l2h_width}, d {cfg.d_width}")
+    return (
+        f"h2l {cfg.h2l_steps:,} updates, l2h {cfg.l2h_steps:,}, joint {cfg.joint_steps:,}; batch {cfg.batch}; "
+        f"widths h2l {cfg.h2l_width}, l2h {cfg.l2h_width}, d {cfg.d_width}"
+    )
 
 
 def about_preset(name: str) -> str:
     """The differences of a preset from `paper`, then every field: value, unit, source, meaning."""
     cfg, changed = preset(name), differences(preset(name))
     lines = [f"{name}: {len(changed)} differences from paper"]
-    lines += [f"  {field:14}{own!s:>20}   paper: {paper}" for field, (paper, own) in changed.items()]
+    lines += [
+        f"  {field:14}{own!s:>20}   paper: {paper}" for field, (paper, own) in changed.items()
+    ]
     lines += ["", "every field: value [unit], source of the paper preset's value: meaning"]
     for field, spec in field_specs().items():
         origin = f"{spec.source} ({spec.why})" if spec.why else spec.source
-        lines.append(f"  {field:14}{getattr(cfg, field)!s:>20} [{spec.unit}], {origin}: {spec.meaning}")
+        lines.append(
+            f"  {field:14}{getattr(cfg, field)!s:>20} [{spec.unit}], {origin}: {spec.meaning}"
+        )
     return "\n".join(lines)

@@ -26,8 +26,15 @@ Progress = Callable[[Iterable], Iterable]  # wraps the batches, to show how far 
 PICTURES = {s for s, kind in Image.registered_extensions().items() if kind in Image.OPEN}
 
 
-def degrade_files(weights: str | Path, source: str | Path, out: str | Path, n_z: int = 1, seed: int = 0,
-                  device: str | torch.device = "cpu", progress: Progress = iter) -> list[Path]:
+def degrade_files(
+    weights: str | Path,
+    source: str | Path,
+    out: str | Path,
+    n_z: int = 1,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    progress: Progress = iter,
+) -> list[Path]:
     """Spoil every picture of `source` (as `load_faces`) as H2L has learned, n_z times; PNGs keep the files' names.
 
     Raises HLError before anything is written where weights, pictures or folder cannot be right.
@@ -49,8 +56,14 @@ def degrade_files(weights: str | Path, source: str | Path, out: str | Path, n_z:
     return _write_all(spoil, hi, names, out, device, progress)
 
 
-def upscale_files(weights: str | Path, source: str | Path, out: str | Path, fit: bool = False,
-                  device: str | torch.device = "cpu", progress: Progress = iter) -> list[Path]:
+def upscale_files(
+    weights: str | Path,
+    source: str | Path,
+    out: str | Path,
+    fit: bool = False,
+    device: str | torch.device = "cpu",
+    progress: Progress = iter,
+) -> list[Path]:
     """Restore every poor picture of `source`; PNGs keep the names of the files.
 
     Pictures of another size than the network's are refused, or with `fit` centre-cropped and reduced; nothing is
@@ -63,18 +76,36 @@ def upscale_files(weights: str | Path, source: str | Path, out: str | Path, fit:
     return _write_all(lambda x: upscale(l2h, x), lo, names, out, device, progress)
 
 
-def upscale_with_trust(weights: str | Path, h2l: str | Path, source: str | Path, out: str | Path, fit: bool = False,
-                       device: str | torch.device = "cpu", progress: Progress = iter) -> tuple[list[Path], list[str]]:
+def upscale_with_trust(
+    weights: str | Path,
+    h2l: str | Path,
+    source: str | Path,
+    out: str | Path,
+    fit: bool = False,
+    device: str | torch.device = "cpu",
+    progress: Progress = iter,
+) -> tuple[list[Path], list[str]]:
     """`upscale_files`, and trust.csv beside the pictures (see trust.write_trust). Returns them and the doubtful names.
 
     h2l: the stage one that l2h was trained with. Raises HLError as upscale_files.
     """
-    from ..reliability.trust import calibration_of, trust, write_trust  # here, as metrics take a second to import
+    from ..reliability.trust import (
+        calibration_of,
+        trust,
+        write_trust,
+    )  # here, as metrics take a second to import
 
     check_folder(out, source)
-    nets = load_weights(weights, stage="l2h", device=device), load_weights(h2l, stage="h2l", device=device)
+    nets = (
+        load_weights(weights, stage="l2h", device=device),
+        load_weights(h2l, stage="h2l", device=device),
+    )
     lo = load_lo(source, nets[0].cfg.size_lo, fit)
-    names, calibration, judged = output_names(lo.names, [""]), calibration_of(*nets, device=device), []
+    names, calibration, judged = (
+        output_names(lo.names, [""]),
+        calibration_of(*nets, device=device),
+        [],
+    )
 
     def restore(x: Tensor) -> Tensor:
         judged.append(trust(*nets, x, calibration))
@@ -95,8 +126,10 @@ def load_lo(source: str | Path, size: int, fit: bool) -> FaceSet:
             lo = load_faces(source, minimum=1)
         except HLError as error:
             if "square and of one size" in str(error):
-                raise HLError(f"--input {source} holds pictures of several shapes, the network takes {size}x{size}: "
-                              "add --fit to crop and reduce them (nothing is enlarged)") from error
+                raise HLError(
+                    f"--input {source} holds pictures of several shapes, the network takes {size}x{size}: "
+                    "add --fit to crop and reduce them (nothing is enlarged)"
+                ) from error
             raise
     _check_size(lo, size, source, "add --fit to crop and reduce them (nothing is enlarged)")
     return lo
@@ -106,10 +139,14 @@ def _is_built_in(source: str | Path) -> bool:
     return str(source).startswith("faces:")
 
 
-def _check_size(faces: FaceSet, size: int, source: str | Path, remedy: str = "give another folder") -> None:
+def _check_size(
+    faces: FaceSet, size: int, source: str | Path, remedy: str = "give another folder"
+) -> None:
     h, w = faces.size
     if (h, w) != (size, size):
-        raise HLError(f"--input {source} holds {w}x{h} pictures, the network takes {size}x{size}: {remedy}")
+        raise HLError(
+            f"--input {source} holds {w}x{h} pictures, the network takes {size}x{size}: {remedy}"
+        )
 
 
 def output_names(names: tuple[str, ...], endings: list[str]) -> list[str]:
@@ -117,9 +154,15 @@ def output_names(names: tuple[str, ...], endings: list[str]) -> list[str]:
 
     Raises HLError for a name that leads out of the folder and for names that come twice.
     """
-    if unsafe := [n for n in names if PurePosixPath(n).is_absolute() or ".." in PurePosixPath(n).parts]:
-        raise HLError(f"the input holds the name {unsafe[0]!r}, which leads out of --out: rename it")
-    stems = [n[: -len(s)] if (s := PurePosixPath(n).suffix).lower() in PICTURES else n for n in names]
+    if unsafe := [
+        n for n in names if PurePosixPath(n).is_absolute() or ".." in PurePosixPath(n).parts
+    ]:
+        raise HLError(
+            f"the input holds the name {unsafe[0]!r}, which leads out of --out: rename it"
+        )
+    stems = [
+        n[: -len(s)] if (s := PurePosixPath(n).suffix).lower() in PICTURES else n for n in names
+    ]
     count = Counter(stems)
     stems = [stem if count[stem] == 1 else name for name, stem in zip(names, stems, strict=True)]
     if len(set(stems)) < len(stems):
@@ -136,11 +179,19 @@ def check_folder(out: str | Path, source: str | Path) -> None:
         return
     inside = source.resolve() if source.is_dir() else source.resolve().parent
     if out.resolve() == inside or (source.is_dir() and inside in out.resolve().parents):
-        raise HLError(f"--out {out} lies in the folder of the inputs, {inside}: choose another, so that they stay")
+        raise HLError(
+            f"--out {out} lies in the folder of the inputs, {inside}: choose another, so that they stay"
+        )
 
 
-def _write_all(network: Callable[[Tensor], Tensor], faces: FaceSet, names: list[str], out: str | Path,
-               device: str | torch.device, progress: Progress) -> list[Path]:
+def _write_all(
+    network: Callable[[Tensor], Tensor],
+    faces: FaceSet,
+    names: list[str],
+    out: str | Path,
+    device: str | torch.device,
+    progress: Progress,
+) -> list[Path]:
     paths = iter([Path(out).expanduser() / name for name in names])
     written = []
     for start in progress(range(0, len(faces), BATCH)):
@@ -150,9 +201,18 @@ def _write_all(network: Callable[[Tensor], Tensor], faces: FaceSet, names: list[
     return written
 
 
-def evaluate_files(fake: str | Path, real: str | Path, paired: bool = False, metrics: str | None = None, seed: int = 0,
-                   json: str | Path | None = None, channel: str = "rgb", border: int = 0,
-                   lo: str | Path | None = None, train: str | Path | None = None) -> dict:
+def evaluate_files(
+    fake: str | Path,
+    real: str | Path,
+    paired: bool = False,
+    metrics: str | None = None,
+    seed: int = 0,
+    json: str | Path | None = None,
+    channel: str = "rgb",
+    border: int = 0,
+    lo: str | Path | None = None,
+    train: str | Path | None = None,
+) -> dict:
     """`metrics.evaluate` of sources of pictures; pairs are matched by name. Writes the scores to `json` too."""
     from ..metrics.evaluation import evaluate  # here, as torchmetrics takes a second to import
 
@@ -164,13 +224,29 @@ def evaluate_files(fake: str | Path, real: str | Path, paired: bool = False, met
         if source and not isinstance(faces, FaceSet):
             raise HLError(f"{flag} {source} holds pairs: ask for {source}:hi or {source}:lo")
     for flag in ["--real"] * paired + ["--lo"] * bool(lo):
-        sets[flag] = in_order_of(sets["--fake"], sets[flag], "--paired" if flag == "--real" else flag)
+        sets[flag] = in_order_of(
+            sets["--fake"], sets[flag], "--paired" if flag == "--real" else flag
+        )
     fakes, reals, los, trains = sets.values()
-    scores = evaluate(fakes, reals, paired=paired, metrics=metrics.split(",") if metrics else None, seed=seed,
-                      channel=channel, border=border, lo=los, train=trains)
+    scores = evaluate(
+        fakes,
+        reals,
+        paired=paired,
+        metrics=metrics.split(",") if metrics else None,
+        seed=seed,
+        channel=channel,
+        border=border,
+        lo=los,
+        train=trains,
+    )
     if json:
-        finite = {name: {k: v if not isinstance(v, float) or math.isfinite(v) else None for k, v in score.items()}
-                  for name, score in scores.items()}                                                # JSON has no inf
+        finite = {
+            name: {
+                k: v if not isinstance(v, float) or math.isfinite(v) else None
+                for k, v in score.items()
+            }
+            for name, score in scores.items()
+        }  # JSON has no inf
         save_json(Path(json), {"fake": str(fake), "real": str(real)} | finite)
     return scores
 
@@ -181,14 +257,20 @@ def in_order_of(fakes: FaceSet, reals: FaceSet, flag: str = "--paired") -> FaceS
     lonely = [name for name in fakes.names if PurePosixPath(name).with_suffix("") not in place]
     if lonely or len(fakes) != len(reals):
         what = f"{lonely[0]} has no partner" if lonely else "some of the others have no partner"
-        raise HLError(f"{flag} needs pictures of the same names on both sides, got {len(fakes)} and {len(reals)} "
-                      f"({what}): rename or remove some, or leave {flag} out")
+        raise HLError(
+            f"{flag} needs pictures of the same names on both sides, got {len(fakes)} and {len(reals)} "
+            f"({what}): rename or remove some, or leave {flag} out"
+        )
     return reals[[place[PurePosixPath(name).with_suffix("")] for name in fakes.names]]
 
 
 # ---- the demo --------------------------------------------------------------------------------------------------------
-def demo(out: str | Path, h2l: str | Path = "h2l", l2h: str | Path = "l2h",
-         device: str | torch.device = "cpu") -> Iterator[Path]:
+def demo(
+    out: str | Path,
+    h2l: str | Path = "h2l",
+    l2h: str | Path = "l2h",
+    device: str | torch.device = "cpu",
+) -> Iterator[Path]:
     """The whole pipeline on faces:test: what H2L makes of sharp faces, what L2H makes of poor ones, and scores.
 
     Yields each file when it is written: degradation.png, restoration.png, scores.json.
@@ -198,21 +280,36 @@ def demo(out: str | Path, h2l: str | Path = "h2l", l2h: str | Path = "l2h",
     out = Path(out).expanduser()
     if out.is_file():
         raise HLError(f"--out {out} is a file: choose a folder")
-    spoiler, restorer = load_weights(h2l, stage="h2l", device=device), load_weights(l2h, stage="l2h", device=device)
+    spoiler, restorer = (
+        load_weights(h2l, stage="h2l", device=device),
+        load_weights(l2h, stage="l2h", device=device),
+    )
     hi, lo = (side.batch(device=device) for side in load_faces("faces:test"))
     shown = np.linspace(0, len(hi) - 1, N_SHOWN).astype(int)
     spoilt = degrade(spoiler, hi[shown], N_SHOWN_Z)
-    rows = {"sharp": hi[shown], **{f"H2L, z {k}": spoilt[:, k] for k in range(N_SHOWN_Z)},
-            "camera": lo[shown], "bilinear": bilinear(hi[shown])}
+    rows = {
+        "sharp": hi[shown],
+        **{f"H2L, z {k}": spoilt[:, k] for k in range(N_SHOWN_Z)},
+        "camera": lo[shown],
+        "bilinear": bilinear(hi[shown]),
+    }
     save_png(out / "degradation.png", sheet(rows))
     yield out / "degradation.png"
     size = hi.shape[-1]
     ways = {"bicubic": enlarged(lo, size), "ours": upscale(restorer, lo)}
-    rows = {"poor": lo[shown], "bicubic": ways["bicubic"][shown], "ours": ways["ours"][shown], "truth": hi[shown]}
+    rows = {
+        "poor": lo[shown],
+        "bicubic": ways["bicubic"][shown],
+        "ours": ways["ours"][shown],
+        "truth": hi[shown],
+    }
     save_png(out / "restoration.png", sheet(rows))
     yield out / "restoration.png"
     scores = {name: evaluate(x, hi, paired=True) for name, x in ways.items()}
-    save_json(out / "scores.json", {"set": "faces:test", "pairs": len(hi), "h2l": str(h2l), "l2h": str(l2h), **scores})
+    save_json(
+        out / "scores.json",
+        {"set": "faces:test", "pairs": len(hi), "h2l": str(h2l), "l2h": str(l2h), **scores},
+    )
     yield out / "scores.json"
 
 
@@ -224,6 +321,8 @@ def sheet(rows: dict[str, Tensor], tile: int = 96, margin: int = 84) -> Tensor:
     for y, (label, row) in enumerate(rows.items()):
         draw.text((6, y * (tile + 2) + tile // 2 - 6), label, fill="black")
         for x, picture in enumerate(to_uint8(row).cpu().numpy()):
-            image = Image.fromarray(picture.transpose(1, 2, 0)).resize((tile, tile), Image.Resampling.NEAREST)
+            image = Image.fromarray(picture.transpose(1, 2, 0)).resize(
+                (tile, tile), Image.Resampling.NEAREST
+            )
             canvas.paste(image, (margin + x * (tile + 2), y * (tile + 2)))
     return torch.from_numpy(np.array(canvas).transpose(2, 0, 1))

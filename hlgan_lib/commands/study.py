@@ -15,18 +15,25 @@ from .flags import Device, Number, PresetName, Switch
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    out: Annotated[Path, Doc("folder for runs/, logs/ and the scores; a folder that holds some goes on from there")]
+    out: Annotated[
+        Path,
+        Doc("folder for runs/, logs/ and the scores; a folder that holds some goes on from there"),
+    ]
     preset: Annotated[PresetName, Doc("the configuration that every run starts from")] = "study"
-    jobs: Annotated[Number, Doc("trainings side by side, a thread each [processes]; one a core, one alone on CUDA")] = (
-        None)
+    jobs: Annotated[
+        Number,
+        Doc("trainings side by side, a thread each [processes]; one a core, one alone on CUDA"),
+    ] = None
     device: Device = None
 
     def finish(self, outcome, stop) -> int:
         """Say what became of the plan; the exit code."""
         if outcome.failed:
             name, why = next(iter(outcome.failed.items()))
-            raise HLError(f"{len(outcome.failed)} runs failed, {name} first: {why} (see {self.out / 'logs'}); the "
-                          "others are stored")
+            raise HLError(
+                f"{len(outcome.failed)} runs failed, {name} first: {why} (see {self.out / 'logs'}); the "
+                "others are stored"
+            )
         if outcome.stopped:
             return 128 + stop.signal
         print(f"{len(outcome.finished)} runs are finished and scored: {self.out / 'ablation.json'}")
@@ -43,8 +50,14 @@ class Compare(_Plan):
         from ..study.compare import compare
 
         with stop_signals() as stop:
-            outcome = compare(self.preset, self.out, seeds=self.seeds, jobs=self.jobs,
-                              device=pick_device(self.device), stop=stop)
+            outcome = compare(
+                self.preset,
+                self.out,
+                seeds=self.seeds,
+                jobs=self.jobs,
+                device=pick_device(self.device),
+                stop=stop,
+            )
             code = self.finish(outcome, stop)
         if not code:
             print((self.out / "compare.md").read_text())
@@ -55,17 +68,31 @@ class Compare(_Plan):
 class Ablate(_Plan):
     """The grid of the paper's argument: trains what is missing, scores it, stores it; stopped, it goes on."""
 
-    seeds: Annotated[Number, Doc("seeds of every cell [seeds]; by default each cell's own number")] = None
-    only: Annotated[tuple[str, ...], Doc("names of cells or axes of the grid; without it the whole part")] = ()
-    all: Annotated[Switch, Doc("every cell; by default so on CUDA, and on a CPU those that it can train")] = False
+    seeds: Annotated[
+        Number, Doc("seeds of every cell [seeds]; by default each cell's own number")
+    ] = None
+    only: Annotated[
+        tuple[str, ...], Doc("names of cells or axes of the grid; without it the whole part")
+    ] = ()
+    all: Annotated[
+        Switch, Doc("every cell; by default so on CUDA, and on a CPU those that it can train")
+    ] = False
 
     def run(self) -> int:
         from ..study.ablation import ablate
 
         device = pick_device(self.device)
         with stop_signals() as stop:
-            outcome = ablate(self.preset, self.out, seeds=self.seeds, only=self.only, full=self.all or device != "cpu",
-                             jobs=self.jobs, device=device, stop=stop)
+            outcome = ablate(
+                self.preset,
+                self.out,
+                seeds=self.seeds,
+                only=self.only,
+                full=self.all or device != "cpu",
+                jobs=self.jobs,
+                device=device,
+                stop=stop,
+            )
             return self.finish(outcome, stop)
 
 
@@ -73,7 +100,9 @@ class Ablate(_Plan):
 class Figures:
     """Draw every figure and table again, from stored results alone."""
 
-    results: Annotated[Path, Doc("folder that holds ablation.json and ablation.npz")] = Path("results")
+    results: Annotated[Path, Doc("folder that holds ablation.json and ablation.npz")] = Path(
+        "results"
+    )
     out: Annotated[Path, Doc("folder for the figures, the tables and their manifest.json")]
 
     def run(self) -> int:

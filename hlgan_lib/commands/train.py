@@ -22,8 +22,10 @@ class Train:
     preset: Annotated[PresetName, Doc("where the defaults below come from")] = DEFAULT_PRESET
     resume: Annotated[Switch, Doc("go on from the last checkpoint in --out")] = False
     device: Device = None
-    cfg: Annotated[OmitArgPrefixes[RunConfig], Doc("The configuration: meaning [unit; source] (preset's value)")] = (
-        RunConfig())
+    cfg: Annotated[
+        OmitArgPrefixes[RunConfig],
+        Doc("The configuration: meaning [unit; source] (preset's value)"),
+    ] = RunConfig()
 
     stage: ClassVar[str]
 
@@ -39,9 +41,22 @@ class Train:
             from ..training import train
 
             cfg, device = self.config(), pick_device(self.device)
-            return follow(lambda: train(cfg, self.stage, hi=self.hi, out=self.out, resume=self.resume, device=device,
-                                        stop=stop, **self.sources()),
-                          self.out, self.resume, stop, getattr(cfg, f"{self.stage}_steps") * cfg.batch)
+            return follow(
+                lambda: train(
+                    cfg,
+                    self.stage,
+                    hi=self.hi,
+                    out=self.out,
+                    resume=self.resume,
+                    device=device,
+                    stop=stop,
+                    **self.sources(),
+                ),
+                self.out,
+                self.resume,
+                stop,
+                getattr(cfg, f"{self.stage}_steps") * cfg.batch,
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +77,9 @@ class TrainL2H(Train):
     """Stage two: learn to restore from pairs made on the fly by a degradation."""
 
     stage: ClassVar[str] = "l2h"
-    degradation: Annotated[str, Doc(f"learned:W, bilinear, bicubic, blur, handmade or camera; W: {WEIGHTS}")]
+    degradation: Annotated[
+        str, Doc(f"learned:W, bilinear, bicubic, blur, handmade or camera; W: {WEIGHTS}")
+    ]
     steps: Annotated[Number, Doc("short for --l2h-steps [generator updates]")] = None
     width: Annotated[Number, Doc("short for --l2h-width [channels]")] = None
 
@@ -89,7 +106,9 @@ class TrainSRGAN(TrainL2H):
     """A rival: SRResNet with a perceptual and a small GAN loss, on pairs of a degradation."""
 
     stage: ClassVar[str] = "srgan"
-    degradation: Annotated[str, Doc(f"bilinear, bicubic, handmade, camera or learned:W; W: {WEIGHTS}")] = "bilinear"
+    degradation: Annotated[
+        str, Doc(f"bilinear, bicubic, handmade, camera or learned:W; W: {WEIGHTS}")
+    ] = "bilinear"
     steps: Annotated[Number, Doc("short for --srgan-steps [generator updates]")] = None
     width: Annotated[Number, Doc("short for --srgan-width [channels]")] = None
 
@@ -103,4 +122,10 @@ class TrainCycleGAN(TrainH2L):
     width: Annotated[Number, Doc("short for --cyclegan-width [channels]")] = None
 
 
-TRAIN = {"h2l": TrainH2L, "l2h": TrainL2H, "joint": TrainJoint, "srgan": TrainSRGAN, "cyclegan": TrainCycleGAN}
+TRAIN = {
+    "h2l": TrainH2L,
+    "l2h": TrainL2H,
+    "joint": TrainJoint,
+    "srgan": TrainSRGAN,
+    "cyclegan": TrainCycleGAN,
+}

@@ -4,5 +4,17 @@ from .faces import FaceSet, Pairs, to_float, to_uint8
 from .loading import BUILT_IN, SIZES, fit, load_camera_params, load_faces, read_image
 from .sampling import Sampler, augment
 
-__all__ = ["BUILT_IN", "SIZES", "FaceSet", "Pairs", "Sampler", "augment", "fit",
-           "load_camera_params", "load_faces", "read_image", "to_float", "to_uint8"]
+__all__ = [
+    "BUILT_IN",
+    "SIZES",
+    "FaceSet",
+    "Pairs",
+    "Sampler",
+    "augment",
+    "fit",
+    "load_camera_params",
+    "load_faces",
+    "read_image",
+    "to_float",
+    "to_uint8",
+]

@@ -28,9 +28,16 @@ class FaceSet:
 
     def __post_init__(self) -> None:
         shape = self.images.shape
-        if self.images.dtype != np.uint8 or len(shape) != 4 or shape[1] != 3 or len(self.names) != shape[0]:
-            raise HLError(f"images of {self.source} must be uint8 (N, 3, H, W) with N names, got "
-                          f"{self.images.dtype} {shape} and {len(self.names)} names: save them with FaceSet.save")
+        if (
+            self.images.dtype != np.uint8
+            or len(shape) != 4
+            or shape[1] != 3
+            or len(self.names) != shape[0]
+        ):
+            raise HLError(
+                f"images of {self.source} must be uint8 (N, 3, H, W) with N names, got "
+                f"{self.images.dtype} {shape} and {len(self.names)} names: save them with FaceSet.save"
+            )
         if self.images.flags.writeable:
             self.images.flags.writeable = False
 
@@ -48,7 +55,9 @@ class FaceSet:
         """Height and width in pixels."""
         return self.images.shape[2], self.images.shape[3]
 
-    def batch(self, index: slice | np.ndarray | list = slice(None), device: torch.device | str = "cpu") -> Tensor:
+    def batch(
+        self, index: slice | np.ndarray | list = slice(None), device: torch.device | str = "cpu"
+    ) -> Tensor:
         """The chosen pictures as float (B, 3, H, W) in [-1, 1] on the device."""
         return to_float(torch.from_numpy(np.array(self.images[index])).to(device))
 
@@ -86,7 +95,16 @@ def to_uint8(images: Tensor) -> Tensor:
     return ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
-def check_square(name: str, x: Tensor, shape: str = "(B, 3, s, s)", remedy: str = "take it from FaceSet.batch") -> None:
+def check_square(
+    name: str, x: Tensor, shape: str = "(B, 3, s, s)", remedy: str = "take it from FaceSet.batch"
+) -> None:
     """Raise HLError unless x is a float batch of square RGB pictures of that shape."""
-    if x.ndim != shape.count(",") + 1 or x.shape[-3] != 3 or x.shape[-1] != x.shape[-2] or not x.is_floating_point():
-        raise HLError(f"{name} must be float {shape} in [-1, 1], got {x.dtype} {tuple(x.shape)}: {remedy}")
+    if (
+        x.ndim != shape.count(",") + 1
+        or x.shape[-3] != 3
+        or x.shape[-1] != x.shape[-2]
+        or not x.is_floating_point()
+    ):
+        raise HLError(
+            f"{name} must be float {shape} in [-1, 1], got {x.dtype} {tuple(x.shape)}: {remedy}"
+        )

@@ -11,12 +11,46 @@ from ..errors import HLError
 from .camera import Camera, Shot, lacking
 from .handmade import bicubic, bilinear, blurred, pool, second_order
 from .jpeg import code_and_decode, jpeg_inside_photograph
-from .optics import KERNELS, apply, blur, gaussian, integration, psf, resampling, sinc, srgb_decode, srgb_encode, tone
+from .optics import (
+    KERNELS,
+    apply,
+    blur,
+    gaussian,
+    integration,
+    psf,
+    resampling,
+    sinc,
+    srgb_decode,
+    srgb_encode,
+    tone,
+)
 
-__all__ = ["DEGRADATIONS", "KERNELS", "Camera", "Degradation", "Shot", "apply", "bicubic",
-           "bilinear", "blur", "blurred", "code_and_decode", "degradation", "gaussian",
-           "integration", "jpeg_inside_photograph", "lacking", "pool", "psf", "resampling",
-           "second_order", "sinc", "srgb_decode", "srgb_encode", "tone"]
+__all__ = [
+    "DEGRADATIONS",
+    "KERNELS",
+    "Camera",
+    "Degradation",
+    "Shot",
+    "apply",
+    "bicubic",
+    "bilinear",
+    "blur",
+    "blurred",
+    "code_and_decode",
+    "degradation",
+    "gaussian",
+    "integration",
+    "jpeg_inside_photograph",
+    "lacking",
+    "pool",
+    "psf",
+    "resampling",
+    "second_order",
+    "sinc",
+    "srgb_decode",
+    "srgb_encode",
+    "tone",
+]
 
 Degradation = Callable[[Tensor, torch.Generator], Tensor]  # (hi, generator) -> lo
 DEGRADATIONS = ("bilinear", "bicubic", "blur", "handmade", "camera")
@@ -25,11 +59,16 @@ DEGRADATIONS = ("bilinear", "bicubic", "blur", "handmade", "camera")
 def degradation(name: str, size: int = 16) -> Callable[[Tensor, torch.Generator], Tensor]:
     """The degradation of that name as a function (hi, generator) -> lo of that size; HLError for an unknown name."""
     camera = Camera(size=size)
-    makers = {"bilinear": lambda hi, generator: bilinear(hi, size), "bicubic": lambda hi, generator: bicubic(hi, size),
-              "blur": lambda hi, generator: blurred(hi, generator, size),
-              "handmade": lambda hi, generator: second_order(hi, generator, size),
-              "camera": lambda hi, generator: camera(hi, generator).lo}
+    makers = {
+        "bilinear": lambda hi, generator: bilinear(hi, size),
+        "bicubic": lambda hi, generator: bicubic(hi, size),
+        "blur": lambda hi, generator: blurred(hi, generator, size),
+        "handmade": lambda hi, generator: second_order(hi, generator, size),
+        "camera": lambda hi, generator: camera(hi, generator).lo,
+    }
     if name not in makers:
-        raise HLError(f"degradation must be one of {', '.join(DEGRADATIONS)}, got {name!r}: "
-                      "for a trained H2L give learned:RUN")
+        raise HLError(
+            f"degradation must be one of {', '.join(DEGRADATIONS)}, got {name!r}: "
+            "for a trained H2L give learned:RUN"
+        )
     return makers[name]

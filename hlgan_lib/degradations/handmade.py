@@ -14,10 +14,14 @@ from .optics import apply, blur, gaussian, resampling, sinc
 
 def check_hi(hi: Tensor, size: int) -> None:
     if hi.ndim != 4 or hi.shape[1] != 3 or hi.shape[2] != hi.shape[3] or not hi.is_floating_point():
-        raise HLError(f"hi must be float (B, 3, n, n) in [-1, 1], got {hi.dtype} {tuple(hi.shape)}: crop to a square "
-                      "and convert with hl.data.to_float")
+        raise HLError(
+            f"hi must be float (B, 3, n, n) in [-1, 1], got {hi.dtype} {tuple(hi.shape)}: crop to a square "
+            "and convert with hl.data.to_float"
+        )
     if hi.shape[-1] < size:
-        raise HLError(f"hi must be at least {size}x{size}, got {hi.shape[-1]}x{hi.shape[-1]}: did you pass lo?")
+        raise HLError(
+            f"hi must be at least {size}x{size}, got {hi.shape[-1]}x{hi.shape[-1]}: did you pass lo?"
+        )
 
 
 def pool(hi: Tensor, size: int = 16) -> Tensor:
@@ -27,7 +31,9 @@ def pool(hi: Tensor, size: int = 16) -> Tensor:
     """
     check_hi(hi, size)
     if hi.shape[-1] % size:
-        raise HLError(f"pool needs a size that divides {hi.shape[-1]}, got {size}: use bilinear instead")
+        raise HLError(
+            f"pool needs a size that divides {hi.shape[-1]}, got {size}: use bilinear instead"
+        )
     return avg_pool2d(hi, hi.shape[-1] // size)
 
 
@@ -40,7 +46,9 @@ def bilinear(hi: Tensor, size: int = 16) -> Tensor:
 def bicubic(hi: Tensor, size: int = 16) -> Tensor:
     """Antialiased cubic filter, clipped: (B, 3, n, n) in [-1, 1] -> (B, 3, size, size)."""
     check_hi(hi, size)
-    return interpolate(hi, size=(size, size), mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
+    return interpolate(
+        hi, size=(size, size), mode="bicubic", antialias=True, align_corners=False
+    ).clamp(-1, 1)
 
 
 @torch.no_grad()
@@ -78,6 +86,8 @@ def second_order(hi: Tensor, generator: torch.Generator, size: int = 16) -> Tens
         if last:
             rings = blur(value, sinc(dice.uniform(torch.pi / 2, torch.pi), half=min(5, size - 1)))
             value = torch.where(dice.chance(0.8)[:, None, None, None], rings.clamp(0, 1), value)
-        value = jpeg_inside_photograph(value, goal, dice.integer(30, 95), dice.chance(0.5), dice.integer(0, 15, 2))
+        value = jpeg_inside_photograph(
+            value, goal, dice.integer(30, 95), dice.chance(0.5), dice.integer(0, 15, 2)
+        )
         side = goal
     return torch.round(value * 255) / 127.5 - 1

@@ -14,13 +14,26 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 # ISO/IEC 10918-1, annex K.1 and K.2: quantisation steps at quality 50, luminance and chrominance.
 LUMINANCE = (
-    (16, 11, 10, 16, 24, 40, 51, 61), (12, 12, 14, 19, 26, 58, 60, 55), (14, 13, 16, 24, 40, 57, 69, 56),
-    (14, 17, 22, 29, 51, 87, 80, 62), (18, 22, 37, 56, 68, 109, 103, 77), (24, 35, 55, 64, 81, 104, 113, 92),
-    (49, 64, 78, 87, 103, 121, 120, 101), (72, 92, 95, 98, 112, 100, 103, 99))
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
 CHROMINANCE = (
-    (17, 18, 24, 47, 99, 99, 99, 99), (18, 21, 26, 66, 99, 99, 99, 99), (24, 26, 56, 99, 99, 99, 99, 99),
-    (47, 66, 99, 99, 99, 99, 99, 99)) + ((99,) * 8,) * 4
-TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))   # JFIF 1.02
+    (17, 18, 24, 47, 99, 99, 99, 99),
+    (18, 21, 26, 66, 99, 99, 99, 99),
+    (24, 26, 56, 99, 99, 99, 99, 99),
+    (47, 66, 99, 99, 99, 99, 99, 99),
+) + ((99,) * 8,) * 4
+TO_YCC = (
+    (0.299, 0.587, 0.114),
+    (-0.168736, -0.331264, 0.5),
+    (0.5, -0.418688, -0.081312),
+)  # JFIF 1.02
 TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
 
@@ -74,13 +87,20 @@ def code_and_decode(rgb: Tensor, quality: Tensor, subsampled: Tensor) -> Tensor:
     y = _quantise(y, quantisation(quality, LUMINANCE))
     steps = quantisation(quality, CHROMINANCE)
     full = _quantise(chroma, steps)
-    half = interpolate(_quantise(avg_pool2d(chroma, 2), steps), scale_factor=2, mode="bilinear", align_corners=False)
+    half = interpolate(
+        _quantise(avg_pool2d(chroma, 2), steps),
+        scale_factor=2,
+        mode="bilinear",
+        align_corners=False,
+    )
     chroma = torch.where(subsampled[:, None, None, None], half, full)
     rgb = torch.einsum("ij,bjhw->bihw", rgb.new_tensor(TO_RGB), torch.cat((y + 128, chroma), 1))
     return (rgb / 255).clamp(0, 1)
 
 
-def jpeg_inside_photograph(rgb: Tensor, size: Tensor, quality: Tensor, subsampled: Tensor, offset: Tensor) -> Tensor:
+def jpeg_inside_photograph(
+    rgb: Tensor, size: Tensor, quality: Tensor, subsampled: Tensor, offset: Tensor
+) -> Tensor:
     """One JPEG of a larger photograph that holds the picture at `offset`, so that the block grid falls anywhere.
 
     rgb (B, 3, n, n) in [0, 1], of which the first size[b] rows and columns are the picture; offset (B, 2), rows and
@@ -89,7 +109,9 @@ def jpeg_inside_photograph(rgb: Tensor, size: Tensor, quality: Tensor, subsample
     """
     n = rgb.shape[-1]
     canvas = -(-(n + 15) // 16) * 16
-    place = torch.arange(canvas, device=rgb.device)[None, None] - offset[..., None]          # (B, 2, canvas)
+    place = (
+        torch.arange(canvas, device=rgb.device)[None, None] - offset[..., None]
+    )  # (B, 2, canvas)
     period = (2 * size - 2).clamp(min=1)[:, None, None]
     mirrored = place.remainder(period)
     mirrored = torch.minimum(mirrored, period - mirrored).clamp(max=n - 1)

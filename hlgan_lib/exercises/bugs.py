@@ -25,7 +25,14 @@ from ..metrics.protocols import stretch
 from ..tasks.base import Logs, d_terms, g_terms
 from ..tasks.two_stage import H2LTask, L2HTask
 
-FAULTS = ("gradients leak", "unpaired pixels", "sharp as real", "batch statistics", "stretched", "wrong key")
+FAULTS = (
+    "gradients leak",
+    "unpaired pixels",
+    "sharp as real",
+    "batch statistics",
+    "stretched",
+    "wrong key",
+)
 DAMAGE = ("faded", "darker", "blurred", "reddish")
 
 
@@ -33,12 +40,24 @@ DAMAGE = ("faded", "darker", "blurred", "reddish")
 def small(cfg: RunConfig) -> RunConfig:
     """`cfg` for a run of seconds: networks no wider than quick's, 8 faces a batch at most, two losses."""
     cfg = cfg if cfg.h2l_width <= 8 else config.preset("quick").replace(seed=cfg.seed)
-    return cfg.replace(w_z=0.0, w_coarse=0.0, ema=0.0, lr_schedule="constant", batch=min(cfg.batch, 8), lr=2e-3,
-                       lr_d=1e-3)
+    return cfg.replace(
+        w_z=0.0,
+        w_coarse=0.0,
+        ema=0.0,
+        lr_schedule="constant",
+        batch=min(cfg.batch, 8),
+        lr=2e-3,
+        lr_d=1e-3,
+    )
 
 
-def start(cfg: RunConfig, task: type[H2LTask] = H2LTask, loop: type[Loop] = Loop,
-          degrade: Degradation | None = None, device: torch.device | str = "cpu") -> Loop:
+def start(
+    cfg: RunConfig,
+    task: type[H2LTask] = H2LTask,
+    loop: type[Loop] = Loop,
+    degrade: Degradation | None = None,
+    device: torch.device | str = "cpu",
+) -> Loop:
     """A run on the shipped faces that begins the same for every task and loop: L2H with `degrade`, else H2L."""
     hi, rng = load_faces("faces:train-hi"), torch.Generator(device).manual_seed(cfg.seed)
     with torch.random.fork_rng(devices=[]):
@@ -87,7 +106,10 @@ class LeakyLoop(Loop):
 def leak(task: H2LTask) -> float:
     """What H2L's loss would leave in D's gradient, as a part of D's own: |grad_D L_G| / |grad_D L_D| on `exam`."""
     batch, weights = exam(task), list(task.discriminators.parameters())
-    theirs, own = (flat(torch.autograd.grad(loss_of(batch)[0], weights)) for loss_of in (task.g_loss, task.d_loss))
+    theirs, own = (
+        flat(torch.autograd.grad(loss_of(batch)[0], weights))
+        for loss_of in (task.g_loss, task.d_loss)
+    )
     return float(theirs.norm() / own.norm())
 
 
@@ -113,7 +135,9 @@ class SharpAsReal(H2LTask):
     def d_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
         with torch.no_grad():
             lo_fake = self.generators["h2l"](batch["hi"], batch["z"])
-        return d_terms(self.discriminators["d_lo"], pool(batch["hi"]), lo_fake, self.cfg, self.rng, self.gan)
+        return d_terms(
+            self.discriminators["d_lo"], pool(batch["hi"]), lo_fake, self.cfg, self.rng, self.gan
+        )
 
 
 def train_d(task: H2LTask, n: int) -> H2LTask:

@@ -26,7 +26,10 @@ def numbers(got: Any, want: Any, *mistakes: tuple, tolerance: float = 1e-4) -> s
     want = torch.as_tensor(want).double()
     for hint, *values in ((None, want), *mistakes):
         for value in (torch.as_tensor(v).double() for v in values):
-            if got.shape == value.shape and (got - value).abs().max() <= tolerance * want.abs().max():
+            if (
+                got.shape == value.shape
+                and (got - value).abs().max() <= tolerance * want.abs().max()
+            ):
                 return hint
     if got.shape != want.shape:
         return f"its shape is {tuple(got.shape)}, and {tuple(want.shape)} is expected."
@@ -34,7 +37,9 @@ def numbers(got: Any, want: Any, *mistakes: tuple, tolerance: float = 1e-4) -> s
 
 
 def _some(x: Tensor) -> str:
-    return ", ".join(f"{v:.3g}" for v in x.flatten()[:2].tolist()) + (", ..." if x.numel() > 2 else "")
+    return ", ".join(f"{v:.3g}" for v in x.flatten()[:2].tolist()) + (
+        ", ..." if x.numel() > 2 else ""
+    )
 
 
 def names(got: Any, want: Mapping[str, str], hints: Mapping[str, str]) -> str | None:

@@ -35,24 +35,34 @@ def finest_detail(x: Tensor) -> Tensor:
 @cache
 def _piles() -> tuple[Tensor, Tensor]:
     """The two piles that notebook 01 compares: 800 faces shrunk by a formula, 800 taken by the camera."""
-    return (bilinear(load_faces("faces:train-hi").batch(slice(0, 800))),
-            load_faces("faces:train-lo").batch(slice(0, None, 6)))
+    return (
+        bilinear(load_faces("faces:train-hi").batch(slice(0, 800))),
+        load_faces("faces:train-lo").batch(slice(0, None, 6)),
+    )
 
 
 def measured_piles() -> dict[str, str]:
     """Which pile, "formula" or "camera", has the wider brightness, more of the finest detail, a wider spread of it."""
     light, detail = [x.mean((1, 2, 3)) for x in _piles()], [finest_detail(x) for x in _piles()]
-    pairs = {"brightness": [x.std() for x in light], "detail": [x.mean() for x in detail],
-             "spread of detail": [x.std() for x in detail]}
+    pairs = {
+        "brightness": [x.std() for x in light],
+        "detail": [x.mean() for x in detail],
+        "spread of detail": [x.std() for x in detail],
+    }
     return {k: PILES[int(b > a)] for k, (a, b) in pairs.items()}
 
 
 def check_piles(mine: Mapping[str, str]) -> str | None:
     """The answers of `measured_piles`."""
-    return names(mine, measured_piles(), {
-        "brightness": "a formula leaves the light as it was. What does a camera set anew for every shot?",
-        "detail": "noise adds fine detail, but blur takes what the face itself had, and more of it. Which one wins?",
-        "spread of detail": "one filter treats every picture alike. And a camera that is sharp once and shaken next?"})
+    return names(
+        mine,
+        measured_piles(),
+        {
+            "brightness": "a formula leaves the light as it was. What does a camera set anew for every shot?",
+            "detail": "noise adds fine detail, but blur takes what the face itself had, and more of it. Which one wins?",
+            "spread of detail": "one filter treats every picture alike. And a camera that is sharp once and shaken next?",
+        },
+    )
 
 
 def check_finest_detail(mine: Callable[[Tensor], Tensor]) -> str | None:
@@ -60,12 +70,23 @@ def check_finest_detail(mine: Callable[[Tensor], Tensor]) -> str | None:
     x = load_faces("faces:train-lo").batch(slice(0, 24))
     both = x.diff(dim=2).diff(dim=3)
     return numbers(
-        mine(x), finest_detail(x),
-        ("one difference also counts a slow slope from light to dark as detail. What of the other direction?",
-         x.diff(dim=3).std((1, 2, 3)).log10(), x.diff(dim=2).std((1, 2, 3)).log10()),
-        ("this is one number for all pictures together: over which dimensions is the spread to be taken?",
-         both.std().log10(), both.std()),
-        ("this is the spread itself: the axis of the figure is its logarithm.", both.std((1, 2, 3))))
+        mine(x),
+        finest_detail(x),
+        (
+            "one difference also counts a slow slope from light to dark as detail. What of the other direction?",
+            x.diff(dim=3).std((1, 2, 3)).log10(),
+            x.diff(dim=2).std((1, 2, 3)).log10(),
+        ),
+        (
+            "this is one number for all pictures together: over which dimensions is the spread to be taken?",
+            both.std().log10(),
+            both.std(),
+        ),
+        (
+            "this is the spread itself: the axis of the figure is its logarithm.",
+            both.std((1, 2, 3)),
+        ),
+    )
 
 
 def same_picture() -> Tensor:
@@ -77,27 +98,53 @@ def check_same_picture(mine: Tensor) -> str | None:
     """The picture of `same_picture`."""
     shrunk, lo = _piles()
     return numbers(
-        mine, same_picture(),
-        ("one colour is not the best yet: every place in the picture can have its own best value.",
-         lo.mean(), lo.mean((0, 2, 3)), lo.mean().expand(3, 16, 16)),
+        mine,
+        same_picture(),
+        (
+            "one colour is not the best yet: every place in the picture can have its own best value.",
+            lo.mean(),
+            lo.mean((0, 2, 3)),
+            lo.mean().expand(3, 16, 16),
+        ),
         ("this is the mean of the sharp pile, and the loss never looks at it.", shrunk.mean(0)),
-        ("this is the median, the best for absolute distances. What is best for squared ones?", lo.median(0).values))
+        (
+            "this is the median, the best for absolute distances. What is best for squared ones?",
+            lo.median(0).values,
+        ),
+    )
 
 
 def check_stages(mine: Sequence[str]) -> str | None:
     """The six STAGES of the camera in order."""
-    if isinstance(mine, str) or not isinstance(mine, Sequence) or sorted(map(str, mine)) != sorted(STAGES):
+    if (
+        isinstance(mine, str)
+        or not isinstance(mine, Sequence)
+        or sorted(map(str, mine)) != sorted(STAGES)
+    ):
         return "each of these is wanted once, in a list: " + ", ".join(sorted(STAGES)) + "."
     at = {name: mine.index(name) for name in STAGES}
-    return first({
-        "a file is written last: what could still change the light after the picture is saved?": at["JPEG"] < 5,
-        "noise comes from counting photons. Put after the tone curve, it would be as strong in shadows as in lights.":
-            at["noise"] > at["tone"],
-        "the lens is in front of the sensor: it blurs light, not pixels.": at["lens"] > at["sensor"],
-        "noise belongs to the pixels of the sensor. Made before the lens, it would be blurred with the face.":
-            at["noise"] < at["sensor"],
-        "exposure and white balance scale the light that comes in, in this camera before anything else.":
-            at["light"] > 0})
+    return first(
+        {
+            "a file is written last: what could still change the light after the picture is saved?": at[
+                "JPEG"
+            ]
+            < 5,
+            "noise comes from counting photons. Put after the tone curve, it would be as strong in shadows as in lights.": at[
+                "noise"
+            ]
+            > at["tone"],
+            "the lens is in front of the sensor: it blurs light, not pixels.": at["lens"]
+            > at["sensor"],
+            "noise belongs to the pixels of the sensor. Made before the lens, it would be blurred with the face.": at[
+                "noise"
+            ]
+            < at["sensor"],
+            "exposure and white balance scale the light that comes in, in this camera before anything else.": at[
+                "light"
+            ]
+            > 0,
+        }
+    )
 
 
 def check_harmless(mine: Iterable[str]) -> str | None:
@@ -107,8 +154,14 @@ def check_harmless(mine: Iterable[str]) -> str | None:
     if {"rotate", "zoom"} & set(mine):
         return "turned and zoomed pixels land between pixels, and a mean of neighbours takes their place: a blur."
     if "recolour" in mine:
-        return "tint and exposure are part of what the camera did: new colours are another camera's."
-    return None if "flip" in mine else "one of them moves every pixel to the place of another and computes nothing."
+        return (
+            "tint and exposure are part of what the camera did: new colours are another camera's."
+        )
+    return (
+        None
+        if "flip" in mine
+        else "one of them moves every pixel to the place of another and computes nothing."
+    )
 
 
 def check_to_float(mine: Callable[[Tensor], Tensor]) -> str | None:
@@ -118,9 +171,17 @@ def check_to_float(mine: Callable[[Tensor], Tensor]) -> str | None:
     if not torch.is_tensor(got) or not got.is_floating_point():
         return "it still gives whole numbers: turn the bytes into floats."
     return numbers(
-        got, to_float(x),
+        got,
+        to_float(x),
         ("this runs from 0 to 1, the range of a figure: inside, black is -1.", x.float() / 255),
-        ("bytes wrap: 2 * 200 is 144 as a uint8. Make them floats *before* you compute.", 2 * x / 255 - 1),
-        ("255 has to become exactly 1, and 0 exactly -1: what is half of 255?",
-         x.float() / 128 - 1, x.float() / 127 - 1),
-        tolerance=1e-5)
+        (
+            "bytes wrap: 2 * 200 is 144 as a uint8. Make them floats *before* you compute.",
+            2 * x / 255 - 1,
+        ),
+        (
+            "255 has to become exactly 1, and 0 exactly -1: what is half of 255?",
+            x.float() / 128 - 1,
+            x.float() / 127 - 1,
+        ),
+        tolerance=1e-5,
+    )

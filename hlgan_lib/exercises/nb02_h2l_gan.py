@@ -23,14 +23,29 @@ def check_hinge_d(mine: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     real, fake = torch.tensor([2.0, 0.5, -1.0, 0.3]), torch.tensor([-2.5, 0.25])
     a, b = 1 - real, 1 + fake
     return numbers(
-        mine(real, fake), losses.hinge_d(real, fake),
-        ("the signs are swapped: a real picture with a high score has to cost nothing.", losses.hinge_d(-real, -fake)),
-        ("without the bend at 0 D is rewarded for shouting ever louder: what of a real picture with score 5?",
-         a.mean() + b.mean()),
-        ("the larger pile counts for more: each pile is averaged on its own.", torch.cat([a, b]).relu().mean()),
-        ("the bend is taken of the mean: D has to be done with each picture on its own.",
-         a.mean().relu() + b.mean().relu()),
-        ("a sum grows with the batch: take the mean over each pile.", a.relu().sum() + b.relu().sum()))
+        mine(real, fake),
+        losses.hinge_d(real, fake),
+        (
+            "the signs are swapped: a real picture with a high score has to cost nothing.",
+            losses.hinge_d(-real, -fake),
+        ),
+        (
+            "without the bend at 0 D is rewarded for shouting ever louder: what of a real picture with score 5?",
+            a.mean() + b.mean(),
+        ),
+        (
+            "the larger pile counts for more: each pile is averaged on its own.",
+            torch.cat([a, b]).relu().mean(),
+        ),
+        (
+            "the bend is taken of the mean: D has to be done with each picture on its own.",
+            a.mean().relu() + b.mean().relu(),
+        ),
+        (
+            "a sum grows with the batch: take the mean over each pile.",
+            a.relu().sum() + b.relu().sum(),
+        ),
+    )
 
 
 def check_by_hand(mine: Sequence[float]) -> str | None:
@@ -38,12 +53,24 @@ def check_by_hand(mine: Sequence[float]) -> str | None:
     real, fake = torch.tensor([2.0, 0.5, -1.0]), torch.tensor([-2.0, 0.0])
     a, b, l_d, l_g = 1 - real, 1 + fake, losses.hinge_d(real, fake), losses.hinge_g(fake)
     return numbers(
-        mine, (l_d, l_g),
-        ("L_D holds sums: divide each by the number of its own pile.", (a.relu().sum() + b.relu().sum(), l_g)),
-        ("L_D has lost its bend: a picture beyond the margin adds 0, not less than 0.", (a.mean() + b.mean(), l_g)),
-        ("L_D is one mean over all five: each pile is averaged on its own.", (torch.cat([a, b]).relu().mean(), l_g)),
+        mine,
+        (l_d, l_g),
+        (
+            "L_D holds sums: divide each by the number of its own pile.",
+            (a.relu().sum() + b.relu().sum(), l_g),
+        ),
+        (
+            "L_D has lost its bend: a picture beyond the margin adds 0, not less than 0.",
+            (a.mean() + b.mean(), l_g),
+        ),
+        (
+            "L_D is one mean over all five: each pile is averaged on its own.",
+            (torch.cat([a, b]).relu().mean(), l_g),
+        ),
         ("L_G has the wrong sign: H2L wants high scores, so low ones must cost.", (l_d, -l_g)),
-        ("L_G has no bend: only D's loss has one.", (l_d, b.relu().mean())), tolerance=5e-3)
+        ("L_G has no bend: only D's loss has one.", (l_d, b.relu().mean())),
+        tolerance=5e-3,
+    )
 
 
 def pixel_loss(lo_fake: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
@@ -53,22 +80,38 @@ def pixel_loss(lo_fake: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
 
 def check_pixel_loss(mine: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> str | None:
     """A function (lo_fake, batch) -> scalar, as `pixel_loss`."""
-    hi, lo = load_faces("faces:train-hi").batch(slice(0, 6)), load_faces("faces:train-lo").batch(slice(0, 6))
+    hi, lo = (
+        load_faces("faces:train-hi").batch(slice(0, 6)),
+        load_faces("faces:train-lo").batch(slice(0, 6)),
+    )
     made = bilinear(hi.flip(0)).lerp(bilinear(hi), 0.6)
     difference, size = made - pool(hi), hi.shape[-2:]
     batch = {"hi": hi, "lo": lo, "z": torch.zeros(6, 64)}
     return numbers(
-        mine(made, batch), pixel_loss(made, batch),
-        ("compared at 64x64 H2L would pay for detail that 16x16 pixels cannot hold: bring hi down instead.",
-         *((interpolate(made, size, mode=mode) - hi).square().mean() for mode in ("nearest", "bilinear"))),
-        ("a sum grows with the batch and the size, and beta would mean something else each time: take the mean.",
-         difference.square().sum()),
-        ("this compares with `lo`, the poor picture of *another* person: there are no pairs.",
-         (made - lo).square().mean()),
-        ("absolute differences: the paper squares them.", difference.abs().mean()))
+        mine(made, batch),
+        pixel_loss(made, batch),
+        (
+            "compared at 64x64 H2L would pay for detail that 16x16 pixels cannot hold: bring hi down instead.",
+            *(
+                (interpolate(made, size, mode=mode) - hi).square().mean()
+                for mode in ("nearest", "bilinear")
+            ),
+        ),
+        (
+            "a sum grows with the batch and the size, and beta would mean something else each time: take the mean.",
+            difference.square().sum(),
+        ),
+        (
+            "this compares with `lo`, the poor picture of *another* person: there are no pairs.",
+            (made - lo).square().mean(),
+        ),
+        ("absolute differences: the paper squares them.", difference.abs().mean()),
+    )
 
 
-def one_update(task: H2LTask, opt_d: torch.optim.Optimizer, opt_g: torch.optim.Optimizer, n_d: int = 5) -> None:
+def one_update(
+    task: H2LTask, opt_d: torch.optim.Optimizer, opt_g: torch.optim.Optimizer, n_d: int = 5
+) -> None:
     """n_d updates of the discriminator, then one of the generator, as `loop.Loop.update` makes them."""
     for loss_of, opt, n in ((task.d_loss, opt_d, n_d), (task.g_loss, opt_g, 1)):
         task.discriminators.requires_grad_(opt is opt_d)
@@ -84,7 +127,9 @@ class _Watched(H2LTask):
 
     def __init__(self):
         faces = load_faces("faces:train-hi")[:24], load_faces("faces:train-lo")[:24]
-        super().__init__(config.preset("smoke"), *faces, torch.Generator().manual_seed(0), torch.device("cpu"))
+        super().__init__(
+            config.preset("smoke"), *faces, torch.Generator().manual_seed(0), torch.device("cpu")
+        )
         self.stale, self.of_d = False, []
 
     def grads(self, nets: torch.nn.Module) -> list[Tensor]:
@@ -107,9 +152,13 @@ class _Watched(H2LTask):
 def check_one_update(mine: Callable[..., None]) -> str | None:
     """A function (task, opt_d, opt_g, n_d) as `one_update`; tried twice on a small H2L with n_d = 3."""
     task, steps, leaks = _Watched(), {"d": 0, "g": 0}, []
-    opt_d, opt_g = (torch.optim.Adam(nets.parameters(), 1e-3) for nets in (task.discriminators, task.generators))
+    opt_d, opt_g = (
+        torch.optim.Adam(nets.parameters(), 1e-3) for nets in (task.discriminators, task.generators)
+    )
     opt_d.register_step_post_hook(lambda *_: steps.update(d=steps["d"] + 1))
-    opt_g.register_step_post_hook(lambda *_: (steps.update(g=steps["g"] + 1), leaks.append(task.leaks())))
+    opt_g.register_step_post_hook(
+        lambda *_: (steps.update(g=steps["g"] + 1), leaks.append(task.leaks()))
+    )
     try:
         for _ in range(2):
             mine(task, opt_d, opt_g, 3)
@@ -117,24 +166,37 @@ def check_one_update(mine: Callable[..., None]) -> str | None:
         if "does not require grad" not in str(error):
             raise
         return "at the second update D can learn no more: what is off for H2L's step must be on again for D's next one."
-    return first({
-        f"in two updates with n_d = 3 D moved {steps['d']} times, not 6.": steps["d"] != 6,
-        "H2L never moves: its loss needs backward(), and its optimiser a step().": steps["g"] == 0,
-        "H2L moves as often as D: its step comes once, after all of D's.": steps["g"] == 6,
-        f"in two updates H2L moved {steps['g']} times, not twice.": steps["g"] != 2,
-        "H2L's step leaves gradients in D's weights: they are not to be asked for while H2L learns.": any(leaks),
-        "H2L's gradients of the last update are still there when new ones are added: clear them first.": task.stale})
+    return first(
+        {
+            f"in two updates with n_d = 3 D moved {steps['d']} times, not 6.": steps["d"] != 6,
+            "H2L never moves: its loss needs backward(), and its optimiser a step().": steps["g"]
+            == 0,
+            "H2L moves as often as D: its step comes once, after all of D's.": steps["g"] == 6,
+            f"in two updates H2L moved {steps['g']} times, not twice.": steps["g"] != 2,
+            "H2L's step leaves gradients in D's weights: they are not to be asked for while H2L learns.": any(
+                leaks
+            ),
+            "H2L's gradients of the last update are still there when new ones are added: clear them first.": task.stale,
+        }
+    )
 
 
 def unnamed(runs: Mapping[str, Any]) -> dict[str, Any]:
     """The runs without their names: "A", "B", ... in place of those of BROKEN; what else there is keeps its own."""
-    return {k: v for k, v in runs.items() if k not in BROKEN} | {a: runs[k] for a, k in letters(BROKEN).items()}
+    return {k: v for k, v in runs.items() if k not in BROKEN} | {
+        a: runs[k] for a, k in letters(BROKEN).items()
+    }
 
 
 def check_broken_runs(mine: Mapping[str, str]) -> str | None:
     """Which of BROKEN is which letter of `unnamed`?"""
-    return names(mine, letters(BROKEN), {
-        "A": "A has scores, and they stay small. But one of its losses never comes down: which?",
-        "A: far too fast": "A's faces get lost too, but its scores never leap: what is missing from its loss?",
-        "B": "in B there are no scores to draw. Who gives them?",
-        "C": "C has all its terms. Mind the scale of its scores and losses."})
+    return names(
+        mine,
+        letters(BROKEN),
+        {
+            "A": "A has scores, and they stay small. But one of its losses never comes down: which?",
+            "A: far too fast": "A's faces get lost too, but its scores never leap: what is missing from its loss?",
+            "B": "in B there are no scores to draw. Who gives them?",
+            "C": "C has all its terms. Mind the scale of its scores and losses.",
+        },
+    )

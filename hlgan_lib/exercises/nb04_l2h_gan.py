@@ -36,11 +36,19 @@ def check_degrade(mine: Callable[[HighToLow, Tensor, torch.Generator], Tensor]) 
     if not torch.is_tensor(one) or one.shape != (4, 3, 16, 16):
         return f"four poor pictures (4, 3, 16, 16) are expected, got {tuple(getattr(one, 'shape', ()))}."
     same = lambda x, y: torch.allclose(x, y, atol=1e-6)  # noqa: E731
-    return first({
-        "one noise for ever: the same face has the same damage in every batch, and L2H can learn that by heart.":
-            same(one, two),
-        "one noise for the whole batch: every face needs a row of its own.": same(one[0], one[1]),
-        "the noise does not come from the generator, so that a run cannot be repeated.": not same(one, again)})
+    return first(
+        {
+            "one noise for ever: the same face has the same damage in every batch, and L2H can learn that by heart.": same(
+                one, two
+            ),
+            "one noise for the whole batch: every face needs a row of its own.": same(
+                one[0], one[1]
+            ),
+            "the noise does not come from the generator, so that a run cannot be repeated.": not same(
+                one, again
+            ),
+        }
+    )
 
 
 def residual_block(x: Tensor, conv1: Callable, conv2: Callable) -> Tensor:
@@ -55,17 +63,32 @@ def check_residual_block(mine: Callable[[Tensor, Callable, Callable], Tensor]) -
         block, x = ResBlock(4, norm="none"), torch.randn(2, 4, 8, 8)
         one, two = (m for m in block.body if isinstance(m, nn.Conv2d))
         return numbers(
-            mine(x, one, two), block(x),
-            ("the skip is missing: what goes in has to come out again, with something added.",
-             two(relu(one(relu(x))))),
-            ("the activations come after the convolutions here: this block has them before.",
-             x + relu(two(relu(one(x)))), x + two(relu(one(x)))),
-            ("the sum is cut off at 0: nothing may stand in the way of the skip.",
-             relu(x + two(relu(one(relu(x))))), relu(x + two(relu(one(x))))),
-            ("the skip hands on relu(x): it has to carry the negative numbers too.",
-             relu(x) + two(relu(one(relu(x))))),
-            ("without a bend between them two convolutions are one: an activation is missing.",
-             x + two(one(x)), x + two(one(relu(x)))))
+            mine(x, one, two),
+            block(x),
+            (
+                "the skip is missing: what goes in has to come out again, with something added.",
+                two(relu(one(relu(x)))),
+            ),
+            (
+                "the activations come after the convolutions here: this block has them before.",
+                x + relu(two(relu(one(x)))),
+                x + two(relu(one(x))),
+            ),
+            (
+                "the sum is cut off at 0: nothing may stand in the way of the skip.",
+                relu(x + two(relu(one(relu(x))))),
+                relu(x + two(relu(one(x)))),
+            ),
+            (
+                "the skip hands on relu(x): it has to carry the negative numbers too.",
+                relu(x) + two(relu(one(relu(x)))),
+            ),
+            (
+                "without a bend between them two convolutions are one: an activation is missing.",
+                x + two(one(x)),
+                x + two(one(relu(x))),
+            ),
+        )
 
 
 def pixel_loss(hi_fake: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
@@ -79,37 +102,65 @@ def check_pixel_l2h(mine: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> s
     hi_fake = interpolate(lo, scale_factor=4, mode="bicubic")
     off = hi_fake - hi
     return numbers(
-        mine(hi_fake, {"hi": hi, "lo_fake": lo}), losses.pixel_l2h(hi_fake, hi),
-        ("a sum grows with the batch and the size, and beta would mean something else each time: take the mean.",
-         off.square().sum(), off.square().sum((1, 2, 3)).mean()),
+        mine(hi_fake, {"hi": hi, "lo_fake": lo}),
+        losses.pixel_l2h(hi_fake, hi),
+        (
+            "a sum grows with the batch and the size, and beta would mean something else each time: take the mean.",
+            off.square().sum(),
+            off.square().sum((1, 2, 3)).mean(),
+        ),
         ("absolute differences: the paper squares them.", off.abs().mean()),
-        ("this compares with the poor picture: the network would be paid for leaving everything as it is.",
-         *((hi_fake - interpolate(lo, scale_factor=4, mode=m)).square().mean() for m in ("nearest", "bilinear")),
-         (pool(hi_fake) - lo).square().mean()),
+        (
+            "this compares with the poor picture: the network would be paid for leaving everything as it is.",
+            *(
+                (hi_fake - interpolate(lo, scale_factor=4, mode=m)).square().mean()
+                for m in ("nearest", "bilinear")
+            ),
+            (pool(hi_fake) - lo).square().mean(),
+        ),
         ("the difference itself has either sign, and errors cancel.", off.mean()),
-        ("this is the root: the paper's loss is the mean square.", off.square().mean().sqrt()))
+        ("this is the root: the paper's loss is the mean square.", off.square().mean().sqrt()),
+    )
 
 
 def check_half(mine: float) -> str | None:
     """The squared error of the mean as a part of that of a guess drawn like the truth."""
     return numbers(
-        mine, HALF,
-        ("this would be so if the guess were the truth itself. It is another of the twenty-five.", 1.0),
+        mine,
+        HALF,
+        (
+            "this would be so if the guess were the truth itself. It is another of the twenty-five.",
+            1.0,
+        ),
         ("turn it over: the mean is the better one by this loss.", 2.0),
-        ("noise averages out like this; but the truth is *one* of the faces, and keeps its own distance from the mean.",
-         1 / 25, 1 / 5),
-        ("a mean that is right every time? The faces differ, so it is wrong about each of them.", 0.0),
-        tolerance=0.02)
+        (
+            "noise averages out like this; but the truth is *one* of the faces, and keeps its own distance from the mean.",
+            1 / 25,
+            1 / 5,
+        ),
+        (
+            "a mean that is right every time? The faces differ, so it is wrong about each of them.",
+            0.0,
+        ),
+        tolerance=0.02,
+    )
 
 
 def unnamed(restored: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Pictures by the name of RESTORERS -> by letter, A to C."""
-    return {letter: restored[name] for letter, name in letters(RESTORERS).items() if name in restored}
+    return {
+        letter: restored[name] for letter, name in letters(RESTORERS).items() if name in restored
+    }
 
 
 def check_restorers(mine: Mapping[str, str]) -> str | None:
     """Which of RESTORERS is which letter of `unnamed`?"""
-    return names(mine, letters(RESTORERS), {
-        "A": "A invents no edge that it is not sure of. Which loss is served best by that?",
-        "B": "B has edges, and hardly a grain of the noise became one: it has met noise before.",
-        "C": "C turns noise into grids and spots. Which pairs hold no noise?"})
+    return names(
+        mine,
+        letters(RESTORERS),
+        {
+            "A": "A invents no edge that it is not sure of. Which loss is served best by that?",
+            "B": "B has edges, and hardly a grain of the noise became one: it has met noise before.",
+            "C": "C turns noise into grids and spots. Which pairs hold no noise?",
+        },
+    )

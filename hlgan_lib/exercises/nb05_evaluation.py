@@ -23,18 +23,34 @@ def decibels(x: Tensor, y: Tensor) -> Tensor:
 
 def check_decibels(mine: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     """A function as `decibels`."""
-    x, y = val_faces(6)[0], val_faces(6)[0].roll(1, 3) * torch.linspace(0.2, 0.9, 6)[:, None, None, None]
+    x, y = (
+        val_faces(6)[0],
+        val_faces(6)[0].roll(1, 3) * torch.linspace(0.2, 0.9, 6)[:, None, None, None],
+    )
     off = (x - y).square()
     each, ten = off.mean((1, 2, 3)), lambda v: 10 * torch.log10(v)  # noqa: E731
     return numbers(
-        mine(x, y), decibels(x, y),
-        ("the range is 2 in here, from -1 to 1: the peak of the formula is that of [0, 1].", ten(1 / each)),
+        mine(x, y),
+        decibels(x, y),
+        (
+            "the range is 2 in here, from -1 to 1: the peak of the formula is that of [0, 1].",
+            ten(1 / each),
+        ),
         ("range 2 means a peak of 2 *squared*.", ten(2 / each)),
-        ("one number for all: each picture has an MSE, and a PSNR, of its own.", ten(4 / off.mean()),
-         ten(4 / each).mean(), ten(1 / off.mean())),
+        (
+            "one number for all: each picture has an MSE, and a PSNR, of its own.",
+            ten(4 / off.mean()),
+            ten(4 / each).mean(),
+            ten(1 / off.mean()),
+        ),
         ("this is the natural logarithm: decibels count in tens.", 10 * torch.log(4 / each)),
-        ("the sign is turned: a smaller error has to give more decibels.", ten(each / 4), ten(each)),
-        ("20 belongs to a ratio of amplitudes. The MSE is a square already.", 2 * ten(4 / each)))
+        (
+            "the sign is turned: a smaller error has to give more decibels.",
+            ten(each / 4),
+            ten(each),
+        ),
+        ("20 belongs to a ratio of amplitudes. The MSE is a square already.", 2 * ten(4 / each)),
+    )
 
 
 def mean_part(a: Tensor, b: Tensor) -> Tensor:
@@ -48,28 +64,44 @@ def check_mean_part(mine: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     a, b = torch.randn(40, 5, generator=rng), torch.randn(30, 5, generator=rng) + torch.arange(5.0)
     gap = a.mean(0) - b.mean(0)
     return numbers(
-        mine(a, b), mean_part(a, b),
+        mine(a, b),
+        mean_part(a, b),
         ("this is the length: the formula has its square.", gap.norm()),
-        ("the length of a vector sums over its numbers; a mean makes it 80 times too small for 80 features.",
-         gap.square().mean()),
-        ("there is one mean for each feature: over which dimension are the pictures?", (a.mean() - b.mean()).square(),
-         (a.mean() - b.mean()).square() * 5),
-        ("the faces are compared one by one, and so their own spread counts too: take the means first.",
-         (a[:, None] - b).square().sum(2).mean(), (a[:30] - b).square().sum(1).mean()),
-        ("each feature on its own: one number is wanted.", gap.square()))
+        (
+            "the length of a vector sums over its numbers; a mean makes it 80 times too small for 80 features.",
+            gap.square().mean(),
+        ),
+        (
+            "there is one mean for each feature: over which dimension are the pictures?",
+            (a.mean() - b.mean()).square(),
+            (a.mean() - b.mean()).square() * 5,
+        ),
+        (
+            "the faces are compared one by one, and so their own spread counts too: take the means first.",
+            (a[:, None] - b).square().sum(2).mean(),
+            (a[:30] - b).square().sum(1).mean(),
+        ),
+        ("each feature on its own: one number is wanted.", gap.square()),
+    )
 
 
 def check_fewer(mine: float) -> str | None:
     """How many times further apart 20 faces are than 600, all of one crowd, by Frechet distance."""
     if isinstance(mine, bool) or not isinstance(mine, (int, float)):
         return f"a number is expected, and this is of type {type(mine).__name__}."
-    return first({
-        "the true distance is zero in both cases, but what is measured is not.": mine <= 0 or 0.9 < mine < 1.1,
-        "turn it over: fewer faces, more misfit.": mine < 0.9,
-        "the means scatter like this, but the distance is their *square*.": 4 <= mine <= 7,
-        "too much: a misfit shrinks like one over the root of n, and the distance is its square.": mine >= 300,
-        "how does the square of a misfit shrink with the number of faces? Compare 20 with 600.":
-            not 20 <= mine <= 40})
+    return first(
+        {
+            "the true distance is zero in both cases, but what is measured is not.": mine <= 0
+            or 0.9 < mine < 1.1,
+            "turn it over: fewer faces, more misfit.": mine < 0.9,
+            "the means scatter like this, but the distance is their *square*.": 4 <= mine <= 7,
+            "too much: a misfit shrinks like one over the root of n, and the distance is its square.": mine
+            >= 300,
+            "how does the square of a misfit shrink with the number of faces? Compare 20 with 600.": not 20
+            <= mine
+            <= 40,
+        }
+    )
 
 
 def share(low: float, mid: float, high: float) -> float:
@@ -82,36 +114,68 @@ def check_share(mine: Callable[[float, float, float], float]) -> str | None:
     cases = ((300.0, 210.0, 180.0), (19.0, 19.75, 20.5))
     both = lambda f: [float(f(*case)) for case in cases]  # noqa: E731
     return numbers(
-        both(mine), both(share),
-        ("the sign is wrong: a score that has moved towards the camera's closes a positive share.",
-         both(lambda low, mid, high: (mid - low) / (low - high))),
+        both(mine),
+        both(share),
+        (
+            "the sign is wrong: a score that has moved towards the camera's closes a positive share.",
+            both(lambda low, mid, high: (mid - low) / (low - high)),
+        ),
         ("this is what is left open.", both(lambda low, mid, high: (high - mid) / (high - low))),
-        ("divide by the whole gap, from bilinear to camera.", both(lambda low, mid, high: (mid - low) / (high - mid)),
-         both(lambda low, mid, high: (mid - low) / low), both(lambda low, mid, high: (mid - low) / high)),
-        ("these are per cent: the figure has 1 for all of the gap.", both(lambda *case: 100 * share(*case))),
-        ("right for one kind of score only: here one falls on the way to the better, the other rises.",
-         both(lambda low, mid, high: (low - mid) / abs(low - high)),
-         both(lambda low, mid, high: (mid - low) / abs(low - high))))
+        (
+            "divide by the whole gap, from bilinear to camera.",
+            both(lambda low, mid, high: (mid - low) / (high - mid)),
+            both(lambda low, mid, high: (mid - low) / low),
+            both(lambda low, mid, high: (mid - low) / high),
+        ),
+        (
+            "these are per cent: the figure has 1 for all of the gap.",
+            both(lambda *case: 100 * share(*case)),
+        ),
+        (
+            "right for one kind of score only: here one falls on the way to the better, the other rises.",
+            both(lambda low, mid, high: (low - mid) / abs(low - high)),
+            both(lambda low, mid, high: (mid - low) / abs(low - high)),
+        ),
+    )
 
 
-def slipped(fake: Tensor, real: Tensor, seen: Tensor, reference: Tensor) -> dict[str, tuple[float, float]]:
+def slipped(
+    fake: Tensor, real: Tensor, seen: Tensor, reference: Tensor
+) -> dict[str, tuple[float, float]]:
     """(mean PSNR, Frechet distance) of restored faces by three slips of evaluation, SLIPS, without their names.
 
     fake, real: pairs (B, 3, H, W) in [-1, 1]; seen, reference: features (B, d) of the restored and of sharp faces.
     Raises HLError for fewer than 20 pairs.
     """
     if len(fake) < 20:
-        raise HLError(f"fake must hold at least 20 faces, a tenth of which still has a spread, got {len(fake)}")
+        raise HLError(
+            f"fake must hold at least 20 faces, a tenth of which still has a spread, got {len(fake)}"
+        )
     few, whole = len(fake) // 10, frechet(seen, reference)
-    rows = {"pairs out of order": (decibels(fake.roll(1, 0), real).mean(), whole),
-            "a tenth of the faces": (decibels(fake[:few], real[:few]).mean(), frechet(seen[:few], reference[:few])),
-            "range of 1": (psnr((fake + 1) / 2, (real + 1) / 2).mean() - 20 * torch.log10(torch.tensor(2.0)), whole)}
-    return {letter: (float(rows[name][0]), float(rows[name][1])) for letter, name in letters(SLIPS).items()}
+    rows = {
+        "pairs out of order": (decibels(fake.roll(1, 0), real).mean(), whole),
+        "a tenth of the faces": (
+            decibels(fake[:few], real[:few]).mean(),
+            frechet(seen[:few], reference[:few]),
+        ),
+        "range of 1": (
+            psnr((fake + 1) / 2, (real + 1) / 2).mean() - 20 * torch.log10(torch.tensor(2.0)),
+            whole,
+        ),
+    }
+    return {
+        letter: (float(rows[name][0]), float(rows[name][1]))
+        for letter, name in letters(SLIPS).items()
+    }
 
 
 def check_slips(mine: Mapping[str, str]) -> str | None:
     """Which of SLIPS is which letter of `slipped`?"""
-    hints = {"range of 1": "the pile is the same, and every pair has lost the same six decibels: a constant.",
-             "pairs out of order": "a pile has no order, a pair has: the distance does not move, PSNR falls far.",
-             "a tenth of the faces": "PSNR is a mean over faces and stays about; what grows when faces are few?"}
-    return names(mine, letters(SLIPS), {letter: hints[name] for letter, name in letters(SLIPS).items()})
+    hints = {
+        "range of 1": "the pile is the same, and every pair has lost the same six decibels: a constant.",
+        "pairs out of order": "a pile has no order, a pair has: the distance does not move, PSNR falls far.",
+        "a tenth of the faces": "PSNR is a mean over faces and stays about; what grows when faces are few?",
+    }
+    return names(
+        mine, letters(SLIPS), {letter: hints[name] for letter, name in letters(SLIPS).items()}
+    )

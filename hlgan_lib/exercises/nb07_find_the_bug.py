@@ -31,7 +31,12 @@ from .bugs import DAMAGE, FAULTS, exam, flat, save_generator, score_to_trust, un
 from .checks import first, letters, names, numbers
 
 PARTS = ("D's own loss", "the pixel loss", "H2L's GAN loss", "the update before")
-COMPANY = ("other companions", "companions in another order", "the same batch again", "no companions")
+COMPANY = (
+    "other companions",
+    "companions in another order",
+    "the same batch again",
+    "no companions",
+)
 # What is right: the references of the questions.
 LEAKING = {"D's own loss", "H2L's GAN loss"}
 MATTERING = {"other companions", "no companions"}
@@ -45,25 +50,39 @@ def check_leaking_parts(mine: Iterable[str]) -> str | None:
     """Which of PARTS are in D's gradient when LeakyLoop takes D's step?"""
     if said := _chosen(mine, PARTS):
         return said
-    return first({
-        "its own loss is what D's step is for: backward() adds it to the rest.": "D's own loss" not in mine,
-        "the pixel loss knows nothing of D's weights, so it has no gradient there.": "the pixel loss" in mine,
-        "the update before is gone: look at the first two lines.": "the update before" in mine,
-        "H2L's loss is computed *through* D. Where do gradients stay on the way back?": "H2L's GAN loss" not in mine})
+    return first(
+        {
+            "its own loss is what D's step is for: backward() adds it to the rest.": "D's own loss"
+            not in mine,
+            "the pixel loss knows nothing of D's weights, so it has no gradient there.": "the pixel loss"
+            in mine,
+            "the update before is gone: look at the first two lines.": "the update before" in mine,
+            "H2L's loss is computed *through* D. Where do gradients stay on the way back?": "H2L's GAN loss"
+            not in mine,
+        }
+    )
 
 
 def check_update(mine: Callable[[Loop], None]) -> str | None:
     """A function of a loop that updates both networks once, as `Loop.update`; tried twice on a small H2L."""
     loop = Loop(*_small_task(w_gan=1.0), 9)
     task, batch = loop.task, loop.task.batch()
-    task.batch = lambda: batch  # always the same, so that the gradients of each loss can be taken again beside
+    task.batch = lambda: (
+        batch
+    )  # always the same, so that the gradients of each loss can be taken again beside
     found: dict[str, list[tuple[Tensor, Tensor]]] = {"d": [], "g": []}
 
     def note(who: str, nets: nn.ModuleDict, loss_of: Callable) -> Callable:
         def at_step(*_: Any) -> None:
             weights = list(nets.parameters())
             own = torch.autograd.grad(loss_of(batch)[0], weights)
-            found[who].append((flat(torch.zeros_like(p) if p.grad is None else p.grad for p in weights), flat(own)))
+            found[who].append(
+                (
+                    flat(torch.zeros_like(p) if p.grad is None else p.grad for p in weights),
+                    flat(own),
+                )
+            )
+
         return at_step
 
     loop.opt_d.register_step_pre_hook(note("d", task.discriminators, task.d_loss))
@@ -79,15 +98,23 @@ def check_update(mine: Callable[[Loop], None]) -> str | None:
         return f"in two updates D moved {len(found['d'])} times and H2L {len(found['g'])} times: twice each is wanted."
     rest = [got - own for got, own in found["d"]]
     big = lambda x, beside: x.norm() > 1e-3 * beside.norm()  # noqa: E731
-    return first({
-        "the step finds gradients of zero: they are cleared between backward() and step().":
-            any(not got.any() for got, _ in found["d"] + found["g"]),
-        "D's gradients of the last update are still there at the next one: who clears them?":
-            not big(rest[0], found["d"][0][1]) and not big(rest[1] - found["d"][0][0], found["d"][0][0]),
-        "D's step still uses what H2L's loss left in D: clear *after* H2L's backward(), or ask for none there.":
-            any(big(r, own) for r, (_, own) in zip(rest, found["d"], strict=True)),
-        "H2L's gradients of the last update are still there at the next one.":
-            any(big(got - own, own) for got, own in found["g"])})
+    return first(
+        {
+            "the step finds gradients of zero: they are cleared between backward() and step().": any(
+                not got.any() for got, _ in found["d"] + found["g"]
+            ),
+            "D's gradients of the last update are still there at the next one: who clears them?": not big(
+                rest[0], found["d"][0][1]
+            )
+            and not big(rest[1] - found["d"][0][0], found["d"][0][0]),
+            "D's step still uses what H2L's loss left in D: clear *after* H2L's backward(), or ask for none there.": any(
+                big(r, own) for r, (_, own) in zip(rest, found["d"], strict=True)
+            ),
+            "H2L's gradients of the last update are still there at the next one.": any(
+                big(got - own, own) for got, own in found["g"]
+            ),
+        }
+    )
 
 
 # ---- 2: unpaired pixels ----------------------------------------------------------------------------------------------
@@ -100,20 +127,32 @@ def check_generator_loss(mine: Callable[[H2LTask, Mapping[str, Tensor]], Tensor]
     """A function (task, batch) -> H2L's loss, alpha pixel + beta GAN, as `H2LTask.g_loss`."""
     cfg, task = _small_task()
     batch = exam(task)
-    lo_fake, hi, got = task.generators["h2l"](batch["hi"], batch["z"]), batch["hi"], mine(task, batch)
+    lo_fake, hi, got = (
+        task.generators["h2l"](batch["hi"], batch["z"]),
+        batch["hi"],
+        mine(task, batch),
+    )
     gan, pixel = cfg.w_gan * hinge_g(task.discriminators["d_lo"](lo_fake)), pixel_h2l(lo_fake, hi)
     weights = list(task.generators.parameters())
     want = flat(torch.autograd.grad(pixel + gan, weights))
     with torch.no_grad():
         said = numbers(
-            got, pixel + gan,
-            ("this compares with `lo`, where somebody else is to be seen.", (lo_fake - batch["lo"]).square().mean()
-             + gan),
-            ("compared at 64x64 H2L would pay for detail that 16x16 pixels cannot hold: bring hi down instead.",
-             *((F.interpolate(lo_fake, hi.shape[-2:], mode=m) - hi).square().mean() + gan for m in ("nearest",
-                                                                                                  "bilinear"))),
+            got,
+            pixel + gan,
+            (
+                "this compares with `lo`, where somebody else is to be seen.",
+                (lo_fake - batch["lo"]).square().mean() + gan,
+            ),
+            (
+                "compared at 64x64 H2L would pay for detail that 16x16 pixels cannot hold: bring hi down instead.",
+                *(
+                    (F.interpolate(lo_fake, hi.shape[-2:], mode=m) - hi).square().mean() + gan
+                    for m in ("nearest", "bilinear")
+                ),
+            ),
             ("without a pixel term nothing holds the face in place.", gan),
-            ("the GAN term is gone: H2L would learn to reduce, and no degradation.", pixel))
+            ("the GAN term is gone: H2L would learn to reduce, and no degradation.", pixel),
+        )
     if said is None:
         way = torch.autograd.grad(got, weights, allow_unused=True) if got.requires_grad else (None,)
         if None in way or not torch.allclose(flat(way), want, atol=1e-6):
@@ -140,11 +179,21 @@ def check_discriminator_loss(mine: Callable[[H2LTask, Mapping[str, Tensor]], Ten
         return "D_low is shown pictures of 64x64. Smaller ones would fit, but which of the two piles is poor?"
     with torch.no_grad():
         said = numbers(
-            got, hinge_d(d(lo), d(lo_fake)),
-            ("D is shown the sharp faces, reduced, as real: then a clean reduction is the best H2L can make.",
-             *(hinge_d(d(x), d(lo_fake)) for x in (pool(hi), F.interpolate(hi, lo.shape[-2:], mode="bilinear")))),
+            got,
+            hinge_d(d(lo), d(lo_fake)),
+            (
+                "D is shown the sharp faces, reduced, as real: then a clean reduction is the best H2L can make.",
+                *(
+                    hinge_d(d(x), d(lo_fake))
+                    for x in (pool(hi), F.interpolate(hi, lo.shape[-2:], mode="bilinear"))
+                ),
+            ),
             ("real and made are swapped.", hinge_d(d(lo_fake), d(lo))),
-            ("the reductions are shown as *made*, and H2L's pictures are never seen.", hinge_d(d(lo), d(pool(hi)))))
+            (
+                "the reductions are shown as *made*, and H2L's pictures are never seen.",
+                hinge_d(d(lo), d(pool(hi))),
+            ),
+        )
     if said is None and got.requires_grad:
         got.backward()
         if any(p.grad is not None for p in task.generators.parameters()):
@@ -157,13 +206,17 @@ def check_company(mine: Iterable[str]) -> str | None:
     """Which of COMPANY change the score of a face in train mode?"""
     if said := _chosen(mine, COMPANY):
         return said
-    return first({
-        "mean and variance of a batch do not ask for the order.": "companions in another order" in mine,
-        "the same batch has the same mean: only the running averages move, and train mode does not use them.":
-            "the same batch again" in mine,
-        "the mean and variance are taken over all pictures of the batch: other pictures, another mean.":
-            "other companions" not in mine,
-        "a batch of one has a mean too: that of the face itself.": "no companions" not in mine})
+    return first(
+        {
+            "mean and variance of a batch do not ask for the order.": "companions in another order"
+            in mine,
+            "the same batch has the same mean: only the running averages move, and train mode does not use them.": "the same batch again"
+            in mine,
+            "the mean and variance are taken over all pictures of the batch: other pictures, another mean.": "other companions"
+            not in mine,
+            "a batch of one has a mean too: that of the face itself.": "no companions" not in mine,
+        }
+    )
 
 
 def check_score(mine: Callable[[nn.Module, Tensor, Tensor], Tensor]) -> str | None:
@@ -175,22 +228,42 @@ def check_score(mine: Callable[[nn.Module, Tensor, Tensor], Tensor]) -> str | No
         for _ in range(4):
             net(lo.flip(0) * 0.7)  # running averages other than those of this batch
     with torch.no_grad():
-        want, batch = score_to_trust(copy.deepcopy(net), lo, hi), psnr(unit(copy.deepcopy(net)(lo)), unit(hi))
-        alone = torch.cat([psnr(unit(copy.deepcopy(net)(x[None])), unit(y[None])) for x, y in zip(lo, hi)])
+        want, batch = (
+            score_to_trust(copy.deepcopy(net), lo, hi),
+            psnr(unit(copy.deepcopy(net)(lo)), unit(hi)),
+        )
+        alone = torch.cat(
+            [psnr(unit(copy.deepcopy(net)(x[None])), unit(y[None])) for x, y in zip(lo, hi)]
+        )
     before = {k: v.clone() for k, v in net.state_dict().items()}
     got = mine(net, lo, hi)
-    said = numbers(got, want,
-                   ("each face still depends on who is beside it: no_grad() does not change what batch norm does.",
-                    batch),
-                   ("a batch of one has statistics of its own: the faces are alone now, but still not in eval mode.",
-                    alone))
-    return said or first({
-        "the network is left in eval mode, and its training goes on like that: give it its mode back.":
-            not all(m.training for m in net.modules()),
-        "scoring has changed the network: its running averages are not what they were.":
-            any(not torch.equal(v, before[k]) for k, v in net.state_dict().items()),
-        "a network that came in eval mode leaves in train mode: remember how it came.":
-            mine(net.eval(), lo, hi) is None or net.training})
+    said = numbers(
+        got,
+        want,
+        (
+            "each face still depends on who is beside it: no_grad() does not change what batch norm does.",
+            batch,
+        ),
+        (
+            "a batch of one has statistics of its own: the faces are alone now, but still not in eval mode.",
+            alone,
+        ),
+    )
+    return said or first(
+        {
+            "the network is left in eval mode, and its training goes on like that: give it its mode back.": not all(
+                m.training for m in net.modules()
+            ),
+            "scoring has changed the network: its running averages are not what they were.": any(
+                not torch.equal(v, before[k]) for k, v in net.state_dict().items()
+            ),
+            "a network that came in eval mode leaves in train mode: remember how it came.": mine(
+                net.eval(), lo, hi
+            )
+            is None
+            or net.training,
+        }
+    )
 
 
 # ---- 5: stretched ----------------------------------------------------------------------------------------------------
@@ -198,26 +271,41 @@ def check_unseen(mine: Iterable[str]) -> str | None:
     """Which kinds of DAMAGE are gone after a stretch of each picture?"""
     if said := _chosen(mine, DAMAGE):
         return said
-    return first({
-        "a stretch takes whatever range there is to the full one: half a range too.": "faded" not in mine,
-        "the range of a blurred face may be full; its edges stay soft.": "blurred" in mine,
-        "there is *one* minimum and *one* maximum for all three channels: a cast stays.": "reddish" in mine,
-        "less contrast and less light are one gain and one offset, and the stretch undoes both.":
-            "darker" not in mine})
+    return first(
+        {
+            "a stretch takes whatever range there is to the full one: half a range too.": "faded"
+            not in mine,
+            "the range of a blurred face may be full; its edges stay soft.": "blurred" in mine,
+            "there is *one* minimum and *one* maximum for all three channels: a cast stays.": "reddish"
+            in mine,
+            "less contrast and less light are one gain and one offset, and the stretch undoes both.": "darker"
+            not in mine,
+        }
+    )
 
 
 def check_unit(mine: Callable[[Tensor], Tensor]) -> str | None:
     """A function of pictures in [-1, 1] (B, 3, H, W) -> [0, 1], as `unit`."""
     x = load_faces("faces:val:hi").batch(slice(0, 4))
-    x = torch.cat([0.5 * x[:2], 1.1 * x[2:]])  # faded ones, and what a network may give beyond the range
+    x = torch.cat(
+        [0.5 * x[:2], 1.1 * x[2:]]
+    )  # faded ones, and what a network may give beyond the range
     low, high = x.min(), x.max()
     return numbers(
-        mine(x), unit(x),
-        ("each picture is still stretched on its own: a faded one comes out with full contrast.", stretch((x + 1) / 2),
-         stretch(unit(x))),
-        ("one stretch for the whole batch: then a face looks otherwise in another batch.", (x - low) / (high - low)),
+        mine(x),
+        unit(x),
+        (
+            "each picture is still stretched on its own: a faded one comes out with full contrast.",
+            stretch((x + 1) / 2),
+            stretch(unit(x)),
+        ),
+        (
+            "one stretch for the whole batch: then a face looks otherwise in another batch.",
+            (x - low) / (high - low),
+        ),
         ("black is -1 in here: as it is, half of every picture is cut off.", x.clamp(0, 1)),
-        ("what lies beyond the range has to be cut off, as a file would do.", (x + 1) / 2))
+        ("what lies beyond the range has to be cut off, as a file would do.", (x + 1) / 2),
+    )
 
 
 # ---- 6: wrong key ----------------------------------------------------------------------------------------------------
@@ -225,9 +313,13 @@ def check_loaded_tensors(mine: int) -> str | None:
     """How many tensors of the file does `load_generator` put into the network?"""
     if not isinstance(mine, int):
         return f"a whole number is expected, and this is of type {type(mine).__name__}."
-    return first({
-        "the file holds *one* entry, and no layer has its name.": mine == 1,
-        "compare what the network misses with all that it has: is anything left that was loaded?": mine != 0})
+    return first(
+        {
+            "the file holds *one* entry, and no layer has its name.": mine == 1,
+            "compare what the network misses with all that it has: is anything left that was loaded?": mine
+            != 0,
+        }
+    )
 
 
 def check_load(mine: Callable[[nn.Module, Path], nn.Module]) -> str | None:
@@ -241,14 +333,18 @@ def check_load(mine: Callable[[nn.Module, Path], nn.Module]) -> str | None:
         try:
             back = mine(fresh, path)
         except (RuntimeError, KeyError):
-            return "it keeps quiet no longer, which is right. Now: under which key is it in the file?"
+            return (
+                "it keeps quiet no longer, which is right. Now: under which key is it in the file?"
+            )
         if not isinstance(back, nn.Module):
             return "the function gives no network back: does it end with `return net`?"
         if torch.equal(flat(back.parameters()), blank):
             return "the network is what it was before: nothing was loaded, and nothing said so."
         if not torch.equal(flat(back.parameters()), flat(trained.parameters())):
             return "some of the weights are not those of the file."
-        torch.save({"net_g": {k: v for k, v in trained.state_dict().items() if k != "1.weight"}}, path)
+        torch.save(
+            {"net_g": {k: v for k, v in trained.state_dict().items() if k != "1.weight"}}, path
+        )
         try:
             mine(other, path)
         except (RuntimeError, KeyError):
@@ -259,12 +355,14 @@ def check_load(mine: Callable[[nn.Module, Path], nn.Module]) -> str | None:
 # ---- all six ---------------------------------------------------------------------------------------------------------
 def check_symptoms(mine: Mapping[str, str]) -> str | None:
     """Which of FAULTS is which letter of SYMPTOMS?"""
-    said = {"gradients leak": "D gets worse than guessing by something that moves its weights. What else does?",
-            "unpaired pixels": "every face is drawn to the middle of a crowd. Which loss wants the mean of strangers?",
-            "sharp as real": "something is never looked at. Which pile can be replaced by noise here?",
-            "batch statistics": "the same weights, the same face: what differs is the company.",
-            "stretched": "two pictures that differ by light alone get one score.",
-            "wrong key": "as good as never trained: what if it is the untrained network?"}
+    said = {
+        "gradients leak": "D gets worse than guessing by something that moves its weights. What else does?",
+        "unpaired pixels": "every face is drawn to the middle of a crowd. Which loss wants the mean of strangers?",
+        "sharp as real": "something is never looked at. Which pile can be replaced by noise here?",
+        "batch statistics": "the same weights, the same face: what differs is the company.",
+        "stretched": "two pictures that differ by light alone get one score.",
+        "wrong key": "as good as never trained: what if it is the untrained network?",
+    }
     return names(mine, SYMPTOMS, {letter: said[fault] for letter, fault in SYMPTOMS.items()})
 
 

@@ -8,5 +8,19 @@ from .gap import gap_closed
 from .pairs import consistency, luma, psnr, ssim
 from .protocols import drift
 
-__all__ = ["METRICS", "consistency", "drift", "enlarge_lo", "evaluate", "extract", "face_rate",
-           "frechet", "gap_closed", "kernel_distance", "luma", "psnr", "ssim", "subsample"]
+__all__ = [
+    "METRICS",
+    "consistency",
+    "drift",
+    "enlarge_lo",
+    "evaluate",
+    "extract",
+    "face_rate",
+    "frechet",
+    "gap_closed",
+    "kernel_distance",
+    "luma",
+    "psnr",
+    "ssim",
+    "subsample",
+]

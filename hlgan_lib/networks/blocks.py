@@ -11,14 +11,19 @@ from ..errors import HLError
 
 PAPER = RunConfig()
 BOTTLENECK = 4  # pixels a side: where H2L turns round and the discriminators end
-D_NORMS = {"spectral": spectral_norm, "none": lambda layer: layer}  # of every layer of a discriminator
+D_NORMS = {
+    "spectral": spectral_norm,
+    "none": lambda layer: layer,
+}  # of every layer of a discriminator
 
 
 def check_images(name: str, x: Tensor, size: int, hint: str = "") -> None:
     """Raise HLError unless x is a float batch (B, 3, size, size)."""
     if x.ndim != 4 or tuple(x.shape[1:]) != (3, size, size) or not x.is_floating_point():
-        raise HLError(f"{name} must be float (B, 3, {size}, {size}), got {str(x.dtype).removeprefix('torch.')} "
-                      f"{tuple(x.shape)}{': ' + hint if hint else ''}")
+        raise HLError(
+            f"{name} must be float (B, 3, {size}, {size}), got {str(x.dtype).removeprefix('torch.')} "
+            f"{tuple(x.shape)}{': ' + hint if hint else ''}"
+        )
 
 
 def _conv(c_in: int, c_out: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:
@@ -40,7 +45,10 @@ class ResBlock(nn.Module):
         bias = norm == "none"
         layers: list[nn.Module] = []
         for _ in range(2):
-            conv, activate = [_conv(channels, channels, bias=bias)], [norm_layer(norm, channels), nn.ReLU()]
+            conv, activate = (
+                [_conv(channels, channels, bias=bias)],
+                [norm_layer(norm, channels), nn.ReLU()],
+            )
             layers += activate + conv if order == "pre" else conv + activate
         if order == "post":
             layers.pop()  # the last activation comes after the sum

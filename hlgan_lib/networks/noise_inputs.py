@@ -31,7 +31,9 @@ class NoiseInput(nn.Module):
         super().__init__()
         self.weight = self.film = None
         if "inject" in kinds:
-            project = torch.randn(z_dim, size * size, generator=torch.Generator().manual_seed(size)) / math.sqrt(z_dim)
+            project = torch.randn(
+                z_dim, size * size, generator=torch.Generator().manual_seed(size)
+            ) / math.sqrt(z_dim)
             self.register_buffer("project", project, persistent=False)
             self.weight = nn.Parameter(torch.zeros(1, channels, 1, 1))
         if "film" in kinds:
@@ -54,18 +56,24 @@ class Grain(nn.Module):
     the same picture. A linear map of 64 numbers would leave most directions of a picture without any noise. Ours.
     """
 
-    FREQUENCY = 40.0  # radians: the standard deviation of a z, so that neighbouring z give other noise
+    FREQUENCY = (
+        40.0  # radians: the standard deviation of a z, so that neighbouring z give other noise
+    )
 
     def __init__(self, z_dim: int, channels: int, size: int):
         super().__init__()
-        waves = torch.randn(z_dim, 4 * channels * size**2, generator=torch.Generator().manual_seed(size))
+        waves = torch.randn(
+            z_dim, 4 * channels * size**2, generator=torch.Generator().manual_seed(size)
+        )
         self.register_buffer("waves", self.FREQUENCY * waves / math.sqrt(z_dim), persistent=False)
         self.weight = nn.Parameter(0.2 * torch.randn(1, channels, 1, 1))
         self.level = _from_z(z_dim, 1, 0.05)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         with torch.autocast(z.device.type, enabled=False):  # half precision would round the angles
-            noise = (z.float() @ self.waves.float()).cos().view(len(z), 4, *x.shape[1:]).sum(1) / math.sqrt(2)
+            noise = (z.float() @ self.waves.float()).cos().view(len(z), 4, *x.shape[1:]).sum(
+                1
+            ) / math.sqrt(2)
         return x + self.level(z).exp()[:, :, None, None] * self.weight * noise
 
 
@@ -113,7 +121,12 @@ class MeasuredJPEG(nn.Module):
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
             u = torch.special.ndtr(z[:, -4:].float()).clamp(max=1 - 1e-6)
-            quality, offset = self.quality.float()[(u[:, 0] * self.N).long()], (u[:, 2:] * 16).long()
+            quality, offset = (
+                self.quality.float()[(u[:, 0] * self.N).long()],
+                (u[:, 2:] * 16).long(),
+            )
             size = torch.full_like(offset[:, 0], x.shape[-1])
-            coded = jpeg_inside_photograph((x.float() + 1) / 2, size, quality, u[:, 1] < self.subsampled, offset)
+            coded = jpeg_inside_photograph(
+                (x.float() + 1) / 2, size, quality, u[:, 1] < self.subsampled, offset
+            )
         return (2 * coded - 1).to(x.dtype)

@@ -33,8 +33,13 @@ class HighToLow(nn.Module):
         self.cfg = cfg
         self.kinds = set(cfg.z_input.split("+")) - {"none"}
         if "shot" in self.kinds and not cfg.skip:
-            raise HLError("z_input shot acts on H2L's shortcut: set skip too, or leave shot out of z_input")
-        n_down, n_up = int(math.log2(cfg.size_hi // BOTTLENECK)), int(math.log2(cfg.size_lo // BOTTLENECK))
+            raise HLError(
+                "z_input shot acts on H2L's shortcut: set skip too, or leave shot out of z_input"
+            )
+        n_down, n_up = (
+            int(math.log2(cfg.size_hi // BOTTLENECK)),
+            int(math.log2(cfg.size_lo // BOTTLENECK)),
+        )
         w, concat = cfg.h2l_width, "concat" in self.kinds
         if concat:
             self.fc = nn.Linear(cfg.z_dim, cfg.size_hi**2)
@@ -43,12 +48,16 @@ class HighToLow(nn.Module):
         size = cfg.size_hi
         for _ in range(n_down):
             blocks, halve = [ResBlock(w, cfg.norm, cfg.order) for _ in range(2)], self._halve(w)
-            self.encoder.append(nn.Sequential(*(halve + blocks if cfg.down_first else blocks + halve)))
+            self.encoder.append(
+                nn.Sequential(*(halve + blocks if cfg.down_first else blocks + halve))
+            )
             size //= 2
             self.noise.append(NoiseInput(self.kinds, cfg.z_dim, w, size))
         for _ in range(n_up):
             self.doubles.append(nn.Sequential(_conv(w, 4 * w), nn.PixelShuffle(2)))
-            self.decoder.append(nn.Sequential(*(ResBlock(w, cfg.norm, cfg.order) for _ in range(2))))
+            self.decoder.append(
+                nn.Sequential(*(ResBlock(w, cfg.norm, cfg.order) for _ in range(2)))
+            )
             size *= 2
             self.noise.append(NoiseInput(self.kinds, cfg.z_dim, w, size))
         self.grain = Grain(cfg.z_dim, w, cfg.size_lo) if "grain" in self.kinds else None
@@ -62,9 +71,16 @@ class HighToLow(nn.Module):
         return [nn.AvgPool2d(2) if self.cfg.down == "avg" else nn.MaxPool2d(2)]
 
     def forward(self, hi: Tensor, z: Tensor) -> Tensor:
-        check_images("hi", hi, self.cfg.size_hi, "did you pass lo?" if hi.shape[-1:] == (self.cfg.size_lo,) else "")
+        check_images(
+            "hi",
+            hi,
+            self.cfg.size_hi,
+            "did you pass lo?" if hi.shape[-1:] == (self.cfg.size_lo,) else "",
+        )
         if z.shape != (len(hi), self.cfg.z_dim):
-            raise HLError(f"z must be ({len(hi)}, {self.cfg.z_dim}), one row a picture, got {tuple(z.shape)}")
+            raise HLError(
+                f"z must be ({len(hi)}, {self.cfg.z_dim}), one row a picture, got {tuple(z.shape)}"
+            )
         x = hi
         if "concat" in self.kinds:
             x = torch.cat([hi, self.fc(z).view(len(z), 1, *hi.shape[2:])], dim=1)
@@ -91,7 +107,9 @@ class _Group(nn.Module):
 
     def __init__(self, n_blocks: int, channels: int, cfg: RunConfig):
         super().__init__()
-        self.blocks = nn.Sequential(*(ResBlock(channels, cfg.norm, cfg.order) for _ in range(n_blocks)))
+        self.blocks = nn.Sequential(
+            *(ResBlock(channels, cfg.norm, cfg.order) for _ in range(n_blocks))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.blocks(x)
@@ -99,8 +117,12 @@ class _Group(nn.Module):
 
 def _double(c_in: int, c_out: int, norm: str) -> nn.Sequential:
     """Twice the size: bilinear, normalise, activate, 1x1 convolution, as in the released L2H."""
-    return nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), norm_layer(norm, c_in),
-                         nn.ReLU(), nn.Conv2d(c_in, c_out, 1))
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
+        norm_layer(norm, c_in),
+        nn.ReLU(),
+        nn.Conv2d(c_in, c_out, 1),
+    )
 
 
 class LowToHigh(nn.Module):
@@ -119,18 +141,29 @@ class LowToHigh(nn.Module):
         n_blocks = [12, 3] + [2] * (n_double - 1)
         widths = [max(cfg.l2h_width >> i, 1) for i in range(n_double + 1)]
         self.stem = _conv(3, widths[0])
-        self.groups = nn.ModuleList(_Group(n, w, cfg) for n, w in zip(n_blocks, widths, strict=True))
-        self.doubles = nn.ModuleList(_double(a, b, cfg.norm) for a, b in zip(widths, widths[1:], strict=False))
+        self.groups = nn.ModuleList(
+            _Group(n, w, cfg) for n, w in zip(n_blocks, widths, strict=True)
+        )
+        self.doubles = nn.ModuleList(
+            _double(a, b, cfg.norm) for a, b in zip(widths, widths[1:], strict=False)
+        )
         self.head = nn.Sequential(norm_layer(cfg.norm, widths[-1]), nn.ReLU(), _conv(widths[-1], 3))
 
     def forward(self, lo: Tensor) -> Tensor:
-        check_images("lo", lo, self.cfg.size_lo, "did you pass hi?" if lo.shape[-1:] == (self.cfg.size_hi,) else "")
+        check_images(
+            "lo",
+            lo,
+            self.cfg.size_lo,
+            "did you pass hi?" if lo.shape[-1:] == (self.cfg.size_hi,) else "",
+        )
         x = self.groups[0](self.stem(lo))
         for double, group in zip(self.doubles, self.groups[1:], strict=True):
             x = group(double(x))
         y = self.head(x)
         if self.cfg.skip:
-            y = y + unsquash(F.interpolate(lo, size=y.shape[2:], mode="bilinear", align_corners=False))
+            y = y + unsquash(
+                F.interpolate(lo, size=y.shape[2:], mode="bilinear", align_corners=False)
+            )
         return torch.tanh(y)
 
 
@@ -154,8 +187,14 @@ class Discriminator(nn.Module):
     Raises HLError for a wrong shape.
     """
 
-    def __init__(self, size: int = 64, width: int = 128, pool: str = "avg", opponent: bool = False,
-                 norm: str = "spectral"):
+    def __init__(
+        self,
+        size: int = 64,
+        width: int = 128,
+        pool: str = "avg",
+        opponent: bool = False,
+        norm: str = "spectral",
+    ):
         super().__init__()
         self.opponent = opponent
         n_halve = int(math.log2(size // BOTTLENECK))
@@ -163,8 +202,12 @@ class Discriminator(nn.Module):
         halve = nn.AvgPool2d(2) if pool == "avg" else nn.MaxPool2d(2)
         self.size = size
         self.stem = D_NORMS[norm](_conv(3, width))
-        self.blocks = nn.Sequential(*(_DBlock(width, nn.Identity() if i < n_keep else halve, norm)
-                                      for i in range(n_keep + n_halve)))
+        self.blocks = nn.Sequential(
+            *(
+                _DBlock(width, nn.Identity() if i < n_keep else halve, norm)
+                for i in range(n_keep + n_halve)
+            )
+        )
         self.fc = D_NORMS[norm](nn.Linear(width * BOTTLENECK**2, 1))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -180,7 +223,10 @@ def opponent_colours(x: Tensor, gain: float = 4.0) -> Tensor:
     this, D overlooks what JPEG's chroma subsampling leaves.
     """
     red, green, blue = x.unbind(1)
-    return torch.stack([(red + green + blue) / 3, gain * (red - blue) / 2, gain * (2 * green - red - blue) / 4], dim=1)
+    return torch.stack(
+        [(red + green + blue) / 3, gain * (red - blue) / 2, gain * (2 * green - red - blue) / 4],
+        dim=1,
+    )
 
 
 class CoarseDiscriminator(nn.Module):
@@ -197,8 +243,13 @@ class CoarseDiscriminator(nn.Module):
         super().__init__()
         linear = lambda a, b: D_NORMS[norm](nn.Linear(a, b))  # noqa: E731
         self.body = nn.Sequential(
-            nn.Flatten(), linear(3 * BOTTLENECK**2, width), nn.LeakyReLU(0.2), linear(width, width),
-            nn.LeakyReLU(0.2), linear(width, 1))
+            nn.Flatten(),
+            linear(3 * BOTTLENECK**2, width),
+            nn.LeakyReLU(0.2),
+            linear(width, width),
+            nn.LeakyReLU(0.2),
+            linear(width, 1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(opponent_colours(F.adaptive_avg_pool2d(x, BOTTLENECK)) * 4).squeeze(1)

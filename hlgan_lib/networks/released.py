@@ -45,14 +45,29 @@ class ReleasedLowToHigh(nn.Module):
         self.a1 = nn.Sequential(nn.Conv2d(256, 128, 1))
         self.a2 = nn.Sequential(nn.Conv2d(128, 96, 1))
         self.layers_in = nn.Conv2d(3, 256, 3, padding=1, bias=False)
-        self.layers_set_final = nn.ModuleList([
-            nn.Sequential(*(_Block(256) for _ in range(12))),
-            nn.Sequential(_FirstBlock(256, 128), _Block(128), _Block(128))])
-        self.layers_set_final_up = nn.ModuleList(nn.Sequential(
-            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), nn.BatchNorm2d(c), nn.ReLU(),
-            nn.ConvTranspose2d(c, c, 1)) for c in (256, 128))
-        self.main = nn.Sequential(nn.Conv2d(128, 96, 3, padding=1, bias=False), nn.ReLU(), nn.Conv2d(96, 96, 1),
-                                  nn.ReLU(), nn.Conv2d(96, 3, 1), nn.Tanh())
+        self.layers_set_final = nn.ModuleList(
+            [
+                nn.Sequential(*(_Block(256) for _ in range(12))),
+                nn.Sequential(_FirstBlock(256, 128), _Block(128), _Block(128)),
+            ]
+        )
+        self.layers_set_final_up = nn.ModuleList(
+            nn.Sequential(
+                nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
+                nn.BatchNorm2d(c),
+                nn.ReLU(),
+                nn.ConvTranspose2d(c, c, 1),
+            )
+            for c in (256, 128)
+        )
+        self.main = nn.Sequential(
+            nn.Conv2d(128, 96, 3, padding=1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(96, 96, 1),
+            nn.ReLU(),
+            nn.Conv2d(96, 3, 1),
+            nn.Tanh(),
+        )
 
     def forward(self, lo: Tensor) -> Tensor:
         x = self.layers_in(lo)
@@ -66,8 +81,10 @@ class ReleasedLowToHigh(nn.Module):
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # a stranger's file raises whatever the unpickler meets first
-            raise HLError(f"{path} is not a checkpoint of plain tensors ({type(error).__name__}): expected the "
-                          "authors' model.pkl, or a .safetensors file or run folder of this package") from error
+            raise HLError(
+                f"{path} is not a checkpoint of plain tensors ({type(error).__name__}): expected the "
+                "authors' model.pkl, or a .safetensors file or run folder of this package"
+            ) from error
         for key in ("state_dict", "model"):
             if isinstance(state, dict) and isinstance(state.get(key), dict):
                 state = state[key]
@@ -75,8 +92,10 @@ class ReleasedLowToHigh(nn.Module):
         try:
             net.load_state_dict({k.removeprefix("module."): v for k, v in state.items()})
         except (RuntimeError, AttributeError) as error:
-            raise HLError(f"{path} does not hold the authors' released L2H (15,490,403 parameters): give its run "
-                          "folder or .safetensors file if it was trained with this package") from error
+            raise HLError(
+                f"{path} does not hold the authors' released L2H (15,490,403 parameters): give its run "
+                "folder or .safetensors file if it was trained with this package"
+            ) from error
         return net
 
 

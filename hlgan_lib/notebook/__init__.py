@@ -37,7 +37,9 @@ def hello() -> None:
     """Print versions and device, how to switch a GPU on where there is none, and how runs last on Colab and Kaggle."""
     from .. import __version__
 
-    print(f"hlgan_lib {__version__} · Python {platform.python_version()} · torch {torch.__version__.partition('+')[0]}")
+    print(
+        f"hlgan_lib {__version__} · Python {platform.python_version()} · torch {torch.__version__.partition('+')[0]}"
+    )
     if torch.cuda.is_available():
         print(f"device: {torch.cuda.get_device_name(0)}")
     else:
@@ -80,8 +82,10 @@ def setup(preset: str = "auto", seed: int = 0, out: str | Path = "runs") -> Less
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     folder = hosts.run_folder(out, name)
-    print(f"preset {name}: H2L {cfg.h2l_steps} updates, L2H {cfg.l2h_steps}, batches of {cfg.batch}; "
-          f"seed {seed}; device {device.type}; runs go to {folder}/")
+    print(
+        f"preset {name}: H2L {cfg.h2l_steps} updates, L2H {cfg.l2h_steps}, batches of {cfg.batch}; "
+        f"seed {seed}; device {device.type}; runs go to {folder}/"
+    )
     return Lesson(name, cfg, device, folder, seed)
 
 
@@ -90,7 +94,10 @@ def weights(name: str, use_shipped: bool, fallback: str | Path) -> torch.nn.Modu
     if use_shipped and name in shipped_weights():
         print(f"{name}: the shipped weights, trained far longer than this notebook has time for")
         return load_weights(name)
-    print(f"{name}: the run in {fallback}" + (" (no shipped weights of that name here)" if use_shipped else ""))
+    print(
+        f"{name}: the run in {fallback}"
+        + (" (no shipped weights of that name here)" if use_shipped else "")
+    )
     return load_weights(fallback)
 
 
@@ -113,13 +120,24 @@ def evidence() -> Stored | None:
 
 
 def _folder_with(name: str, quiet: bool = False) -> Path | None:
-    places = [Path(os.environ["HLGAN_RESULTS"])] if "HLGAN_RESULTS" in os.environ else [
-        *(p / "results" for p in (Path.cwd(), *Path.cwd().parents) if (p / "pyproject.toml").is_file()),
-        Path(__file__).parents[2] / "results"]
+    places = (
+        [Path(os.environ["HLGAN_RESULTS"])]
+        if "HLGAN_RESULTS" in os.environ
+        else [
+            *(
+                p / "results"
+                for p in (Path.cwd(), *Path.cwd().parents)
+                if (p / "pyproject.toml").is_file()
+            ),
+            Path(__file__).parents[2] / "results",
+        ]
+    )
     found = next((p for p in places if (p / f"{name}.json").is_file()), None)
     if found is None and not quiet:
-        print(f"results/{name}.json is not here: stored numbers come with a clone of the repository "
-              "(or set HLGAN_RESULTS to its results folder)")
+        print(
+            f"results/{name}.json is not here: stored numbers come with a clone of the repository "
+            "(or set HLGAN_RESULTS to its results folder)"
+        )
     return found
 
 
@@ -135,10 +153,16 @@ def at_a_glance(notebook: str) -> None:
 
 # ---- source ----------------------------------------------------------------------------------------------------------
 # A colour of shown source and the name of JupyterLab's own, light or dark, that takes its place where there is one.
-THEME = {"#F5F5F5": "cell-editor-background", "#DDDDDE": "border-color2", "#111112": "content-font-color1",
-         "#007F00": "mirror-editor-keyword-color", "#BA2121": "mirror-editor-string-color",
-         "#2F6868": "mirror-editor-comment-color", "#7A5200": "mirror-editor-number-color",
-         "#1C01CE": "mirror-editor-def-color"}
+THEME = {
+    "#F5F5F5": "cell-editor-background",
+    "#DDDDDE": "border-color2",
+    "#111112": "content-font-color1",
+    "#007F00": "mirror-editor-keyword-color",
+    "#BA2121": "mirror-editor-string-color",
+    "#2F6868": "mirror-editor-comment-color",
+    "#7A5200": "mirror-editor-number-color",
+    "#1C01CE": "mirror-editor-def-color",
+}
 
 
 class Source:
@@ -159,12 +183,23 @@ class Source:
 
         class Few(Style):
             background_color = "transparent"
-            styles = {Keyword: "#007F00", Operator.Word: "#007F00", String: "#BA2121", Comment: "#2F6868",
-                      Number: "#7A5200", Name.Function: "#1C01CE", Name.Class: "#1C01CE"}
+            styles = {
+                Keyword: "#007F00",
+                Operator.Word: "#007F00",
+                String: "#BA2121",
+                Comment: "#2F6868",
+                Number: "#7A5200",
+                Name.Function: "#1C01CE",
+                Name.Class: "#1C01CE",
+            }
 
-        box = ("background: #F5F5F5; border: 1px solid #DDDDDE; color: #111112; font: 85% monospace; padding: 0.6em; "
-               "overflow-x: auto")
-        code = highlight(self.text, PythonLexer(), HtmlFormatter(noclasses=True, style=Few, prestyles=box))
+        box = (
+            "background: #F5F5F5; border: 1px solid #DDDDDE; color: #111112; font: 85% monospace; padding: 0.6em; "
+            "overflow-x: auto"
+        )
+        code = highlight(
+            self.text, PythonLexer(), HtmlFormatter(noclasses=True, style=Few, prestyles=box)
+        )
         for colour, name in THEME.items():
             code = code.replace(colour, f"var(--jp-{name}, {colour})")
         return f"<div><small><code>{html.escape(self.where)}</code></small>{code}</div>"
@@ -175,9 +210,15 @@ def show_source(what: Any) -> Source:
     try:
         text, file = textwrap.dedent(inspect.getsource(what)), Path(inspect.getsourcefile(what))
     except (TypeError, OSError) as error:
-        raise HLError(f"show_source needs a function, class or module, got {type(what).__name__}") from error
+        raise HLError(
+            f"show_source needs a function, class or module, got {type(what).__name__}"
+        ) from error
     above = Path(__file__).parents[2]
-    where = file.relative_to(above).as_posix() if file.is_relative_to(above) else f"{file.parent.name}/{file.name}"
+    where = (
+        file.relative_to(above).as_posix()
+        if file.is_relative_to(above)
+        else f"{file.parent.name}/{file.name}"
+    )
     return Source(text.rstrip() + "\n", f"{where}: {getattr(what, '__qualname__', file.stem)}")
 
 
@@ -198,7 +239,10 @@ def attempt(mine: T | None, reference: T, check: Callable[[T], Any]) -> T:
         said = _first_line(error) or False
     except KeyboardInterrupt:
         said = "it was stopped by hand: does a loop never end?"
-    except (Exception, SystemExit) as error:  # whatever a learner's line raises is a hint, not the end of Run all
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # whatever a learner's line raises is a hint, not the end of Run all
         if isinstance(error, NotImplementedError) and not error.args:
             print(UNTRIED)
             return reference

@@ -17,9 +17,14 @@ from .hosts import front_end
 from .widgets import captioned
 
 # name -> (column of z_directions.PROPERTIES, unit, from what `measure` gives to that unit)
-ROWS = {"blur width": (0, "px of hi", torch.exp2), "noise level": (1, "% of full scale", lambda v: 100 * 2 ** v),
-        "exposure": (2, "stops", lambda v: v), "warmth": (3, "stops", lambda v: v), "tint": (4, "stops", lambda v: v)}
-REACH = 3.0     # of each slider, in spreads of z
+ROWS = {
+    "blur width": (0, "px of hi", torch.exp2),
+    "noise level": (1, "% of full scale", lambda v: 100 * 2**v),
+    "exposure": (2, "stops", lambda v: v),
+    "warmth": (3, "stops", lambda v: v),
+    "tint": (4, "stops", lambda v: v),
+}
+REACH = 3.0  # of each slider, in spreads of z
 
 
 class Explorer:
@@ -29,9 +34,13 @@ class Explorer:
     measured once.
     """
 
-    def __init__(self, h2l: HighToLow, directions: Directions, hi: Tensor, real: Tensor, seed: int = 0):
+    def __init__(
+        self, h2l: HighToLow, directions: Directions, hi: Tensor, real: Tensor, seed: int = 0
+    ):
         if len(hi) != len(real) or not len(hi):
-            raise HLError(f"hi and real must show the same faces, got {len(hi)} and {len(real)}: take both of a Pairs")
+            raise HLError(
+                f"hi and real must show the same faces, got {len(hi)} and {len(real)}: take both of a Pairs"
+            )
         self.h2l, self.hi, self.directions = h2l, hi, directions
         self.others = {"bilinear": bilinear(hi), "camera": real}
         self.measured = {name: measure(hi, lo) for name, lo in self.others.items()}
@@ -41,30 +50,43 @@ class Explorer:
 
     def draw_rest(self, seed: int) -> None:
         """Draw anew what the sliders leave alone: z across the directions."""
-        self.rest = torch.randn(self.directions.axes.shape[1], generator=torch.Generator().manual_seed(seed))
+        self.rest = torch.randn(
+            self.directions.axes.shape[1], generator=torch.Generator().manual_seed(seed)
+        )
 
     @torch.no_grad()
     def learned(self, face: int, at: tuple[float, ...]) -> Tensor:
         """H2L's picture of that face, (1, 3, s, s)."""
         z = placed(self.rest, self.directions.axes.float(), torch.tensor(at, dtype=torch.float32))
-        return self.h2l(self.hi[face:face + 1], z[None].to(self.hi))
+        return self.h2l(self.hi[face : face + 1], z[None].to(self.hi))
 
     def html(self, face: int, at: tuple[float, ...]) -> str:
         """Sharp, learned, bilinear and camera side by side; below each what it measures."""
         made, one = self.learned(face, at), slice(face, face + 1)
-        pictures = {"sharp": self.hi[one], "learned": made} | {name: lo[one] for name, lo in self.others.items()}
-        measured = {"learned": measure(self.hi[one], made)[0]} | {k: v[face] for k, v in self.measured.items()}
+        pictures = {"sharp": self.hi[one], "learned": made} | {
+            name: lo[one] for name, lo in self.others.items()
+        }
+        measured = {"learned": measure(self.hi[one], made)[0]} | {
+            k: v[face] for k, v in self.measured.items()
+        }
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in ("", *measured, "unit"))
-        rows = [f'<tr><th scope="row">{name}</th>' + "".join(f"<td>{scale(v[i]).item():.2f}</td>" for v in
-                measured.values()) + f"<td>{unit}</td></tr>" for name, (i, unit, scale) in ROWS.items()]
+        rows = [
+            f'<tr><th scope="row">{name}</th>'
+            + "".join(f"<td>{scale(v[i]).item():.2f}</td>" for v in measured.values())
+            + f"<td>{unit}</td></tr>"
+            for name, (i, unit, scale) in ROWS.items()
+        ]
         where = ", ".join(f"{name} at {v:+.1f}" for name, v in zip(self.names, at))
-        return (captioned(pictures, 128, f"face {face + 1}, {where}")
-                + f'<table style="margin-top:8px;text-align:right;border-spacing:12px 2px;border-collapse:separate">'
-                f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>")
+        return (
+            captioned(pictures, 128, f"face {face + 1}, {where}")
+            + f'<table style="margin-top:8px;text-align:right;border-spacing:12px 2px;border-collapse:separate">'
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        )
 
 
-def degradation_explorer(h2l: HighToLow, directions: Directions, hi: Tensor, real: Tensor, static: Figure,
-                         seed: int = 0) -> None:
+def degradation_explorer(
+    h2l: HighToLow, directions: Directions, hi: Tensor, real: Tensor, static: Figure, seed: int = 0
+) -> None:
     """Show `static`, and where a person is watching sliders for the face and for each direction of z.
 
     As Explorer, which says what is shown. A move takes one face through H2L and the estimators: tens of milliseconds.
@@ -78,7 +100,10 @@ def degradation_explorer(h2l: HighToLow, directions: Directions, hi: Tensor, rea
     explorer = Explorer(h2l, directions, hi, real, seed)
     wide = {"style": {"description_width": "11em"}, "layout": {"width": "34em"}}
     face = w.IntSlider(0, 0, len(hi) - 1, description="face", **wide)
-    sliders = [w.FloatSlider(0, min=-REACH, max=REACH, step=0.1, description=name, **wide) for name in explorer.names]
+    sliders = [
+        w.FloatSlider(0, min=-REACH, max=REACH, step=0.1, description=name, **wide)
+        for name in explorer.names
+    ]
     again = w.Button(description="draw the rest of z anew", layout={"width": "16em"})
     shown, seeds = w.HTML(), iter(range(seed + 1, seed + 10_000))
 

@@ -9,15 +9,17 @@ from pathlib import Path
 from ..errors import HLError
 
 DRIVE = Path("/content/drive")  # where Colab shows a reader's Drive once it is mounted
-GPU_HELP = {"colab": "No GPU is on. To switch one on: Runtime > Change runtime type > T4 GPU, then Run all again",
-            "kaggle": "No GPU is on. To switch one on: Settings > Accelerator > GPU T4 x2, then Run all again",
-            "local": "No GPU is on, which is fine: these lessons fit a CPU. To switch one on:\n"
-                     "  Colab: Runtime > Change runtime type > T4 GPU · Kaggle: Settings > Accelerator > GPU T4 x2\n"
-                     "  your own machine: a PyTorch build with CUDA"}
+GPU_HELP = {
+    "colab": "No GPU is on. To switch one on: Runtime > Change runtime type > T4 GPU, then Run all again",
+    "kaggle": "No GPU is on. To switch one on: Settings > Accelerator > GPU T4 x2, then Run all again",
+    "local": "No GPU is on, which is fine: these lessons fit a CPU. To switch one on:\n"
+    "  Colab: Runtime > Change runtime type > T4 GPU · Kaggle: Settings > Accelerator > GPU T4 x2\n"
+    "  your own machine: a PyTorch build with CUDA",
+}
 
 
 def host() -> str:
-    """"colab", "kaggle" or "local"."""
+    """Where this runs: "colab", "kaggle" or "local"."""
     if "google.colab" in sys.modules:  # Colab's own kernel has it from the start
         return "colab"
     return "kaggle" if "KAGGLE_KERNEL_RUN_TYPE" in os.environ else "local"
@@ -35,8 +37,12 @@ def front_end() -> bool:
     if not in_kernel():
         return False
     shell = sys.modules["IPython"].get_ipython()
-    return ("JPY_SESSION_NAME" in os.environ or "__vsc_ipynb_file__" in shell.user_ns or host() == "colab"
-            or os.environ.get("KAGGLE_KERNEL_RUN_TYPE") == "Interactive")
+    return (
+        "JPY_SESSION_NAME" in os.environ
+        or "__vsc_ipynb_file__" in shell.user_ns
+        or host() == "colab"
+        or os.environ.get("KAGGLE_KERNEL_RUN_TYPE") == "Interactive"
+    )
 
 
 def custom_widgets() -> None:
@@ -49,10 +55,13 @@ def custom_widgets() -> None:
 
 def keeping() -> str:
     """How runs outlive a session here, in one line; empty on a machine that forgets nothing."""
-    return {"colab": "Colab forgets files when it disconnects. To keep runs, and to go on with one that was cut off: "
-                     f'OUT = "{DRIVE / "MyDrive" / "hlgan"}" in the next cell (it asks for your Drive)',
-            "kaggle": "Kaggle forgets files between sessions. To keep runs, and to go on with one that was cut off: "
-                      "Settings > Persistence > Files only", "local": ""}[host()]
+    return {
+        "colab": "Colab forgets files when it disconnects. To keep runs, and to go on with one that was cut off: "
+        f'OUT = "{DRIVE / "MyDrive" / "hlgan"}" in the next cell (it asks for your Drive)',
+        "kaggle": "Kaggle forgets files between sessions. To keep runs, and to go on with one that was cut off: "
+        "Settings > Persistence > Files only",
+        "local": "",
+    }[host()]
 
 
 def run_folder(out: str | Path, preset: str) -> Path:
@@ -68,13 +77,19 @@ def run_folder(out: str | Path, preset: str) -> Path:
 
         try:
             drive.mount(str(DRIVE))
-        except Exception as error:  # a refusal is a ValueError or an error of Colab's own, by version
-            raise HLError(f"OUT {out} is on Drive, which was not mounted ({error}): allow it, or set OUT = \"runs\", "
-                          "which is lost when Colab disconnects") from error
+        except (
+            Exception
+        ) as error:  # a refusal is a ValueError or an error of Colab's own, by version
+            raise HLError(
+                f'OUT {out} is on Drive, which was not mounted ({error}): allow it, or set OUT = "runs", '
+                "which is lost when Colab disconnects"
+            ) from error
     folder = folder if here == "local" else folder / preset
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise HLError(f"OUT must be a folder that can be made here, got {out} ({error.strerror}): choose another, such "
-                      "as \"runs\"") from error
+        raise HLError(
+            f"OUT must be a folder that can be made here, got {out} ({error.strerror}): choose another, such "
+            'as "runs"'
+        ) from error
     return folder

@@ -37,10 +37,12 @@ def live(ticks: Iterable[Tick], title: str = "training", rows: Sequence[str] = (
                 if interrupted():
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
-            getattr(ticks, "close", lambda: None)()     # a training saves when its iterator is closed
+            getattr(ticks, "close", lambda: None)()  # a training saves when its iterator is closed
             print(f"Stopped after {len(history)} ticks; going on with what there is.")
     if not history:
-        raise HLError("the training gave no ticks: is the run in --out already finished? Choose another folder")
+        raise HLError(
+            "the training gave no ticks: is the run in --out already finished? Choose another folder"
+        )
     panel.close(history)
     return history
 
@@ -85,8 +87,10 @@ class _Bar:
     def draw(self, history: Sequence[Tick]) -> None:
         tick = history[-1]
         self.bar.total = tick.steps * (tick.images // tick.step)
-        self.bar.set_postfix({k: f"{tick.losses[k]:.3f}" for k in ("pix", "gan", "d_loss") if k in tick.losses},
-                             refresh=False)
+        self.bar.set_postfix(
+            {k: f"{tick.losses[k]:.3f}" for k in ("pix", "gan", "d_loss") if k in tick.losses},
+            refresh=False,
+        )
         self.bar.update(tick.images - self.bar.n)
 
     def close(self, history: Sequence[Tick]) -> None:
@@ -103,19 +107,27 @@ class _Panel:
     def draw(self, history: Sequence[Tick], final: bool = False) -> None:
         tick = history[-1]
         so_far = "" if final else f" · {tick.rate:.0f} images/s, {tick.left_s:.0f} s left"
-        title = f"{self.title} · {tick.images:,} images{so_far}\n" + textwrap.fill(health_line(history), 120)
+        title = f"{self.title} · {tick.images:,} images{so_far}\n" + textwrap.fill(
+            health_line(history), 120
+        )
         figure = viz.training_curves(history, title=title)
         self.curves = viz.show(figure, handle=self.curves)
         taken = next((t for t in reversed(history) if t.samples is not None), None)
         if taken and taken.images != self.shown:
-            self.samples, self.shown = viz.show(self._samples(taken), handle=self.samples), taken.images
+            self.samples, self.shown = (
+                viz.show(self._samples(taken), handle=self.samples),
+                taken.images,
+            )
 
     def _samples(self, tick: Tick) -> viz.Figure:
         n_rows = (tick.samples.shape[1] - 2) // 66
         names = [*self.rows, *(f"row {i + 1}" for i in range(len(self.rows), n_rows))][:n_rows]
         rows = {name: viz.sample_row(tick.samples, i, n=6) for i, name in enumerate(names)}
-        return viz.grid_of_shown(rows, f"samples after {tick.images:,} images",
-                                 f"Sample grid of {self.title} after {tick.images} images; rows: {', '.join(names)}.")
+        return viz.grid_of_shown(
+            rows,
+            f"samples after {tick.images:,} images",
+            f"Sample grid of {self.title} after {tick.images} images; rows: {', '.join(names)}.",
+        )
 
     def close(self, history: Sequence[Tick]) -> None:
         self.draw(history, final=True)

@@ -23,9 +23,11 @@ from ..reliability.trust import pair_of_networks, trust
 from .hosts import custom_widgets, front_end
 from .widgets import address, captioned
 
-SHOWN = 480     # pixels of the longer side on the screen
-INVENTED = ("Most of what is sharp here was invented: 16×16 pixels cannot say who was in front of the camera. "
-            "Use it to learn about networks, never to recognise anybody.")
+SHOWN = 480  # pixels of the longer side on the screen
+INVENTED = (
+    "Most of what is sharp here was invented: 16×16 pixels cannot say who was in front of the camera. "
+    "Use it to learn about networks, never to recognise anybody."
+)
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,15 @@ class Restored:
     words: str
 
 
-def restored_box(image: Image.Image, box: tuple[int, int, int], l2h: Weights = "l2h", h2l: Weights = "h2l", *,
-                 poor: bool = False, seed: int = 0) -> Restored:
+def restored_box(
+    image: Image.Image,
+    box: tuple[int, int, int],
+    l2h: Weights = "l2h",
+    h2l: Weights = "h2l",
+    *,
+    poor: bool = False,
+    seed: int = 0,
+) -> Restored:
     """Crop a box (x, y, side) from an RGB picture, make it poor with H2L, restore it with L2H, and judge the result.
 
     poor: the box is a poor picture already; it is reduced to 16x16 and restored, with no degradation before.
@@ -48,7 +57,9 @@ def restored_box(image: Image.Image, box: tuple[int, int, int], l2h: Weights = "
     l2h, h2l = pair_of_networks(l2h, h2l, "cpu")
     x, y, side = box
     if x < 0 or y < 0 or side < 1 or x + side > image.width or y + side > image.height:
-        raise HLError(f"box must lie inside the picture of {image.width}x{image.height}, got {side}x{side} at {x}, {y}")
+        raise HLError(
+            f"box must lie inside the picture of {image.width}x{image.height}, got {side}x{side} at {x}, {y}"
+        )
     face = image.crop((x, y, x + side, y + side))
     if poor:
         lo = as_picture(fit(face, l2h.cfg.size_lo))[None]
@@ -59,8 +70,11 @@ def restored_box(image: Image.Image, box: tuple[int, int, int], l2h: Weights = "
         pictures = {"your box": hi[0], "degraded by H2L": lo[0]}
     judged = trust(l2h, h2l, lo)
     score, grade, doubtful = judged.score.item(), judged.grade.item(), bool(judged.doubtful)
-    words = (f"Trust {score:+.1f}: of the shipped camera's shots, {grade:.0%} are trusted less. "
-             + ("⚠ Doubtful: the networks contradict themselves on this picture. " if doubtful else "") + INVENTED)
+    words = (
+        f"Trust {score:+.1f}: of the shipped camera's shots, {grade:.0%} are trusted less. "
+        + ("⚠ Doubtful: the networks contradict themselves on this picture. " if doubtful else "")
+        + INVENTED
+    )
     return Restored(pictures | {"restored by L2H": judged.restored[0]}, score, doubtful, words)
 
 
@@ -82,9 +96,18 @@ def own_photograph(static: Figure, l2h: Weights = "l2h", h2l: Weights = "h2l") -
     custom_widgets()
     networks = pair_of_networks(l2h, h2l, "cpu")
     upload = w.FileUpload(accept="image/*", description="your photograph", layout={"width": "16em"})
-    kind = w.RadioButtons(options={"sharp: degrade it first": False, "poor already: restore it as it is": True},
-                          description="The face is", style={"description_width": "initial"}, layout={"width": "32em"})
-    go = w.Button(description="restore the box", button_style="primary", disabled=True, layout={"width": "16em"})
+    kind = w.RadioButtons(
+        options={"sharp: degrade it first": False, "poor already: restore it as it is": True},
+        description="The face is",
+        style={"description_width": "initial"},
+        layout={"width": "32em"},
+    )
+    go = w.Button(
+        description="restore the box",
+        button_style="primary",
+        disabled=True,
+        layout={"width": "16em"},
+    )
     square, shown, held = FaceBox(alt="your photograph"), w.HTML(), {}
     square.layout.display = "none"
 
@@ -99,15 +122,21 @@ def own_photograph(static: Figure, l2h: Weights = "l2h", h2l: Weights = "h2l") -
         small = image.copy()
         small.thumbnail((SHOWN, SHOWN))
         square.size = list(image.size)
-        square.box = [(image.width - side * 2 // 3) // 2, (image.height - side * 2 // 3) // 3, side * 2 // 3]
+        square.box = [
+            (image.width - side * 2 // 3) // 2,
+            (image.height - side * 2 // 3) // 3,
+            side * 2 // 3,
+        ]
         square.picture = address(small)
         square.layout.display, go.disabled, shown.value = None, False, ""
 
     def restore(_) -> None:
         try:
             found = restored_box(held["image"], tuple(square.box), *networks, poor=kind.value)
-            shown.value = (captioned(found.pictures, 192, "from your photograph")
-                           + f'<p style="line-height:1.4">{escape(found.words)}</p>')
+            shown.value = (
+                captioned(found.pictures, 192, "from your photograph")
+                + f'<p style="line-height:1.4">{escape(found.words)}</p>'
+            )
         except HLError as error:
             shown.value = escape(str(error))
 

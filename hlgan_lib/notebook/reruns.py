@@ -46,7 +46,9 @@ def train(cfg: RunConfig, stage: str, *, out: str | Path, **what: Any) -> Iterat
         except OtherRun:
             pass
         else:
-            print(f"{out} holds a run of these settings that was cut off: going on from its last checkpoint")
+            print(
+                f"{out} holds a run of these settings that was cut off: going on from its last checkpoint"
+            )
             return _from_the_start(ticks, folder, getattr(cfg, f"{stage}_steps"))
     return training.train(cfg, stage, out=fresh(out), **what)
 
@@ -56,10 +58,24 @@ def logged(folder: RunFolder, steps: int) -> Iterator[Tick]:
     for line in folder.log.read_text().splitlines() if folder.log.is_file() else ():
         entry = json.loads(line)
         picture = folder.samples / f"{entry['step']:07d}.png"
-        samples = torch.from_numpy(np.array(Image.open(picture))).permute(2, 0, 1) if picture.is_file() else None
+        samples = (
+            torch.from_numpy(np.array(Image.open(picture))).permute(2, 0, 1)
+            if picture.is_file()
+            else None
+        )
         left_s = (steps - entry["step"]) / entry["step"] * entry["images"] / entry["rate"]
-        yield Tick(entry["step"], steps, entry["images"], entry["seconds"], entry["rate"], left_s, entry["losses"],
-                   tuple(entry["health"]), entry.get("score"), samples)
+        yield Tick(
+            entry["step"],
+            steps,
+            entry["images"],
+            entry["seconds"],
+            entry["rate"],
+            left_s,
+            entry["losses"],
+            tuple(entry["health"]),
+            entry.get("score"),
+            samples,
+        )
 
 
 def _from_the_start(ticks: Iterator[Tick], folder: RunFolder, steps: int) -> Iterator[Tick]:

@@ -36,14 +36,21 @@ def explore(draw: Callable[[V], Figure], values: Sequence[V], name: str, static:
     import ipywidgets
     from IPython.display import display
 
-    slider = ipywidgets.SelectionSlider(options=list(values), description=name, continuous_update=False,
-                                        style={"description_width": "initial"}, layout={"width": "32em"})
+    slider = ipywidgets.SelectionSlider(
+        options=list(values),
+        description=name,
+        continuous_update=False,
+        style={"description_width": "initial"},
+        layout={"width": "32em"},
+    )
     display(slider)
     shown = viz.show(draw(slider.value))
     slider.observe(lambda change: viz.show(draw(change["new"]), handle=shown), names="value")
 
 
-def before_after(rows: Mapping[str, viz.Pictures], static: Figure, *, alt: str, n: int = 4, side: int = 192) -> None:
+def before_after(
+    rows: Mapping[str, viz.Pictures], static: Figure, *, alt: str, n: int = 4, side: int = 192
+) -> None:
     """Show `static`, and where a person is watching n pairs of pictures with a movable edge between the two.
 
     rows: two names -> pictures (B, 3, h, w) of the same faces, before and after; sides may differ. alt: what is seen,
@@ -52,7 +59,9 @@ def before_after(rows: Mapping[str, viz.Pictures], static: Figure, *, alt: str, 
     """
     pictures = [viz.as_uint8(p)[:n] for p in rows.values()]
     if len(pictures) != 2 or len(pictures[0]) != len(pictures[1]):
-        raise HLError(f"rows must be two, of as many pictures, got {[len(p) for p in pictures]}: give before and after")
+        raise HLError(
+            f"rows must be two, of as many pictures, got {[len(p) for p in pictures]}: give before and after"
+        )
     viz.show(static)
     if not front_end():
         return
@@ -79,7 +88,9 @@ def captioned(pictures: Mapping[str, viz.Pictures], side: int, alt: str) -> str:
     figures = []
     for name, picture in pictures.items():
         shown = viz.as_uint8(picture)[0]
-        figures.append(f'<figure style="margin:0"><figcaption>{escape(name)}<br>{shown.shape[1]}×{shown.shape[0]} px'
-                       f'</figcaption><img src="{address(shown, side)}" width="{side}" height="{side}" '
-                       f'alt="{escape(name)}: {escape(alt)}"></figure>')
+        figures.append(
+            f'<figure style="margin:0"><figcaption>{escape(name)}<br>{shown.shape[1]}×{shown.shape[0]} px'
+            f'</figcaption><img src="{address(shown, side)}" width="{side}" height="{side}" '
+            f'alt="{escape(name)}: {escape(alt)}"></figure>'
+        )
     return f'<div style="display:flex;flex-wrap:wrap;gap:12px;align-items:end;line-height:1.4">{"".join(figures)}</div>'

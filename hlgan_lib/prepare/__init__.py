@@ -14,11 +14,21 @@ from ..errors import HLError
 from ..files import save_png
 
 KINDS = ("folder",)
-N_SHEET, SHEET_TILE = 64, 64  # pictures on a contact sheet; small ones are enlarged to this many pixels
+N_SHEET, SHEET_TILE = (
+    64,
+    64,
+)  # pictures on a contact sheet; small ones are enlarged to this many pixels
 
 
-def prepare(kind: str, src: str | Path, out: str | Path, *, role: str = "hi", size: int | None = None,
-            contact_sheet: str | Path | None = None) -> FaceSet:
+def prepare(
+    kind: str,
+    src: str | Path,
+    out: str | Path,
+    *,
+    role: str = "hi",
+    size: int | None = None,
+    contact_sheet: str | Path | None = None,
+) -> FaceSet:
     """Read a data set in its owners' own layout, fit it to one size, and write it as a FaceSet file.
 
     kind: "folder" (any pictures, read recursively). role: "hi" (sharp; by default 64 pixels) or "lo" (poor; 16); both
@@ -49,5 +59,7 @@ def contact(faces: FaceSet, n: int = N_SHEET) -> torch.Tensor:
     """n evenly spaced pictures, nothing selected -> uint8 (3, H, W); small pictures are enlarged without smoothing."""
     chosen = np.unique(np.linspace(0, len(faces) - 1, min(n, len(faces))).astype(int))
     tiles = torch.from_numpy(np.array(faces.images[chosen]))
-    tiles = tiles.repeat_interleave(factor := max(1, SHEET_TILE // faces.size[0]), 2).repeat_interleave(factor, 3)
+    tiles = tiles.repeat_interleave(
+        factor := max(1, SHEET_TILE // faces.size[0]), 2
+    ).repeat_interleave(factor, 3)
     return make_grid(tiles, nrow=max(1, int(len(tiles) ** 0.5)), padding=2, pad_value=255)

@@ -12,7 +12,7 @@ from torchmetrics.functional.classification import binary_auroc
 from ..errors import HLError
 from ..stats import draws, interval, wilson
 
-STRANGERS = 0.05                    # the share of strangers' faces that a failure is no nearer than
+STRANGERS = 0.05  # the share of strangers' faces that a failure is no nearer than
 
 
 class RiskCurve(NamedTuple):
@@ -32,16 +32,22 @@ def risk_coverage(score: Tensor, error: Tensor) -> RiskCurve:
     """
     score, error = _checked(score, error)
     risk = _risks(score[None], error[None])[0]
-    return RiskCurve(torch.arange(1, len(risk) + 1, dtype=torch.float64) / len(risk), risk, risk.mean().item())
+    return RiskCurve(
+        torch.arange(1, len(risk) + 1, dtype=torch.float64) / len(risk), risk, risk.mean().item()
+    )
 
 
 def _checked(score: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
     if score.ndim != 1 or score.shape != error.shape or len(score) < 2:
-        raise HLError(f"score and error must be (n,) of the same pictures, at least 2, got {tuple(score.shape)} and "
-                      f"{tuple(error.shape)}")
+        raise HLError(
+            f"score and error must be (n,) of the same pictures, at least 2, got {tuple(score.shape)} and "
+            f"{tuple(error.shape)}"
+        )
     score, error = score.detach().cpu().double(), error.detach().cpu().double()
     if not (score.isfinite().all() and error.isfinite().all()):
-        raise HLError("score and error must be finite, got a NaN or an infinity: leave that picture out")
+        raise HLError(
+            "score and error must be finite, got a NaN or an infinity: leave that picture out"
+        )
     return score, error
 
 
@@ -51,7 +57,9 @@ def _risks(score: Tensor, error: Tensor) -> Tensor:
     return kept.cumsum(1) / torch.arange(1, kept.shape[1] + 1)
 
 
-def compare(scores: Mapping[str, Tensor], error: Tensor, against: str, n_boot: int = 500, seed: int = 0) -> dict:
+def compare(
+    scores: Mapping[str, Tensor], error: Tensor, against: str, n_boot: int = 500, seed: int = 0
+) -> dict:
     """Each score as a warning of an error, beside the score named `against`, with bootstrap intervals over pictures.
 
     gain = (mean error - area) / (mean error - area of the oracle): 0 for chance, 1 for the oracle, below 0 for a score
@@ -71,9 +79,16 @@ def compare(scores: Mapping[str, Tensor], error: Tensor, against: str, n_boot: i
 
     one = {k: gains(s, whole).item() for k, s in checked.items()}
     many = {k: gains(s, rounds) for k, s in checked.items()}
-    return {k: {"area": risk_coverage(s, error).area, "gain": one[k], "gain_ci": interval(many[k]),
-                "more": one[k] - one[against], "more_ci": interval(many[k] - many[against])}
-            for k, s in checked.items()}
+    return {
+        k: {
+            "area": risk_coverage(s, error).area,
+            "gain": one[k],
+            "gain_ci": interval(many[k]),
+            "more": one[k] - one[against],
+            "more_ci": interval(many[k] - many[against]),
+        }
+        for k, s in checked.items()
+    }
 
 
 def input_sharpness(lo: Tensor) -> Tensor:
@@ -96,9 +111,16 @@ def failure_limit(distances: Tensor, share: float = STRANGERS) -> float:
     quantile is what a restored face reaches with nobody's truth in mind. The rule of face verification: the threshold
     that accepts that share of impostors, fixed on other people than it is used for. Source: ours.
     """
-    if distances.ndim != 2 or distances.shape[0] != distances.shape[1] or len(distances) < 2 or not 0 < share < 1:
-        raise HLError(f"distances must be (N, N), restored faces against the truths of the same people, and share in "
-                      f"(0, 1), got {tuple(distances.shape)} and {share}")
+    if (
+        distances.ndim != 2
+        or distances.shape[0] != distances.shape[1]
+        or len(distances) < 2
+        or not 0 < share < 1
+    ):
+        raise HLError(
+            f"distances must be (N, N), restored faces against the truths of the same people, and share in "
+            f"(0, 1), got {tuple(distances.shape)} and {share}"
+        )
     strangers = distances[~torch.eye(len(distances), dtype=torch.bool, device=distances.device)]
     return torch.quantile(strangers.double(), share).item()
 
@@ -106,7 +128,12 @@ def failure_limit(distances: Tensor, share: float = STRANGERS) -> float:
 def rate(failed: Tensor) -> dict:
     """A share with Wilson's 95 % interval: bool (n,) -> {failed, n, rate, ci}. Empty: rate and ci None."""
     k, n = int(failed.sum()), len(failed)
-    return {"failed": k, "n": n, "rate": k / n if n else None, "ci": list(wilson(k, n)) if n else None}
+    return {
+        "failed": k,
+        "n": n,
+        "rate": k / n if n else None,
+        "ci": list(wilson(k, n)) if n else None,
+    }
 
 
 def warning(score: Tensor, failed: Tensor, n_boot: int = 500, seed: int = 0) -> dict:
@@ -119,7 +146,9 @@ def warning(score: Tensor, failed: Tensor, n_boot: int = 500, seed: int = 0) -> 
         return {"auroc": None, "ci": None}
     label = failed.cpu().long()
     _, order = torch.unique(-score, return_inverse=True)
-    scaled = order / order.max().clamp(min=1)           # ranks in [0, 1], as torchmetrics would squash what leaves it
+    scaled = order / order.max().clamp(
+        min=1
+    )  # ranks in [0, 1], as torchmetrics would squash what leaves it
     rounds = [i for i in draws(len(label), n_boot, seed) if 0 < label[i].sum() < len(label)]
     many = torch.stack([binary_auroc(scaled[i], label[i]) for i in rounds])
     return {"auroc": binary_auroc(scaled, label).item(), "ci": interval(many.double())}

@@ -41,14 +41,22 @@ def causes(hi: Tensor, lo: Tensor, params: Mapping[str, Tensor], sharp: Sharp) -
     """
     p = {k: torch.as_tensor(v).double() for k, v in params.items()}
     if not len(hi) == len(lo) == len(p["sensor_px"]):
-        raise HLError(f"hi, lo and params must be of the same shots, got {len(hi)}, {len(lo)} and "
-                      f"{len(p['sensor_px'])}: cut all three alike")
+        raise HLError(
+            f"hi, lo and params must be of the same shots, got {len(hi)}, {len(lo)} and "
+            f"{len(p['sensor_px'])}: cut all three alike"
+        )
     shift = colour_shift(colour_gains(hi, lo))
     light = srgb_decode((hi.cpu().double() + 1) / 2).mean((1, 2, 3)) * 2 ** p["exposure_ev"]
-    noise = (p["shot_gain"] * light + p["read_sigma"] ** 2).sqrt() / light * lo.shape[-1] / p["sensor_px"]
+    noise = (
+        (p["shot_gain"] * light + p["read_sigma"] ** 2).sqrt()
+        / light
+        * lo.shape[-1]
+        / p["sensor_px"]
+    )
     maps = extract_maps((hi + 1) / 2).mean((2, 3))
     return {
-        "dark": -shift["exposure"], "bright": shift["exposure"],
+        "dark": -shift["exposure"],
+        "bright": shift["exposure"],
         "cast": torch.hypot(shift["warmth"], shift["tint"]),
         "blur": blur_fit(hi, lo).width,
         "coarse": 1 - p["sensor_px"] / Camera.sensor_px[1],
@@ -68,11 +76,15 @@ def limits(numbers: Mapping[str, Tensor], share: float = 0.1) -> dict[str, float
 def triage(numbers: Mapping[str, Tensor], limit: Mapping[str, float]) -> dict[str, Tensor]:
     """Which case has which cause: name -> bool (B,). HLError for causes without a limit."""
     if missing := set(numbers) - set(limit):
-        raise HLError(f"limit must hold {', '.join(sorted(numbers))}, got none for {', '.join(sorted(missing))}")
+        raise HLError(
+            f"limit must hold {', '.join(sorted(numbers))}, got none for {', '.join(sorted(missing))}"
+        )
     return {k: v > limit[k] for k, v in numbers.items()}
 
 
-def counts(has: Mapping[str, Tensor], failed: Tensor, n_boot: int = 500, seed: int = 0) -> dict[str, dict]:
+def counts(
+    has: Mapping[str, Tensor], failed: Tensor, n_boot: int = 500, seed: int = 0
+) -> dict[str, dict]:
     """For each cause: how many cases and failures have it, and times, how much more often failures do than all cases.
 
     times = P(cause | failed) / P(cause), with a bootstrap interval over cases; 1: the cause has nothing to do with
@@ -86,7 +98,12 @@ def counts(has: Mapping[str, Tensor], failed: Tensor, n_boot: int = 500, seed: i
     for name, case in {**has, "none": ~torch.stack(list(has.values())).any(0)}.items():
         case = case.cpu()
         both, f, c = (x.double()[index].mean(1) for x in (case & failed, failed, case))
-        row = {"all": int(case.sum()), "failed": int((case & failed).sum()), "times": None, "ci": None}
+        row = {
+            "all": int(case.sum()),
+            "failed": int((case & failed).sum()),
+            "times": None,
+            "ci": None,
+        }
         if row["all"]:
             row["times"] = row["failed"] * len(case) / (int(failed.sum()) * row["all"])
             row["ci"] = interval((both / (f * c))[c > 0])
@@ -96,4 +113,7 @@ def counts(has: Mapping[str, Tensor], failed: Tensor, n_boot: int = 500, seed: i
 
 def labels(has: Mapping[str, Tensor]) -> list[str]:
     """The causes of each case in words, in the order of CAUSES, or "none"."""
-    return [", ".join(k for k, v in has.items() if v[i]) or "none" for i in range(len(next(iter(has.values()))))]
+    return [
+        ", ".join(k for k, v in has.items() if v[i]) or "none"
+        for i in range(len(next(iter(has.values()))))
+    ]

@@ -36,10 +36,13 @@ from ..networks.blocks import check_images
 from ..rng import subsample
 
 SIGNS = ("misfit", "spread", "round_trip", "unlikeness")
-PIXEL_SIGNS = ("misfit", "pixel_spread")    # which of the signs go with errors in pixels; for comparison
-NOISE, N_NOISES, N_TRIPS = 0.03, 2, 3       # noise of full scale 1, noisy copies, round trips
-DOUBTFUL = 0.1                              # the part of the calibration pictures that counts as doubtful
-N_SHARP = 1000                              # sharp faces that say what a face looks like
+PIXEL_SIGNS = (
+    "misfit",
+    "pixel_spread",
+)  # which of the signs go with errors in pixels; for comparison
+NOISE, N_NOISES, N_TRIPS = 0.03, 2, 3  # noise of full scale 1, noisy copies, round trips
+DOUBTFUL = 0.1  # the part of the calibration pictures that counts as doubtful
+N_SHARP = 1000  # sharp faces that say what a face looks like
 CALIBRATION = SHIPPED / "trust.json"
 
 
@@ -54,7 +57,9 @@ class Sharp(NamedTuple):
 def sharp_faces(faces: FaceSet | Tensor) -> Sharp:
     """From sharp faces, a FaceSet or float (N, 3, n, n) in [-1, 1], at least two."""
     if len(faces) < 2:
-        raise HLError(f"faces must be at least 2 sharp faces, got {len(faces)}: take faces:train-hi")
+        raise HLError(
+            f"faces must be at least 2 sharp faces, got {len(faces)}: take faces:train-hi"
+        )
     maps = extract_maps(faces if isinstance(faces, FaceSet) else (faces + 1) / 2)
     return Sharp(maps.mean((0, 2, 3)), maps.mean((2, 3)).std(0), maps.std((0, 2, 3)))
 
@@ -66,8 +71,10 @@ def look_distance(a: Tensor, b: Tensor, sharp: Sharp) -> Tensor:
     weights on people's judgements it lacks: not to be called so. Source: ours.
     """
     if a.shape[-3:] != b.shape[-3:] or a.shape[-3] != len(sharp.scale):
-        raise HLError(f"a and b must be feature maps (..., {len(sharp.scale)}, h, w) of one size, got {tuple(a.shape)} "
-                      f"and {tuple(b.shape)}: make both with features.extract_maps")
+        raise HLError(
+            f"a and b must be feature maps (..., {len(sharp.scale)}, h, w) of one size, got {tuple(a.shape)} "
+            f"and {tuple(b.shape)}: make both with features.extract_maps"
+        )
     return ((a - b) / sharp.scale[:, None, None]).square().mean((-3, -2, -1)).sqrt()
 
 
@@ -84,8 +91,9 @@ def misfit(x: Tensor, y: Tensor) -> Tensor:
 
 # ---- the signs -------------------------------------------------------------------------------------------------------
 @torch.no_grad()
-def signs(l2h: nn.Module, h2l: nn.Module, lo: Tensor, sharp: Sharp, n_z: int = 8,
-          seed: int = 0) -> tuple[Tensor, dict[str, Tensor]]:
+def signs(
+    l2h: nn.Module, h2l: nn.Module, lo: Tensor, sharp: Sharp, n_z: int = 8, seed: int = 0
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Restored faces (B, 3, n, n) and the signs of doubt, name -> (B,) float64: those of SIGNS, and pixel_spread.
 
     pixel_spread, the spread in pixels less its colour cast (full scale 1), is for comparison and not in the trust.
@@ -94,10 +102,14 @@ def signs(l2h: nn.Module, h2l: nn.Module, lo: Tensor, sharp: Sharp, n_z: int = 8
     z = torch.randn(n_z, h2l.cfg.z_dim, generator=rng).to(lo.device)
     noise = 2 * NOISE * torch.randn(N_NOISES, *lo.shape[1:], generator=rng).to(lo.device)
     parts = [_signs(l2h, h2l, x, sharp, z, noise) for x in lo.split(32)]
-    return torch.cat([p[0] for p in parts]), {k: torch.cat([p[1][k] for p in parts]) for k in parts[0][1]}
+    return torch.cat([p[0] for p in parts]), {
+        k: torch.cat([p[1][k] for p in parts]) for k in parts[0][1]
+    }
 
 
-def _signs(l2h: nn.Module, h2l: nn.Module, lo: Tensor, sharp: Sharp, z: Tensor, noise: Tensor) -> tuple[Tensor, dict]:
+def _signs(
+    l2h: nn.Module, h2l: nn.Module, lo: Tensor, sharp: Sharp, z: Tensor, noise: Tensor
+) -> tuple[Tensor, dict]:
     """The work of `signs` on one part."""
     n, n_trips = len(lo), min(N_TRIPS, len(z))
     restored = l2h(lo)
@@ -124,23 +136,27 @@ def _signs(l2h: nn.Module, h2l: nn.Module, lo: Tensor, sharp: Sharp, z: Tensor, 
 class Calibration:
     """What turns signs into a score: all measured on poor pictures and sharp faces, none of it on pairs of both."""
 
-    networks: str                   # fingerprint of the two networks that it holds for
-    source: str                     # the poor pictures
-    n: int                          # how many
-    n_z: int                        # z for each restored face
-    seed: int                       # of z and noise
-    mean: dict[str, float]          # of the logarithm of each sign
+    networks: str  # fingerprint of the two networks that it holds for
+    source: str  # the poor pictures
+    n: int  # how many
+    n_z: int  # z for each restored face
+    seed: int  # of z and noise
+    mean: dict[str, float]  # of the logarithm of each sign
     sd: dict[str, float]
-    grades: list[float]             # the trust that 0, 1, ..., 100 % of the pictures fall short of
-    sharp: dict[str, list[float]]   # Sharp
+    grades: list[float]  # the trust that 0, 1, ..., 100 % of the pictures fall short of
+    sharp: dict[str, list[float]]  # Sharp
 
     def score(self, found: dict[str, Tensor], of: Sequence[str] = SIGNS) -> Tensor:
         """trust = - mean over the signs of (log sign - mean) / sd: 0 as usual, below it less than usual. (B,)"""
-        return -torch.stack([(found[k].clamp(min=1e-9).log() - self.mean[k]) / self.sd[k] for k in of]).mean(0)
+        return -torch.stack(
+            [(found[k].clamp(min=1e-9).log() - self.mean[k]) / self.sd[k] for k in of]
+        ).mean(0)
 
     def grade(self, score: Tensor) -> Tensor:
         """The share of the calibration pictures that are trusted less, by whole per cents."""
-        below = torch.searchsorted(torch.tensor(self.grades, dtype=torch.float64), score.double(), right=True)
+        below = torch.searchsorted(
+            torch.tensor(self.grades, dtype=torch.float64), score.double(), right=True
+        )
         return (below - 1).clamp(min=0) / (len(self.grades) - 1)
 
     @property
@@ -160,7 +176,9 @@ class Calibration:
         try:
             return cls(**json.loads(Path(path).read_text()))
         except (OSError, ValueError, TypeError) as error:
-            raise HLError(f"calibration {path} cannot be read ({error}): write it with Calibration.save") from None
+            raise HLError(
+                f"calibration {path} cannot be read ({error}): write it with Calibration.save"
+            ) from None
 
 
 def fingerprint(*networks: nn.Module) -> str:
@@ -172,8 +190,15 @@ def fingerprint(*networks: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def calibrate(l2h: Weights, h2l: Weights, lo: FaceSet | None = None, hi: FaceSet | None = None, n_z: int = 8,
-              seed: int = 0, device: str | torch.device = "cpu") -> Calibration:
+def calibrate(
+    l2h: Weights,
+    h2l: Weights,
+    lo: FaceSet | None = None,
+    hi: FaceSet | None = None,
+    n_z: int = 8,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+) -> Calibration:
     """Measure how large each sign usually is, on poor pictures lo (faces:val) and with sharp faces hi (faces:train-hi).
 
     It needs no pairs, so it can be done on one's own poor pictures. Raises HLError for networks that do not fit each
@@ -182,29 +207,45 @@ def calibrate(l2h: Weights, h2l: Weights, lo: FaceSet | None = None, hi: FaceSet
     l2h, h2l = pair_of_networks(l2h, h2l, device)
     lo = load_faces("faces:val:lo") if lo is None else lo
     if n_z < 1 or len(lo) < 20:
-        raise HLError(f"calibrate needs 1 z or more and 20 poor pictures or more, got {n_z} and {len(lo)}: leave them "
-                      "out")
+        raise HLError(
+            f"calibrate needs 1 z or more and 20 poor pictures or more, got {n_z} and {len(lo)}: leave them "
+            "out"
+        )
     x = lo.batch(device=device)
     check_images("lo", x, l2h.cfg.size_lo, "calibrate with lo= pictures of the networks' size")
     hi = load_faces("faces:train-hi") if hi is None else hi
     sharp = sharp_faces(hi[subsample(len(hi), N_SHARP, seed).numpy()])
     _, found = signs(l2h, h2l, x, sharp, n_z, seed)
     logs = {k: v.clamp(min=1e-9).log() for k, v in found.items()}
-    made = Calibration(fingerprint(l2h, h2l), lo.source, len(lo), n_z, seed,
-                       mean={k: v.mean().item() for k, v in logs.items()},
-                       sd={k: max(v.std().item(), 1e-6) for k, v in logs.items()}, grades=[],
-                       sharp={k: v.tolist() for k, v in sharp._asdict().items()})
+    made = Calibration(
+        fingerprint(l2h, h2l),
+        lo.source,
+        len(lo),
+        n_z,
+        seed,
+        mean={k: v.mean().item() for k, v in logs.items()},
+        sd={k: max(v.std().item(), 1e-6) for k, v in logs.items()},
+        grades=[],
+        sharp={k: v.tolist() for k, v in sharp._asdict().items()},
+    )
     grades = torch.quantile(made.score(found), torch.linspace(0, 1, 101, dtype=torch.float64))
     return Calibration(**asdict(made) | {"grades": grades.tolist()})
 
 
-def pair_of_networks(l2h: Weights, h2l: Weights, device: str | torch.device) -> tuple[nn.Module, nn.Module]:
+def pair_of_networks(
+    l2h: Weights, h2l: Weights, device: str | torch.device
+) -> tuple[nn.Module, nn.Module]:
     """Both networks on the device, or HLError where H2L does not make what L2H takes."""
-    l2h, h2l = load_weights(l2h, stage="l2h", device=device), load_weights(h2l, stage="h2l", device=device)
+    l2h, h2l = (
+        load_weights(l2h, stage="l2h", device=device),
+        load_weights(h2l, stage="h2l", device=device),
+    )
     sizes = [(net.cfg.size_hi, net.cfg.size_lo) for net in (h2l, l2h)]
     if sizes[0] != sizes[1]:
-        raise HLError("h2l must undo what l2h does, got {}x{} to {}x{} beside networks of {} and {}: give the H2L that "
-                      "l2h was trained with".format(*[s for s in sizes[0] for _ in "xy"], *sizes[1]))
+        raise HLError(
+            "h2l must undo what l2h does, got {}x{} to {}x{} beside networks of {} and {}: give the H2L that "
+            "l2h was trained with".format(*[s for s in sizes[0] for _ in "xy"], *sizes[1])
+        )
     return l2h, h2l
 
 
@@ -245,9 +286,13 @@ def trust(l2h: Weights, h2l: Weights, lo: Tensor, calibration: Calibration | Non
     check_images("lo", lo, l2h.cfg.size_lo)
     calibration = calibration or calibration_of(l2h, h2l, lo.device)
     if calibration.networks != fingerprint(l2h, h2l):
-        raise HLError(f"the calibration must be of these networks, {fingerprint(l2h, h2l)}, got one of "
-                      f"{calibration.networks}: leave it out, or make one with trust.calibrate")
-    restored, found = signs(l2h, h2l, lo, calibration.sharp_faces(), calibration.n_z, calibration.seed)
+        raise HLError(
+            f"the calibration must be of these networks, {fingerprint(l2h, h2l)}, got one of "
+            f"{calibration.networks}: leave it out, or make one with trust.calibrate"
+        )
+    restored, found = signs(
+        l2h, h2l, lo, calibration.sharp_faces(), calibration.n_z, calibration.seed
+    )
     score = calibration.score(found)
     return Trust(score, calibration.grade(score), score < calibration.limit, found, restored)
 
@@ -263,7 +308,9 @@ def write_trust(path: Path, names: list[str], judged: list[Trust]) -> list[str]:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["file", "doubtful", *columns])
-    for name, doubt, *values in zip(names, doubtful, *(torch.cat(v).tolist() for v in columns.values()), strict=True):
+    for name, doubt, *values in zip(
+        names, doubtful, *(torch.cat(v).tolist() for v in columns.values()), strict=True
+    ):
         table.writerow([name, "yes" if doubt else "no", *(f"{v:.4f}" for v in values)])
     atomic(path, lambda file: file.write(text.getvalue().encode()))
     return [name for name, doubt in zip(names, doubtful) if doubt]

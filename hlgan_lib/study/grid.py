@@ -14,14 +14,28 @@ from ..errors import HLError
 from .run import Run
 
 BASE = "learned-gan"
-DEGRADATIONS = {"bilinear": "bilinear", "blur": "blur + bilinear", "handmade": "hand-made, second order",
-                "learned": "learned (H2L)", "coded": "learned, JPEG measured", "camera": "camera (oracle)"}
-LEARNED = {"learned": {}, "coded": {"jpeg": "measured"}}   # of these, those that an H2L makes, and its changed fields
+DEGRADATIONS = {
+    "bilinear": "bilinear",
+    "blur": "blur + bilinear",
+    "handmade": "hand-made, second order",
+    "learned": "learned (H2L)",
+    "coded": "learned, JPEG measured",
+    "camera": "camera (oracle)",
+}
+LEARNED = {
+    "learned": {},
+    "coded": {"jpeg": "measured"},
+}  # of these, those that an H2L makes, and its changed fields
 # The weight of the GAN loss in stage two; stage one is GAN-led always. 0.05 is the paper's beta.
 LOSSES = {"pixel": ("pixel only", 0.0), "led": ("pixel-led", 0.005), "gan": ("GAN-led", 0.05)}
 TESTS = {"camera": "camera shots", "clean": "bilinear", "wild": "shots, no truth"}
-METRICS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "frechet_lite0": "Frechet (Lite0)", "kernel_lite0": "kernel (Lite0)",
-           "consistency": "consistency (dB)"}
+METRICS = {
+    "psnr": "PSNR (dB)",
+    "ssim": "SSIM",
+    "frechet_lite0": "Frechet (Lite0)",
+    "kernel_lite0": "kernel (Lite0)",
+    "consistency": "consistency (dB)",
+}
 N_SHOWN = 8
 
 
@@ -50,7 +64,11 @@ class Cell:
         if self.stage != "l2h":
             return Run(self.stage, own, self.degradation or None)
         h2l = Run("h2l", own.replace(**self.h2l))
-        restorer = Run("l2h", own.replace(**self.l2h), h2l if self.degradation == "learned" else self.degradation)
+        restorer = Run(
+            "l2h",
+            own.replace(**self.l2h),
+            h2l if self.degradation == "learned" else self.degradation,
+        )
         return Run("joint", own, h2l=h2l, l2h=restorer) if self.joint else restorer
 
 
@@ -68,64 +86,136 @@ class Axis:
 def _matrix() -> list[Cell]:
     """Degradation x loss. A CPU trains the corners of the argument with three seeds, and what the beta sweep needs."""
     corners = {f"{d}-{loss}": 3 for d in set(DEGRADATIONS) - {"blur"} for loss in ("pixel", "gan")}
-    return [Cell(f"{d}-{loss}", f"{way}, {words}", "learned" if d in LEARNED else d, both=LEARNED.get(d, {}),
-                 l2h={"w_gan": beta}, seeds=3, cpu_seeds=(corners | {"learned-led": 1}).get(f"{d}-{loss}", 0))
-            for loss, (words, beta) in LOSSES.items() for d, way in DEGRADATIONS.items()]
+    return [
+        Cell(
+            f"{d}-{loss}",
+            f"{way}, {words}",
+            "learned" if d in LEARNED else d,
+            both=LEARNED.get(d, {}),
+            l2h={"w_gan": beta},
+            seeds=3,
+            cpu_seeds=(corners | {"learned-led": 1}).get(f"{d}-{loss}", 0),
+        )
+        for loss, (words, beta) in LOSSES.items()
+        for d, way in DEGRADATIONS.items()
+    ]
 
 
-BETAS = (0.015, 0.15, 0.5)              # beside the three of LOSSES
-N_LO, N_HI = (100, 300, 1000, 3000), (100, 300, 1000)    # of the 4,800 and 3,000 shipped ones
+BETAS = (0.015, 0.15, 0.5)  # beside the three of LOSSES
+N_LO, N_HI = (100, 300, 1000, 3000), (100, 300, 1000)  # of the 4,800 and 3,000 shipped ones
 
-RIVALS = (Cell("srgan", "SRGAN, bilinear pairs", "bilinear", stage="srgan"),     # trained in one go
-          Cell("cyclegan", "CycleGAN, no pairs", "", stage="cyclegan"))
+RIVALS = (
+    Cell("srgan", "SRGAN, bilinear pairs", "bilinear", stage="srgan"),  # trained in one go
+    Cell("cyclegan", "CycleGAN, no pairs", "", stage="cyclegan"),
+)
 
-CELLS: dict[str, Cell] = {c.id: c for c in [
-    *_matrix(),
-    *(Cell(f"beta-{b:g}", f"beta {b:g}", l2h={"w_gan": b}, cpu_seeds=1) for b in BETAS),
-    Cell("z-none", "H2L without z", both={"z_input": "none", "w_z": 0.0}),
-    Cell("z-concat", "z as a fourth channel", both={"z_input": "concat"}),
-    Cell("z-inject", "noise with a learned weight", both={"z_input": "inject"}),
-    Cell("z-film", "z in every layer too (film)", both={"z_input": "grain+shot+film"}),
-    Cell("updates-5to1", "5 D updates, one rate", both={"d_steps": 5, "lr_d": 0.0, "lr_d_hi": 0.0}),
-    Cell("no-ema", "without EMA", both={"ema": 0.0}),
-    Cell("no-flip", "without mirroring", both={"flip": False}),
-    Cell("augment", "scale, rotation, colour too", both={"scale": 0.1, "rotate_deg": 10.0, "colour": 0.1}),
-    Cell("no-spectral", "D without spectral norm", both={"d_norm": "none"}),
-    Cell("joint", "joint fine-tune at the end", joint=True),
-    Cell("d-aug", "DiffAugment", both={"d_aug": True}),
-    Cell("r1", "R1 penalty", both={"w_r1": 1.0}),
-    Cell("no-seek", "without mode seeking", both={"w_z": 0.0}),
-    Cell("no-skip", "without shortcuts", both={"skip": False, "z_input": "grain"}),
-    Cell("no-coarse", "without the coarse D", both={"w_coarse": 0.0}),
-    Cell("no-opponent", "D_low sees RGB", both={"d_opponent": False}),
-    Cell("constant-rate", "constant learning rate", both={"lr_schedule": "constant"}),
-    Cell("batch-norm", "batch norm in the generators", both={"norm": "batch"}),
-    *RIVALS,
-    *(Cell(f"lo-{n}", f"{n} poor photographs", both={"n_lo": n}) for n in N_LO),
-    *(Cell(f"hi-{n}", f"{n} sharp photographs", both={"n_hi": n}) for n in N_HI),
-]}
+CELLS: dict[str, Cell] = {
+    c.id: c
+    for c in [
+        *_matrix(),
+        *(Cell(f"beta-{b:g}", f"beta {b:g}", l2h={"w_gan": b}, cpu_seeds=1) for b in BETAS),
+        Cell("z-none", "H2L without z", both={"z_input": "none", "w_z": 0.0}),
+        Cell("z-concat", "z as a fourth channel", both={"z_input": "concat"}),
+        Cell("z-inject", "noise with a learned weight", both={"z_input": "inject"}),
+        Cell("z-film", "z in every layer too (film)", both={"z_input": "grain+shot+film"}),
+        Cell(
+            "updates-5to1",
+            "5 D updates, one rate",
+            both={"d_steps": 5, "lr_d": 0.0, "lr_d_hi": 0.0},
+        ),
+        Cell("no-ema", "without EMA", both={"ema": 0.0}),
+        Cell("no-flip", "without mirroring", both={"flip": False}),
+        Cell(
+            "augment",
+            "scale, rotation, colour too",
+            both={"scale": 0.1, "rotate_deg": 10.0, "colour": 0.1},
+        ),
+        Cell("no-spectral", "D without spectral norm", both={"d_norm": "none"}),
+        Cell("joint", "joint fine-tune at the end", joint=True),
+        Cell("d-aug", "DiffAugment", both={"d_aug": True}),
+        Cell("r1", "R1 penalty", both={"w_r1": 1.0}),
+        Cell("no-seek", "without mode seeking", both={"w_z": 0.0}),
+        Cell("no-skip", "without shortcuts", both={"skip": False, "z_input": "grain"}),
+        Cell("no-coarse", "without the coarse D", both={"w_coarse": 0.0}),
+        Cell("no-opponent", "D_low sees RGB", both={"d_opponent": False}),
+        Cell("constant-rate", "constant learning rate", both={"lr_schedule": "constant"}),
+        Cell("batch-norm", "batch norm in the generators", both={"norm": "batch"}),
+        *RIVALS,
+        *(Cell(f"lo-{n}", f"{n} poor photographs", both={"n_lo": n}) for n in N_LO),
+        *(Cell(f"hi-{n}", f"{n} sharp photographs", both={"n_hi": n}) for n in N_HI),
+    ]
+}
 
-AXES: dict[str, Axis] = {a.name: a for a in [
-    Axis("matrix", "Does a learned degradation restore real shots better than a made-up one, under which loss?",
-         tuple(c.id for c in _matrix())),
-    Axis("beta", "How much should the GAN lead?",
-         ("learned-pixel", "learned-led", "beta-0.015", BASE, "beta-0.15", "beta-0.5"), "beta, weight of the GAN loss",
-         (0.0, 0.005, 0.015, 0.05, 0.15, 0.5)),
-    Axis("z", "What does z do for the restorer, and how should it enter?",
-         (BASE, "z-none", "z-concat", "z-inject", "z-film")),
-    Axis("schedule", "Five discriminator updates, or one with a rate of its own?", (BASE, "updates-5to1")),
-    Axis("parts", "What does each part of the training add?",
-         (BASE, "no-ema", "no-flip", "augment", "no-spectral", "joint")),
-    Axis("single", "What does each improvement add by itself?",
-         (BASE, "coded-gan", "updates-5to1", "no-ema", "d-aug", "r1", "no-seek", "z-film", "no-skip", "no-coarse",
-          "no-opponent", "constant-rate", "batch-norm")),
-    Axis("rivals", "What do other methods make of the same pictures?",
-         (*(c.id for c in RIVALS), "bilinear-gan", "handmade-gan", BASE, "camera-gan")),
-    Axis("n-lo", "How many poor photographs does it need?", (*(f"lo-{n}" for n in N_LO), BASE),
-         "poor photographs", (*N_LO, 4800)),
-    Axis("n-hi", "How many sharp photographs does it need?", (*(f"hi-{n}" for n in N_HI), BASE),
-         "sharp photographs", (*N_HI, 3000)),
-]}
+AXES: dict[str, Axis] = {
+    a.name: a
+    for a in [
+        Axis(
+            "matrix",
+            "Does a learned degradation restore real shots better than a made-up one, under which loss?",
+            tuple(c.id for c in _matrix()),
+        ),
+        Axis(
+            "beta",
+            "How much should the GAN lead?",
+            ("learned-pixel", "learned-led", "beta-0.015", BASE, "beta-0.15", "beta-0.5"),
+            "beta, weight of the GAN loss",
+            (0.0, 0.005, 0.015, 0.05, 0.15, 0.5),
+        ),
+        Axis(
+            "z",
+            "What does z do for the restorer, and how should it enter?",
+            (BASE, "z-none", "z-concat", "z-inject", "z-film"),
+        ),
+        Axis(
+            "schedule",
+            "Five discriminator updates, or one with a rate of its own?",
+            (BASE, "updates-5to1"),
+        ),
+        Axis(
+            "parts",
+            "What does each part of the training add?",
+            (BASE, "no-ema", "no-flip", "augment", "no-spectral", "joint"),
+        ),
+        Axis(
+            "single",
+            "What does each improvement add by itself?",
+            (
+                BASE,
+                "coded-gan",
+                "updates-5to1",
+                "no-ema",
+                "d-aug",
+                "r1",
+                "no-seek",
+                "z-film",
+                "no-skip",
+                "no-coarse",
+                "no-opponent",
+                "constant-rate",
+                "batch-norm",
+            ),
+        ),
+        Axis(
+            "rivals",
+            "What do other methods make of the same pictures?",
+            (*(c.id for c in RIVALS), "bilinear-gan", "handmade-gan", BASE, "camera-gan"),
+        ),
+        Axis(
+            "n-lo",
+            "How many poor photographs does it need?",
+            (*(f"lo-{n}" for n in N_LO), BASE),
+            "poor photographs",
+            (*N_LO, 4800),
+        ),
+        Axis(
+            "n-hi",
+            "How many sharp photographs does it need?",
+            (*(f"hi-{n}" for n in N_HI), BASE),
+            "sharp photographs",
+            (*N_HI, 3000),
+        ),
+    ]
+}
 
 
 @dataclass(frozen=True)
@@ -137,7 +227,9 @@ class Planned:
     run: Run
 
 
-def plan(preset_name: str, seeds: int | None = None, only: Sequence[str] = (), full: bool = False) -> list[Planned]:
+def plan(
+    preset_name: str, seeds: int | None = None, only: Sequence[str] = (), full: bool = False
+) -> list[Planned]:
     """The trainings of the grid, those that matter most first: seed by seed, the matrix before the rest.
 
     seeds: of every cell, in place of its own number. only: names of cells or axes. full: all cells, not only those that
@@ -146,7 +238,9 @@ def plan(preset_name: str, seeds: int | None = None, only: Sequence[str] = (), f
     if seeds is not None and seeds < 1:
         raise HLError(f"--seeds must be 1 or more, got {seeds}")
     if unknown := [name for name in only if name not in CELLS and name not in AXES]:
-        raise HLError(f"--only must name cells ({', '.join(CELLS)}) or axes ({', '.join(AXES)}), got {unknown[0]!r}")
+        raise HLError(
+            f"--only must name cells ({', '.join(CELLS)}) or axes ({', '.join(AXES)}), got {unknown[0]!r}"
+        )
     wanted = {i for name in only for i in (AXES[name].cells if name in AXES else (name,))}
     planned = []
     for cell in CELLS.values():

@@ -15,7 +15,10 @@ from ..data.loading import load_faces
 from .grid import AXES, BASE, CELLS, DEGRADATIONS, N_SHOWN, Cell
 from .results import MAX_SEEDS, Stored
 
-SHOWN = (("camera", "psnr"), ("wild", "frechet_lite0"))      # the two scores of most figures: test, metric
+SHOWN = (
+    ("camera", "psnr"),
+    ("wild", "frechet_lite0"),
+)  # the two scores of most figures: test, metric
 WAYS = tuple(d for d in DEGRADATIONS if d not in ("bilinear", "camera"))
 # Each share of the gap by the measure that its loss is after.
 NATURAL = {"psnr/pixel": "PSNR, pixel only", "frechet_lite0/gan": "Frechet, GAN-led"}
@@ -46,7 +49,9 @@ def bar_of(runs: Sequence[dict], test: str, metric: str) -> Bar | None:
 def bars_of(stored: Stored, cells: Sequence[str], test: str, metric: str) -> dict[str, Bar | None]:
     """label -> score, bicubic enlargement first."""
     rows = {"bicubic": bar_of([stored.references["bicubic"]], test, metric)}
-    return rows | {CELLS[c].label: bar_of(list(stored.found(c).values()), test, metric) for c in cells}
+    return rows | {
+        CELLS[c].label: bar_of(list(stored.found(c).values()), test, metric) for c in cells
+    }
 
 
 def matrix_rows(stored: Stored) -> dict[str, np.ndarray | None]:
@@ -67,33 +72,52 @@ def pictures_of(stored: Stored, cell: Cell) -> np.ndarray | None:
 
 def gap_rows(stored: Stored) -> dict[str, dict | None]:
     """label -> stored gap, for each degradation between bilinear and the oracle, by the measure each loss is after."""
-    return {f"{DEGRADATIONS[w]}\n{words}": stored.gaps.get(f"{key}/{w}")
-            for key, words in NATURAL.items() for w in WAYS}
+    return {
+        f"{DEGRADATIONS[w]}\n{words}": stored.gaps.get(f"{key}/{w}")
+        for key, words in NATURAL.items()
+        for w in WAYS
+    }
 
 
 def plane_points(stored: Stored) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]] | None]:
     """cell -> PSNR of each seed (dB) and Frechet distance of each seed, for the matrix and the rivals."""
     cells = (*AXES["matrix"].cells, *(c for c in AXES["rivals"].cells if CELLS[c].stage != "l2h"))
-    return {c: tuple(tuple(stored.values(c, test, metric)) for test, metric in SHOWN) if stored.found(c) else None
-            for c in cells}
+    return {
+        c: tuple(tuple(stored.values(c, test, metric)) for test, metric in SHOWN)
+        if stored.found(c)
+        else None
+        for c in cells
+    }
 
 
 def sweep_points(stored: Stored, axis: str) -> dict[float, tuple[Bar | None, Bar | None]]:
     """x of an axis -> its two scores."""
     a = AXES[axis]
-    return {x: tuple(bar_of(list(stored.found(c).values()), test, metric) for test, metric in SHOWN)
-            for x, c in zip(a.x, a.cells, strict=True)}
+    return {
+        x: tuple(bar_of(list(stored.found(c).values()), test, metric) for test, metric in SHOWN)
+        for x, c in zip(a.x, a.cells, strict=True)
+    }
 
 
 def diversity_rows(stored: Stored) -> dict[str, dict[str, float] | None]:
     """Ways to degrade -> mean spread over repeated shots of one face, in colour and in detail (parts of full scale)."""
-    rows = {f"{DEGRADATIONS[d]}": stored.references[f"h2l:{d}"]["scores"]["diversity"] for d in ("camera", "handmade",
-                                                                                                 "blur")}
+    rows = {
+        f"{DEGRADATIONS[d]}": stored.references[f"h2l:{d}"]["scores"]["diversity"]
+        for d in ("camera", "handmade", "blur")
+    }
     for c in AXES["z"].cells:
         held = h2l_runs(stored, CELLS[c])
-        label = "H2L, this package's z" if c == BASE else f"H2L, {CELLS[c].label.removeprefix('H2L ')}"
-        rows[label] = {k: float(np.mean([r["scores"]["diversity"][k] for r in held])) for k in ("colour", "detail")} \
-            if held else None
+        label = (
+            "H2L, this package's z" if c == BASE else f"H2L, {CELLS[c].label.removeprefix('H2L ')}"
+        )
+        rows[label] = (
+            {
+                k: float(np.mean([r["scores"]["diversity"][k] for r in held]))
+                for k in ("colour", "detail")
+            }
+            if held
+            else None
+        )
     return rows
 
 
@@ -106,11 +130,20 @@ def h2l_runs(stored: Stored, cell: Cell) -> list[dict]:
 
 def cost_rows(stored: Stored) -> dict[str, Bar | None]:
     """Kind of training -> minutes, over all stored runs of the kind; the interval is their range."""
-    kinds: dict[str, list[float]] = {"H2L": [], "L2H, pixel only": [], "L2H, with GAN": [], "joint fine-tune": []}
+    kinds: dict[str, list[float]] = {
+        "H2L": [],
+        "L2H, pixel only": [],
+        "L2H, with GAN": [],
+        "joint fine-tune": [],
+    }
     for run in stored.runs.values():
         pixel = run["changed"].get("w_gan") == 0
-        kind = {"h2l": "H2L", "l2h": "L2H, pixel only" if pixel else "L2H, with GAN",
-                "joint": "joint fine-tune"}.get(run["stage"], CELLS[run["stage"]].label if run["stage"] in CELLS else
-                                                run["stage"])
+        kind = {
+            "h2l": "H2L",
+            "l2h": "L2H, pixel only" if pixel else "L2H, with GAN",
+            "joint": "joint fine-tune",
+        }.get(run["stage"], CELLS[run["stage"]].label if run["stage"] in CELLS else run["stage"])
         kinds.setdefault(kind, []).append(run["training"]["seconds"] / 60)
-    return {k: Bar(sum(v) / len(v), min(v), max(v), tuple(v)) if v else None for k, v in kinds.items()}
+    return {
+        k: Bar(sum(v) / len(v), min(v), max(v), tuple(v)) if v else None for k, v in kinds.items()
+    }

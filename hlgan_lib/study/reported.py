@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SURE = {"A": "the authors' own figure or released code",
-        "B": "two independent sources, or one that arithmetic confirms",
-        "C": "one secondary source", "M": "remembered, unconfirmed: reported, not checked"}
+SURE = {
+    "A": "the authors' own figure or released code",
+    "B": "two independent sources, or one that arithmetic confirms",
+    "C": "one secondary source",
+    "M": "remembered, unconfirmed: reported, not checked",
+}
 FID, PSNR = "FID, 3,000 real poor faces", "PSNR (dB), LS3D-W, bilinear"
 # Why none of it compares with what this package measures.
-PROTOCOL = ("other faces, Inception features, a reference taken from the training set, each result stretched to full "
-            "contrast and saved as JPEG, enlarged bilinearly, the last incomplete batch dropped")
+PROTOCOL = (
+    "other faces, Inception features, a reference taken from the training set, each result stretched to full "
+    "contrast and saved as JPEG, enlarged bilinearly, the last incomplete batch dropped"
+)
 
 
 @dataclass(frozen=True)
@@ -44,4 +49,6 @@ def reported_table() -> str:
         lines.append(f"| {r.method} | {cells[0]} | {r.fid_sure} | {cells[1]} | {r.psnr_sure} |")
     used = {s for r in REPORTED for s in (r.fid_sure, r.psnr_sure) if s}
     sure = "; ".join(f"**{k}** {v}" for k, v in SURE.items() if k in used)
-    return "\n".join([*lines, "", f"How sure: {sure}.", "", f"Not comparable with ours: {PROTOCOL}."])
+    return "\n".join(
+        [*lines, "", f"How sure: {sure}.", "", f"Not comparable with ours: {PROTOCOL}."]
+    )

@@ -34,7 +34,9 @@ class Stored:
 
     def save(self, folder: str | Path) -> None:
         """Write ablation.json (a line a run) and ablation.npz, each whole or not at all."""
-        rows = lambda d: "{" + ",".join(f"\n{json.dumps(k)}:{json.dumps(v)}" for k, v in d.items()) + "}"  # noqa: E731
+        rows = lambda d: (  # noqa: E731
+            "{" + ",".join(f"\n{json.dumps(k)}:{json.dumps(v)}" for k, v in d.items()) + "}"
+        )
         parts = {k: rows(getattr(self, k)) for k in ("about", "runs", "references", "gaps")}
         text = "{" + ",\n".join(f'"{k}":{v}' for k, v in parts.items()) + "}\n"
         packed = io.BytesIO()
@@ -45,7 +47,11 @@ class Stored:
     def planned(self, cell: Cell | str) -> list[Planned]:
         """The stored trainings of a cell, seed by seed; empty where it was not run."""
         cell = CELLS[cell] if isinstance(cell, str) else cell
-        return [p for p in planned_of(cell, self.about["preset"], range(MAX_SEEDS)) if p.run.name in self.runs]
+        return [
+            p
+            for p in planned_of(cell, self.about["preset"], range(MAX_SEEDS))
+            if p.run.name in self.runs
+        ]
 
     def found(self, cell: Cell | str) -> dict[int, dict]:
         """seed -> the stored run of a cell."""
@@ -64,12 +70,16 @@ def load(folder: str | Path) -> Stored:
     """What is stored in a folder. Raises HLError where nothing is, or where it cannot be read."""
     path = Path(folder).expanduser() / "ablation.json"
     if not path.is_file():
-        raise HLError(f"no stored results at {path}: run hlgan ablate --out {folder}, or give --results of a clone")
+        raise HLError(
+            f"no stored results at {path}: run hlgan ablate --out {folder}, or give --results of a clone"
+        )
     try:
         values = json.loads(path.read_text())
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
             arrays = {k: file[k] for k in file.files}
         return Stored(**values, arrays=arrays)
     except (OSError, ValueError, TypeError, EOFError) as error:
-        raise HLError(f"stored results {path} (and .npz beside it) cannot be read: {error}: score the runs again with "
-                      f"hlgan ablate --out {folder}") from error
+        raise HLError(
+            f"stored results {path} (and .npz beside it) cannot be read: {error}: score the runs again with "
+            f"hlgan ablate --out {folder}"
+        ) from error

@@ -17,16 +17,31 @@ from ..checkpoint import RunFolder
 from ..config import RunConfig, differences
 from ..errors import HLError
 
-VERSION = 1     # of the training code: raised when the same configuration gives other weights, so that keys change
+VERSION = 1  # of the training code: raised when the same configuration gives other weights, so that keys change
 DATA = {"hi": "faces:train-hi", "lo": "faces:train-lo"}
 LOOKS = {"tick_images", "save_images"}  # how often a run is looked at: changes no weight
 # Fields that some stages alone read; beside them, the lengths of other stages count for none.
-READERS = {**dict.fromkeys(("h2l_width", "z_dim", "z_input", "w_z", "w_coarse", "d_opponent", "down", "down_first",
-                            "jpeg"), {"h2l", "joint"}),
-           "l2h_width": {"l2h", "joint"}, "n_lo": {"h2l", "joint", "cyclegan"},
-           "lr_d_hi": {"l2h", "joint", "srgan", "cyclegan"},
-           **dict.fromkeys(("srgan_width", "w_perceptual", "perceptual", "w_gan_srgan"), {"srgan"}),
-           **dict.fromkeys(("cyclegan_width", "w_cycle", "w_identity"), {"cyclegan"})}
+READERS = {
+    **dict.fromkeys(
+        (
+            "h2l_width",
+            "z_dim",
+            "z_input",
+            "w_z",
+            "w_coarse",
+            "d_opponent",
+            "down",
+            "down_first",
+            "jpeg",
+        ),
+        {"h2l", "joint"},
+    ),
+    "l2h_width": {"l2h", "joint"},
+    "n_lo": {"h2l", "joint", "cyclegan"},
+    "lr_d_hi": {"l2h", "joint", "srgan", "cyclegan"},
+    **dict.fromkeys(("srgan_width", "w_perceptual", "perceptual", "w_gan_srgan"), {"srgan"}),
+    **dict.fromkeys(("cyclegan_width", "w_cycle", "w_identity"), {"cyclegan"}),
+}
 KNOWN = set().union(*READERS.values())
 
 
@@ -46,7 +61,11 @@ class Run:
     @property
     def key(self) -> str:
         """Ten hex digits over stage, sources and every field that differs from the defaults and is read."""
-        return _digest(self.stage, self.cfg, {k: v.key if isinstance(v, Run) else v for k, v in self._sources()})
+        return _digest(
+            self.stage,
+            self.cfg,
+            {k: v.key if isinstance(v, Run) else v for k, v in self._sources()},
+        )
 
     @property
     def name(self) -> str:
@@ -63,7 +82,9 @@ class Run:
         return getattr(self.cfg, f"{self.stage}_steps") * self.cfg.batch
 
     def _sources(self) -> list[tuple[str, str | Run]]:
-        return [(k, v) for k in ("degradation", "h2l", "l2h") if (v := getattr(self, k)) is not None]
+        return [
+            (k, v) for k in ("degradation", "h2l", "l2h") if (v := getattr(self, k)) is not None
+        ]
 
     def sources(self) -> dict[str, str]:
         """What `hl.train` takes beside the configuration, with paths as seen from the folder that holds runs/."""
@@ -74,13 +95,18 @@ class Run:
 
 
 def _digest(stage: str, cfg: RunConfig, sources: dict[str, str]) -> str:
-    changed = {k: own for k, (_, own) in differences(cfg, RunConfig()).items() if k not in _unread(stage)}
+    changed = {
+        k: own for k, (_, own) in differences(cfg, RunConfig()).items() if k not in _unread(stage)
+    }
     text = json.dumps([VERSION, stage, sources, changed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def _unread(stage: str) -> set[str]:
-    lengths = {k for k in RunConfig.__dataclass_fields__ if k.endswith("_steps")} - {"d_steps", f"{stage}_steps"}
+    lengths = {k for k in RunConfig.__dataclass_fields__ if k.endswith("_steps")} - {
+        "d_steps",
+        f"{stage}_steps",
+    }
     return LOOKS | lengths | {k for k, readers in READERS.items() if stage in KNOWN - readers}
 
 
@@ -94,10 +120,14 @@ def key_of(config_json: str | Path) -> str:
         about = json.loads(path.read_text())
         stage, cfg = about["stage"], config.from_dict(about["config"])
     except (OSError, ValueError, KeyError) as error:
-        raise HLError(f"{path} must be the config.json of a run, got {type(error).__name__}: give its path") from error
+        raise HLError(
+            f"{path} must be the config.json of a run, got {type(error).__name__}: give its path"
+        ) from error
     if other := [k for k, usual in DATA.items() if about.get(k, usual) != usual]:
-        raise HLError(f"{path}: a key stands for a run on the shipped faces, got {other[0]} {about[other[0]]}: "
-                      "this run has none")
+        raise HLError(
+            f"{path}: a key stands for a run on the shipped faces, got {other[0]} {about[other[0]]}: "
+            "this run has none"
+        )
     sources = {k: about[k] for k in ("degradation", "h2l", "l2h") if about.get(k) is not None}
     for k, source in sources.items():
         if k != "degradation" or source.startswith("learned:"):
@@ -111,7 +141,9 @@ def _key_near(source: str, path: Path) -> str:
     for folder in (path.parent.parent / Path(source).name, Path(source)):
         if (folder / "config.json").is_file():
             return key_of(folder / "config.json")
-    raise HLError(f"{path} started from {source}, which is not there: put that run's folder beside {path.parent}")
+    raise HLError(
+        f"{path} started from {source}, which is not there: put that run's folder beside {path.parent}"
+    )
 
 
 def in_order(runs: Iterable[Run]) -> list[Run]:

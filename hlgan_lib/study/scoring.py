@@ -28,7 +28,7 @@ from ..stats import distance_interval, mean_interval
 from .grid import N_SHOWN
 
 N_Z, N_DIVERSE = 8, 100
-Restorer = Callable[[Tensor], Tensor]       # lo (B, 3, s, s) -> hi (B, 3, S, S), both in [-1, 1]
+Restorer = Callable[[Tensor], Tensor]  # lo (B, 3, s, s) -> hi (B, 3, S, S), both in [-1, 1]
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class TestSet:
 
     hi: Tensor
     lo: Tensor
-    hi_features: Tensor         # of the truth
-    lo_features: Tensor         # of the shots, enlarged
-    train_features: Tensor      # of 5 n sharp training faces, for `gap_closed`
-    train_equal: Tensor         # n of them
+    hi_features: Tensor  # of the truth
+    lo_features: Tensor  # of the shots, enlarged
+    train_features: Tensor  # of 5 n sharp training faces, for `gap_closed`
+    train_equal: Tensor  # n of them
 
-    __test__ = False            # it is no test, pytest
+    __test__ = False  # it is no test, pytest
 
 
 @lru_cache(maxsize=2)
@@ -51,11 +51,19 @@ def test_set(n: int | None = None) -> TestSet:
     pairs = load_faces("faces:test")
     n = len(pairs.hi) if n is None else n
     if not 2 <= n <= len(pairs.hi):
-        raise HLError(f"n must be 2 to {len(pairs.hi)}, the faces of faces:test, got {n}: leave it out for all")
+        raise HLError(
+            f"n must be 2 to {len(pairs.hi)}, the faces of faces:test, got {n}: leave it out for all"
+        )
     hi, lo = (side.batch(slice(0, n)) for side in pairs)
-    train = extract(load_faces("faces:train-hi")[:5 * n])     # all 3,000 where n is all 600
-    return TestSet(hi, lo, extract((hi + 1) / 2), extract((lo + 1) / 2, enlarge=True), train,
-                   train[subsample(len(train), n, 0)])
+    train = extract(load_faces("faces:train-hi")[: 5 * n])  # all 3,000 where n is all 600
+    return TestSet(
+        hi,
+        lo,
+        extract((hi + 1) / 2),
+        extract((lo + 1) / 2, enlarge=True),
+        train,
+        train[subsample(len(train), n, 0)],
+    )
 
 
 test_set.__test__ = False
@@ -80,11 +88,20 @@ def score_restorer(restore: Restorer, n: int | None = None) -> Scored:
     t = test_set(n)
     shots, clean = restore(t.lo), restore(bilinear(t.hi, t.lo.shape[-1]))
     if shots.shape != t.hi.shape:
-        raise HLError(f"a restorer must make {tuple(t.hi.shape[1:])} pictures, got {tuple(shots.shape[1:])}")
+        raise HLError(
+            f"a restorer must make {tuple(t.hi.shape[1:])} pictures, got {tuple(shots.shape[1:])}"
+        )
     features, scores = extract((shots + 1) / 2), {}
-    for test, fake, seen in (("camera", shots, features), ("clean", clean, extract((clean + 1) / 2))):
+    for test, fake, seen in (
+        ("camera", shots, features),
+        ("clean", clean, extract((clean + 1) / 2)),
+    ):
         a, b = (fake + 1) / 2, (t.hi + 1) / 2
-        scores[test] = {"psnr": _mean(psnr(a, b)), "ssim": _mean(ssim(a, b)), **_distances(seen, t.hi_features)}
+        scores[test] = {
+            "psnr": _mean(psnr(a, b)),
+            "ssim": _mean(ssim(a, b)),
+            **_distances(seen, t.hi_features),
+        }
     explained = consistency((shots + 1) / 2, (t.lo + 1) / 2)
     scores["wild"] = {**_distances(features, t.train_equal), "consistency": _mean(explained)}
     faces = [round(float(x), 2) for x in psnr((shots + 1) / 2, (t.hi + 1) / 2)]
@@ -92,7 +109,9 @@ def score_restorer(restore: Restorer, n: int | None = None) -> Scored:
 
 
 @torch.no_grad()
-def score_degrader(degradation: str | HighToLow | Callable, n: int | None = None, seed: int = 0) -> dict:
+def score_degrader(
+    degradation: str | HighToLow | Callable, n: int | None = None, seed: int = 0
+) -> dict:
     """A degradation (as `inference.shots` takes it) of the test faces: how near it comes to the camera, how it varies.
 
     {metric: {value, ci}}, distances to the shots of the same faces, and diversity: {total, colour, detail}, the spread
@@ -108,9 +127,12 @@ def score_degrader(degradation: str | HighToLow | Callable, n: int | None = None
 def floors(n: int | None = None) -> dict[str, float]:
     """What is no distance: the test faces' own truth against as many sharp training faces."""
     t = test_set(n)
-    return {"frechet_lite0": _short(frechet(t.hi_features, t.train_equal)),
-            "kernel_lite0": _short(kernel_distance(t.hi_features, t.train_equal)[0]), "features": FEATURES,
-            "lo_rule": LO_RULE}
+    return {
+        "frechet_lite0": _short(frechet(t.hi_features, t.train_equal)),
+        "kernel_lite0": _short(kernel_distance(t.hi_features, t.train_equal)[0]),
+        "features": FEATURES,
+        "lo_rule": LO_RULE,
+    }
 
 
 def _short(value: float) -> float:
@@ -126,6 +148,8 @@ def _mean(values: Tensor) -> dict:
 def _distances(a: Tensor, b: Tensor) -> dict[str, dict]:
     """Both distances of two sets of features at equal n."""
     kernel = kernel_distance(a, b)[0]
-    values = {"frechet_lite0": (frechet(a, b), distance_interval(frechet, a, b)),
-              "kernel_lite0": (kernel, kernel_interval(a, b, kernel))}
+    values = {
+        "frechet_lite0": (frechet(a, b), distance_interval(frechet, a, b)),
+        "kernel_lite0": (kernel, kernel_interval(a, b, kernel)),
+    }
     return {k: {"value": _short(v), "ci": [_short(x) for x in ci]} for k, (v, ci) in values.items()}

@@ -28,8 +28,13 @@ class Outcome:
     stopped: bool = False
 
 
-def train_all(runs: Iterable[Run], out: str | Path, jobs: int | None = None, device: str | None = None,
-              stop: Callable[[], bool] = lambda: False) -> Outcome:
+def train_all(
+    runs: Iterable[Run],
+    out: str | Path,
+    jobs: int | None = None,
+    device: str | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
     """Train what is not finished in out/runs, a process and one thread each, what they need first.
 
     jobs: processes side by side; by default one a core, one alone on CUDA. An interrupted run goes on where it stopped.
@@ -78,19 +83,33 @@ def _ready(waiting: list[Run], outcome: Outcome, n: int) -> list[Run]:
         if lost := [r.name for r in run.needs if r.name in outcome.failed]:
             waiting.remove(run)
             outcome.failed[run.name] = f"needs {lost[0]}, which failed"
-    return [r for r in waiting if all(need.name in outcome.finished for need in r.needs)][:max(0, n)]
+    return [r for r in waiting if all(need.name in outcome.finished for need in r.needs)][
+        : max(0, n)
+    ]
 
 
 def _start(run: Run, out: Path, device: str | None) -> subprocess.Popen:
     """The run as a process whose working folder is `out`, so that its config.json holds no path of this machine."""
-    job = {"stage": run.stage, "config": run.cfg.as_dict(), "sources": run.sources(), "out": f"runs/{run.name}",
-           "device": device}
-    path = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")]))
+    job = {
+        "stage": run.stage,
+        "config": run.cfg.as_dict(),
+        "sources": run.sources(),
+        "out": f"runs/{run.name}",
+        "device": device,
+    }
+    path = os.pathsep.join(
+        filter(None, [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")])
+    )
     (out / "logs").mkdir(parents=True, exist_ok=True)
     with open(out / "logs" / f"{run.name}.txt", "a") as said:
         return subprocess.Popen(  # a session of its own: Ctrl-C reaches it once, through train_all
-            [sys.executable, "-m", "hlgan_lib.study.train_all", json.dumps(job)], cwd=out, stdout=said, stderr=said,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path}, start_new_session=True)
+            [sys.executable, "-m", "hlgan_lib.study.train_all", json.dumps(job)],
+            cwd=out,
+            stdout=said,
+            stderr=said,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path},
+            start_new_session=True,
+        )
 
 
 def _collect(going: dict[Run, subprocess.Popen], out: Path, outcome: Outcome) -> None:
@@ -125,10 +144,20 @@ def train_here(job: dict) -> int:
     parent = os.getppid()
     with stop_signals() as stop:
         try:
-            for tick in train(config.from_dict(job["config"]), job["stage"], out=job["out"], resume=True,
-                              device=job["device"], stop=lambda: stop() or os.getppid() != parent, **job["sources"]):
+            for tick in train(
+                config.from_dict(job["config"]),
+                job["stage"],
+                out=job["out"],
+                resume=True,
+                device=job["device"],
+                stop=lambda: stop() or os.getppid() != parent,
+                **job["sources"],
+            ):
                 if tick.score is not None or tick.health:
-                    print(f"{tick.step}/{tick.steps} {tick.rate:.0f} images/s {' '.join(tick.health)}", flush=True)
+                    print(
+                        f"{tick.step}/{tick.steps} {tick.rate:.0f} images/s {' '.join(tick.health)}",
+                        flush=True,
+                    )
         except HLError as error:
             print(error, file=sys.stderr)
             return 2

@@ -24,22 +24,35 @@ Logs = dict[str, Tensor]
 N_PREVIEW = 8
 
 
-def d_terms(d: Discriminator, real: Tensor, fake: Tensor, cfg: RunConfig, rng: torch.Generator,
-            gan: GAN) -> tuple[Tensor, Logs]:
+def d_terms(
+    d: Discriminator, real: Tensor, fake: Tensor, cfg: RunConfig, rng: torch.Generator, gan: GAN
+) -> tuple[Tensor, Logs]:
     """The discriminator's loss on one batch, and what a reader of the log wants to know of it."""
     both = torch.cat([real, fake])
-    score_real, score_fake = d(diff_augment(both, rng) if cfg.d_aug else both).split([len(real), len(fake)])
+    score_real, score_fake = d(diff_augment(both, rng) if cfg.d_aug else both).split(
+        [len(real), len(fake)]
+    )
     loss = gan.d(score_real, score_fake)
-    logs = {"d_loss": loss, "d_real": score_real.mean(), "d_fake": score_fake.mean(),
-            "d_sure": ((score_real > 1).float().mean() + (score_fake < -1).float().mean()) / 2}
+    logs = {
+        "d_loss": loss,
+        "d_real": score_real.mean(),
+        "d_fake": score_fake.mean(),
+        "d_sure": ((score_real > 1).float().mean() + (score_fake < -1).float().mean()) / 2,
+    }
     if cfg.w_r1:
         logs["r1"] = r1(d, real)
         loss = loss + cfg.w_r1 * logs["r1"]
     return loss, logs
 
 
-def g_terms(pixel: Tensor, d: Discriminator | None, fake: Tensor, cfg: RunConfig, rng: torch.Generator,
-            gan: GAN) -> tuple[Tensor, Logs]:
+def g_terms(
+    pixel: Tensor,
+    d: Discriminator | None,
+    fake: Tensor,
+    cfg: RunConfig,
+    rng: torch.Generator,
+    gan: GAN,
+) -> tuple[Tensor, Logs]:
     """loss = alpha * pixel + beta * GAN (the paper's equation 1); without a discriminator the pixel loss alone."""
     loss, logs = cfg.w_pix * pixel, {"pix": pixel}
     if d is not None:
@@ -70,8 +83,15 @@ class Task:
 
     def next_hi(self) -> Tensor:
         c = self.cfg
-        return augment(self.samplers["hi"].next(), self.rng, flip=c.flip, scale=c.scale, rotate_deg=c.rotate_deg,
-                       shift=c.shift, colour=c.colour)
+        return augment(
+            self.samplers["hi"].next(),
+            self.rng,
+            flip=c.flip,
+            scale=c.scale,
+            rotate_deg=c.rotate_deg,
+            shift=c.shift,
+            colour=c.colour,
+        )
 
     def new_z(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         return torch.randn(n, self.cfg.z_dim, generator=rng or self.rng, device=self.device)
@@ -91,14 +111,18 @@ class Task:
         """Frechet distance (EfficientNet-Lite0 features) of restored held-out poor pictures to sharp ones."""
         n = min(len(self.val_hi), len(self.val_lo))
         fake = self.in_batches(restore, self.val_lo)[:n]
-        return frechet(*(extract((x + 1) / 2) for x in (fake, self.val_hi.batch(slice(0, n), self.device))))
+        return frechet(
+            *(extract((x + 1) / 2) for x in (fake, self.val_hi.batch(slice(0, n), self.device)))
+        )
 
     def fixed_rng(self) -> torch.Generator:
         """A stream of its own for pictures and scores, so that looking does not change training."""
         return torch.Generator(self.device).manual_seed(self.cfg.seed + 1)
 
     def in_batches(self, f: Callable[[Tensor], Tensor], faces: FaceSet, batch: int = 64) -> Tensor:
-        return torch.cat([f(faces.batch(slice(i, i + batch), self.device)) for i in range(0, len(faces), batch)])
+        return torch.cat(
+            [f(faces.batch(slice(i, i + batch), self.device)) for i in range(0, len(faces), batch)]
+        )
 
 
 def hold_out(faces: FaceSet, n: int) -> tuple[FaceSet, FaceSet]:

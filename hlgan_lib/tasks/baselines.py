@@ -20,8 +20,8 @@ from .base import N_PREVIEW, Logs, Task, d_terms, grid, spread
 from .two_stage import L2HTask
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
-LITE0_DEPTH = 5     # blocks: other features, and less deep, than those of the Frechet distance (the means of the 8th)
-HISTORY = 50        # made pictures that CycleGAN's discriminators see again, as in 1703.10593
+LITE0_DEPTH = 5  # blocks: other features, and less deep, than those of the Frechet distance (the means of the 8th)
+HISTORY = 50  # made pictures that CycleGAN's discriminators see again, as in 1703.10593
 
 
 def feature_maps(name: str, device: torch.device) -> Callable[[Tensor], Tensor]:
@@ -34,7 +34,9 @@ def feature_maps(name: str, device: torch.device) -> Callable[[Tensor], Tensor]:
         return lambda x: net.maps(x, LITE0_DEPTH)
     from torchvision.models import VGG19_Weights, vgg19
 
-    layers = downloaded("vgg19", lambda: vgg19(weights=VGG19_Weights.DEFAULT)).features[:36]  # relu5_4, before its pool
+    layers = downloaded("vgg19", lambda: vgg19(weights=VGG19_Weights.DEFAULT)).features[
+        :36
+    ]  # relu5_4, before its pool
     layers = layers.to(device).eval().requires_grad_(False)
     return lambda x: layers(normalize(x, **IMAGENET))
 
@@ -47,7 +49,14 @@ class SRGANTask(L2HTask):
 
     product, network, gan = "srgan", SRResNet, LOG
 
-    def __init__(self, cfg: RunConfig, hi: FaceSet, degrade: Degradation, rng: torch.Generator, device: torch.device):
+    def __init__(
+        self,
+        cfg: RunConfig,
+        hi: FaceSet,
+        degrade: Degradation,
+        rng: torch.Generator,
+        device: torch.device,
+    ):
         super().__init__(cfg.replace(w_gan=cfg.w_gan_srgan), hi, degrade, rng, device)
         self.maps = feature_maps(cfg.perceptual, device) if cfg.w_perceptual else None
 
@@ -70,7 +79,9 @@ class History:
     def swap(self, fake: Tensor) -> Tensor:
         """Pictures to show D in place of `fake` (B, 3, S, S), which is remembered."""
         if len(self.past) < self.size:
-            self.past = torch.cat([self.past.to(fake).reshape(-1, *fake.shape[1:]), fake])[:self.size]
+            self.past = torch.cat([self.past.to(fake).reshape(-1, *fake.shape[1:]), fake])[
+                : self.size
+            ]
             return fake
         old = torch.rand(len(fake), generator=self.rng, device=fake.device) < 0.5
         at = torch.randint(self.size, (len(fake),), generator=self.rng, device=fake.device)
@@ -94,12 +105,16 @@ class CycleGANTask(Task):
 
     product, gan = "cyclegan", SQUARE
 
-    def __init__(self, cfg: RunConfig, hi: FaceSet, lo: FaceSet, rng: torch.Generator, device: torch.device):
+    def __init__(
+        self, cfg: RunConfig, hi: FaceSet, lo: FaceSet, rng: torch.Generator, device: torch.device
+    ):
         super().__init__(cfg, hi, rng, device)
         self.add_lo(lo)
         self.generators["cyclegan"], self.generators["spoil"] = CycleGAN(cfg), CycleGenerator(cfg)
         for name in ("d_hi", "d_lo"):
-            self.discriminators[name] = Discriminator(cfg.size_hi, cfg.d_width, cfg.d_pool, norm=cfg.d_norm)
+            self.discriminators[name] = Discriminator(
+                cfg.size_hi, cfg.d_width, cfg.d_pool, norm=cfg.d_norm
+            )
             self.samplers[f"past {name}"] = History(HISTORY, rng)
 
     def batch(self) -> dict[str, Tensor]:
@@ -107,24 +122,42 @@ class CycleGANTask(Task):
 
     def d_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
         with torch.no_grad():
-            made = {"d_hi": self.generators["cyclegan"].restore(batch["lo"]),
-                    "d_lo": self.generators["spoil"](batch["hi"])}
-        terms = {name: d_terms(self.discriminators[name], batch[name.removeprefix("d_")],
-                               self.samplers[f"past {name}"].swap(fake), self.cfg, self.rng, self.gan)
-                 for name, fake in made.items()}
+            made = {
+                "d_hi": self.generators["cyclegan"].restore(batch["lo"]),
+                "d_lo": self.generators["spoil"](batch["hi"]),
+            }
+        terms = {
+            name: d_terms(
+                self.discriminators[name],
+                batch[name.removeprefix("d_")],
+                self.samplers[f"past {name}"].swap(fake),
+                self.cfg,
+                self.rng,
+                self.gan,
+            )
+            for name, fake in made.items()
+        }
         (loss_hi, logs), (loss_lo, logs_lo) = terms["d_hi"], terms["d_lo"]
         return loss_hi + loss_lo, logs | {f"lo_{k}": v for k, v in logs_lo.items()} | {
-            "real_spread": spread(batch["hi"])}
+            "real_spread": spread(batch["hi"])
+        }
 
     def g_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
         hi, lo = batch["hi"], batch["lo"]
         restore, spoil = self.generators["cyclegan"].restore, self.generators["spoil"]
         hi_fake, lo_fake = restore(lo), spoil(hi)
-        logs = {"gan": self.gan.g(self.discriminators["d_hi"](hi_fake)),
-                "lo_gan": self.gan.g(self.discriminators["d_lo"](lo_fake)),
-                "cycle": F.l1_loss(spoil(hi_fake), lo) + F.l1_loss(restore(lo_fake), hi),
-                "identity": F.l1_loss(restore(hi), hi) + F.l1_loss(spoil(lo), lo)}
-        loss = logs["gan"] + logs["lo_gan"] + self.cfg.w_cycle * logs["cycle"] + self.cfg.w_identity * logs["identity"]
+        logs = {
+            "gan": self.gan.g(self.discriminators["d_hi"](hi_fake)),
+            "lo_gan": self.gan.g(self.discriminators["d_lo"](lo_fake)),
+            "cycle": F.l1_loss(spoil(hi_fake), lo) + F.l1_loss(restore(lo_fake), hi),
+            "identity": F.l1_loss(restore(hi), hi) + F.l1_loss(spoil(lo), lo),
+        }
+        loss = (
+            logs["gan"]
+            + logs["lo_gan"]
+            + self.cfg.w_cycle * logs["cycle"]
+            + self.cfg.w_identity * logs["identity"]
+        )
         return loss, logs | {"fake_spread": spread(hi_fake.detach())}
 
     def vitals(self, nets: nn.ModuleDict) -> dict[str, float]:

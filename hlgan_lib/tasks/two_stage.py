@@ -27,19 +27,29 @@ class H2LTask(Task):
 
     product = "h2l"
 
-    def __init__(self, cfg: RunConfig, hi: FaceSet, lo: FaceSet, rng: torch.Generator, device: torch.device,
-                 jpeg: tuple[Tensor, float] | None = None):
+    def __init__(
+        self,
+        cfg: RunConfig,
+        hi: FaceSet,
+        lo: FaceSet,
+        rng: torch.Generator,
+        device: torch.device,
+        jpeg: tuple[Tensor, float] | None = None,
+    ):
         super().__init__(cfg, hi, rng, device)
         self.add_lo(lo)
         self.generators["h2l"] = h2l = HighToLow(cfg)
         if h2l.jpeg and jpeg is None:
-            raise HLError("jpeg must be given where the configuration's jpeg is 'measured': pass "
-                          "analysis.measured_jpeg(lo), as training does")
+            raise HLError(
+                "jpeg must be given where the configuration's jpeg is 'measured': pass "
+                "analysis.measured_jpeg(lo), as training does"
+            )
         if h2l.jpeg:
             h2l.jpeg.set(*jpeg)
         if cfg.w_gan:
-            self.discriminators["d_lo"] = Discriminator(cfg.size_lo, cfg.d_width, cfg.d_pool, cfg.d_opponent,
-                                                         cfg.d_norm)
+            self.discriminators["d_lo"] = Discriminator(
+                cfg.size_lo, cfg.d_width, cfg.d_pool, cfg.d_opponent, cfg.d_norm
+            )
         if cfg.w_gan and cfg.w_coarse:
             self.discriminators["d_coarse"] = CoarseDiscriminator(norm=cfg.d_norm)
 
@@ -50,18 +60,23 @@ class H2LTask(Task):
     def d_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
         with torch.no_grad():
             lo_fake = self.generators["h2l"](batch["hi"], batch["z"])
-        loss, logs = d_terms(self.discriminators["d_lo"], batch["lo"], lo_fake, self.cfg, self.rng, self.gan)
+        loss, logs = d_terms(
+            self.discriminators["d_lo"], batch["lo"], lo_fake, self.cfg, self.rng, self.gan
+        )
         if d_coarse := self.d_or_none("d_coarse"):
             # d_aug would blank what d_coarse is to see, and its generator step has none
-            coarse, coarse_logs = d_terms(d_coarse, batch["lo"], lo_fake, self.cfg.replace(d_aug=False), self.rng,
-                                          self.gan)
+            coarse, coarse_logs = d_terms(
+                d_coarse, batch["lo"], lo_fake, self.cfg.replace(d_aug=False), self.rng, self.gan
+            )
             loss, logs = loss + coarse, logs | {f"coarse_{k}": v for k, v in coarse_logs.items()}
         return loss, logs | {"real_spread": spread(batch["lo"])}
 
     def g_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
         hi, z, h2l = batch["hi"], batch["z"], self.generators["h2l"]
         lo_fake = h2l(hi, z)
-        loss, logs = g_terms(pixel_h2l(lo_fake, hi), self.d_or_none("d_lo"), lo_fake, self.cfg, self.rng, self.gan)
+        loss, logs = g_terms(
+            pixel_h2l(lo_fake, hi), self.d_or_none("d_lo"), lo_fake, self.cfg, self.rng, self.gan
+        )
         if d_coarse := self.d_or_none("d_coarse"):
             logs["coarse_gan"] = self.gan.g(d_coarse(lo_fake))
             loss = loss + self.cfg.w_gan * self.cfg.w_coarse * logs["coarse_gan"]
@@ -82,12 +97,20 @@ class H2LTask(Task):
     def preview(self, nets: nn.ModuleDict) -> Tensor:
         """Rows: sharp, three noises each, and (other people's) real poor pictures."""
         hi = self.val_hi.batch(slice(0, N_PREVIEW), self.device)
-        return grid([hi, *self._over_z(nets, N_PREVIEW_Z), self.val_lo.batch(slice(0, N_PREVIEW), self.device)])
+        return grid(
+            [
+                hi,
+                *self._over_z(nets, N_PREVIEW_Z),
+                self.val_lo.batch(slice(0, N_PREVIEW), self.device),
+            ]
+        )
 
     def validate(self, nets: nn.ModuleDict) -> float:
         """Frechet distance (EfficientNet-Lite0 features) of H2L's pictures to held-out real poor ones."""
         n, rng = min(len(self.val_hi), len(self.val_lo)), self.fixed_rng()
-        fake = self.in_batches(lambda hi: nets["h2l"](hi, self.new_z(len(hi), rng)), self.val_hi)[:n]
+        fake = self.in_batches(lambda hi: nets["h2l"](hi, self.new_z(len(hi), rng)), self.val_hi)[
+            :n
+        ]
         real = self.val_lo.batch(slice(0, n), self.device)
         return frechet(*(extract(enlarge_lo((x + 1) / 2)) for x in (fake, real)))
 
@@ -97,12 +120,21 @@ class L2HTask(Task):
 
     product, network = "l2h", LowToHigh
 
-    def __init__(self, cfg: RunConfig, hi: FaceSet, degrade: Degradation, rng: torch.Generator, device: torch.device):
+    def __init__(
+        self,
+        cfg: RunConfig,
+        hi: FaceSet,
+        degrade: Degradation,
+        rng: torch.Generator,
+        device: torch.device,
+    ):
         super().__init__(cfg, hi, rng, device)
         self.degrade = degrade
         self.generators[self.product] = self.network(cfg)
         if cfg.w_gan:
-            self.discriminators["d_hi"] = Discriminator(cfg.size_hi, cfg.d_width, cfg.d_pool, norm=cfg.d_norm)
+            self.discriminators["d_hi"] = Discriminator(
+                cfg.size_hi, cfg.d_width, cfg.d_pool, norm=cfg.d_norm
+            )
 
     def batch(self) -> dict[str, Tensor]:
         hi = self.next_hi()
@@ -112,13 +144,21 @@ class L2HTask(Task):
     def d_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
         with torch.no_grad():
             hi_fake = self.generators[self.product](batch["lo_fake"])
-        loss, logs = d_terms(self.discriminators["d_hi"], batch["hi"], hi_fake, self.cfg, self.rng, self.gan)
+        loss, logs = d_terms(
+            self.discriminators["d_hi"], batch["hi"], hi_fake, self.cfg, self.rng, self.gan
+        )
         return loss, logs | {"real_spread": spread(batch["hi"])}
 
     def g_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
         hi_fake = self.generators[self.product](batch["lo_fake"])
-        loss, logs = g_terms(pixel_l2h(hi_fake, batch["hi"]), self.d_or_none("d_hi"), hi_fake, self.cfg, self.rng,
-                             self.gan)
+        loss, logs = g_terms(
+            pixel_l2h(hi_fake, batch["hi"]),
+            self.d_or_none("d_hi"),
+            hi_fake,
+            self.cfg,
+            self.rng,
+            self.gan,
+        )
         more, more_logs = self.content(hi_fake, batch["hi"])
         return loss + more, logs | more_logs | {"fake_spread": spread(hi_fake.detach())}
 
@@ -139,7 +179,9 @@ class L2HTask(Task):
         """Frechet distance (EfficientNet-Lite0 features) of restored held-out pictures to the sharp ones."""
         rng = self.fixed_rng()
         fake = self.in_batches(lambda hi: nets[self.product](self.degrade(hi, rng)), self.val_hi)
-        return frechet(*(extract((x + 1) / 2) for x in (fake, self.val_hi.batch(slice(None), self.device))))
+        return frechet(
+            *(extract((x + 1) / 2) for x in (fake, self.val_hi.batch(slice(None), self.device)))
+        )
 
 
 class JointTask(H2LTask):
@@ -147,25 +189,42 @@ class JointTask(H2LTask):
 
     product = "l2h"
 
-    def __init__(self, cfg: RunConfig, hi: FaceSet, lo: FaceSet, rng: torch.Generator, device: torch.device,
-                 jpeg: tuple[Tensor, float] | None = None):
+    def __init__(
+        self,
+        cfg: RunConfig,
+        hi: FaceSet,
+        lo: FaceSet,
+        rng: torch.Generator,
+        device: torch.device,
+        jpeg: tuple[Tensor, float] | None = None,
+    ):
         super().__init__(cfg, hi, lo, rng, device, jpeg)
         self.generators["l2h"] = LowToHigh(cfg)
         if cfg.w_gan:
-            self.discriminators["d_hi"] = Discriminator(cfg.size_hi, cfg.d_width, cfg.d_pool, norm=cfg.d_norm)
+            self.discriminators["d_hi"] = Discriminator(
+                cfg.size_hi, cfg.d_width, cfg.d_pool, norm=cfg.d_norm
+            )
 
     def d_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
         loss_lo, logs = super().d_loss(batch)
         with torch.no_grad():
             hi_fake = self.generators["l2h"](self.generators["h2l"](batch["hi"], batch["z"]))
-        loss_hi, logs_hi = d_terms(self.discriminators["d_hi"], batch["hi"], hi_fake, self.cfg, self.rng, self.gan)
+        loss_hi, logs_hi = d_terms(
+            self.discriminators["d_hi"], batch["hi"], hi_fake, self.cfg, self.rng, self.gan
+        )
         return loss_lo + loss_hi, logs | {f"hi_{k}": v for k, v in logs_hi.items()}
 
     def g_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
         loss_lo, logs = super().g_loss(batch)
         hi_fake = self.generators["l2h"](self.generators["h2l"](batch["hi"], batch["z"]))
-        loss_hi, logs_hi = g_terms(pixel_l2h(hi_fake, batch["hi"]), self.d_or_none("d_hi"), hi_fake, self.cfg, self.rng,
-                                   self.gan)
+        loss_hi, logs_hi = g_terms(
+            pixel_l2h(hi_fake, batch["hi"]),
+            self.d_or_none("d_hi"),
+            hi_fake,
+            self.cfg,
+            self.rng,
+            self.gan,
+        )
         return loss_lo + loss_hi, logs | {f"hi_{k}": v for k, v in logs_hi.items()}
 
     def preview(self, nets: nn.ModuleDict) -> Tensor:

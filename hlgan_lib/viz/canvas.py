@@ -18,24 +18,46 @@ from ..files import atomic, save_json
 
 # Okabe and Ito's colours, told apart with any kind of colour vision; line style and markers differ as well. Orange
 # and sky are darker than theirs by a seventh, for a contrast of 3 with white (WCAG 1.4.11); their yellow has none.
-COLOURS = {"black": "#000000", "orange": "#C38700", "sky": "#4A9BC8", "green": "#009E73", "blue": "#0072B2",
-           "vermilion": "#D55E00", "purple": "#CC79A7"}
+COLOURS = {
+    "black": "#000000",
+    "orange": "#C38700",
+    "sky": "#4A9BC8",
+    "green": "#009E73",
+    "blue": "#0072B2",
+    "vermilion": "#D55E00",
+    "purple": "#CC79A7",
+}
 CYCLE = [COLOURS[k] for k in ("blue", "vermilion", "green", "orange", "purple", "sky", "black")]
 DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)), (0, (1, 1))]
 MARKERS = "osD^vPX"
-GREY = "#767676"     # for what is there without a result: words in it have a contrast of 4.5 with white
+GREY = (
+    "#767676"  # for what is there without a result: words in it have a contrast of 4.5 with white
+)
 DPI = 100
-N_COLOURS = 128     # of a PNG with lines and bars: enough to keep each of COLOURS apart
-STYLE = {"figure.dpi": DPI, "savefig.dpi": DPI, "font.size": 10, "axes.grid": True, "grid.color": "#DDDDDD",
-         "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "lines.linewidth": 1.8,
-         "figure.facecolor": "white", "savefig.facecolor": "white", "legend.frameon": False}
+N_COLOURS = 128  # of a PNG with lines and bars: enough to keep each of COLOURS apart
+STYLE = {
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "font.size": 10,
+    "axes.grid": True,
+    "grid.color": "#DDDDDD",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.8,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "legend.frameon": False,
+}
 
 
 def style() -> None:
     """The house style for matplotlib figures that a reader draws with pyplot: Okabe-Ito colours, quiet axes."""
     import matplotlib
 
-    matplotlib.rcParams.update(STYLE | {"axes.prop_cycle": matplotlib.cycler(color=CYCLE, linestyle=DASHES)})
+    matplotlib.rcParams.update(
+        STYLE | {"axes.prop_cycle": matplotlib.cycler(color=CYCLE, linestyle=DASHES)}
+    )
 
 
 def blank(width: float, height: float) -> Figure:
@@ -60,7 +82,9 @@ def quiet(ax: Axes, xlabel: str, ylabel: str, title: str = "") -> None:
 def with_alt(figure: Figure, alt: str) -> Figure:
     """The figure with its alt text set. Raises HLError where that says nothing."""
     if len(alt.strip()) < 10:
-        raise HLError(f"alt must say what the figure shows, got {alt!r}: describe it to somebody who cannot see it")
+        raise HLError(
+            f"alt must say what the figure shows, got {alt!r}: describe it to somebody who cannot see it"
+        )
     figure.alt = " ".join(alt.split())
     return figure
 
@@ -78,7 +102,11 @@ def encode(figure: Figure, kind: str | None = None) -> tuple[str, bytes]:
     still = image if figure.photographic else image.quantize(N_COLOURS, dither=Image.Dither.NONE)
     still.save(png, "PNG", optimize=True)
     image.save(jpeg, "JPEG", quality=72, subsampling=0, optimize=True, progressive=True)
-    smaller = "image/jpeg" if figure.photographic and len(jpeg.getvalue()) < len(png.getvalue()) else "image/png"
+    smaller = (
+        "image/jpeg"
+        if figure.photographic and len(jpeg.getvalue()) < len(png.getvalue())
+        else "image/png"
+    )
     kind = kind or smaller
     return kind, (jpeg if kind == "image/jpeg" else png).getvalue()
 

@@ -14,15 +14,31 @@ from ..errors import HLError
 from .canvas import COLOURS, CYCLE, DASHES, GREY, MARKERS, blank, line_style, quiet, with_alt
 
 
-def lines(series: Mapping[str, tuple], *, xlabel: str, ylabel: str, title: str = "", alt: str, logx: bool = False,
-          logy: bool = False, markers: bool = False) -> Figure:
+def lines(
+    series: Mapping[str, tuple],
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+    alt: str,
+    logx: bool = False,
+    logy: bool = False,
+    markers: bool = False,
+) -> Figure:
     """Lines over one axis, told apart by colour and dash. series: name -> (x, y) or (x, y, low, high) for a band."""
     figure = blank(6.4, 3.6)
     ax = figure.add_subplot()
     for i, (name, values) in enumerate(series.items()):
         x, y, *band = (np.asarray(v, dtype=float) for v in values)
-        ax.plot(x, y, label=name, marker=MARKERS[(i + i // 7) % 7] if markers else None, markersize=5,
-                fillstyle="none" if i // 7 % 2 else "full", **line_style(i))        # the second seven are hollow
+        ax.plot(
+            x,
+            y,
+            label=name,
+            marker=MARKERS[(i + i // 7) % 7] if markers else None,
+            markersize=5,
+            fillstyle="none" if i // 7 % 2 else "full",
+            **line_style(i),
+        )  # the second seven are hollow
         if band:
             ax.fill_between(x, *band, color=CYCLE[i % len(CYCLE)], alpha=0.18, linewidth=0)
     ax.set(xscale="log" if logx else "linear", yscale="log" if logy else "linear")
@@ -30,7 +46,10 @@ def lines(series: Mapping[str, tuple], *, xlabel: str, ylabel: str, title: str =
         plain_log(axis)
     quiet(ax, xlabel, ylabel, title)
     if len(series) > 1:  # beside the axes where it would cover lines
-        ax.legend(frameon=False, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(series) > 3 else {}))
+        ax.legend(
+            frameon=False,
+            **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(series) > 3 else {}),
+        )
     return with_alt(figure, alt)
 
 
@@ -45,12 +64,25 @@ def plain_log(axis: Axis) -> None:
 
 def spectra(curves: Mapping[str, tuple], *, title: str = "", alt: str) -> Figure:
     """Power over spatial frequency; curves: name -> (x, y, ...) of analysis.power_spectrum, cycles a pixel, power."""
-    return lines({k: (v[0], v[1]) for k, v in curves.items()}, xlabel="spatial frequency (cycles per pixel)",
-                 ylabel="power (full scale²)", title=title, alt=alt, logy=True, markers=True)
+    return lines(
+        {k: (v[0], v[1]) for k, v in curves.items()},
+        xlabel="spatial frequency (cycles per pixel)",
+        ylabel="power (full scale²)",
+        title=title,
+        alt=alt,
+        logy=True,
+        markers=True,
+    )
 
 
-def bars(values: Mapping[str, float | tuple[float, float, float]], *, xlabel: str, title: str = "", alt: str,
-         reference: Mapping[str, float] | None = None) -> Figure:
+def bars(
+    values: Mapping[str, float | tuple[float, float, float]],
+    *,
+    xlabel: str,
+    title: str = "",
+    alt: str,
+    reference: Mapping[str, float] | None = None,
+) -> Figure:
     """Horizontal bars with the number beside; values: name -> value, or (value, low, high) for an interval.
 
     reference: name -> value drawn as a dashed vertical line, such as a floor.
@@ -62,10 +94,23 @@ def bars(values: Mapping[str, float | tuple[float, float, float]], *, xlabel: st
     for i, (value, low, high) in enumerate(rows):
         ax.barh(i, value, color=CYCLE[i % len(CYCLE)], height=0.6)
         if low is not None:
-            ax.errorbar(value, i, xerr=[[value - low], [high - value]], color="black", capsize=4, linewidth=1.2)
+            ax.errorbar(
+                value,
+                i,
+                xerr=[[value - low], [high - value]],
+                color="black",
+                capsize=4,
+                linewidth=1.2,
+            )
         text = f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-        ax.text(max(value if high is None else high, 0) + 0.02 * largest, i, text, va="center", zorder=3,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})       # over a line of `reference`
+        ax.text(
+            max(value if high is None else high, 0) + 0.02 * largest,
+            i,
+            text,
+            va="center",
+            zorder=3,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        )  # over a line of `reference`
     for k, (name, value) in enumerate((reference or {}).items()):
         ax.axvline(value, color="black", linestyle=DASHES[k + 1], linewidth=1.2, label=name)
     if reference:
@@ -78,8 +123,15 @@ def bars(values: Mapping[str, float | tuple[float, float, float]], *, xlabel: st
     return with_alt(figure, alt)
 
 
-def histograms(values: Mapping[str, Any], *, xlabel: str, title: str = "", alt: str, bins: int | Sequence = 40,
-               range: tuple[float, float] | None = None) -> Figure:
+def histograms(
+    values: Mapping[str, Any],
+    *,
+    xlabel: str,
+    title: str = "",
+    alt: str,
+    bins: int | Sequence = 40,
+    range: tuple[float, float] | None = None,
+) -> Figure:
     """Histograms over one another as outlines, each of area 1. values: name -> numbers of any shape."""
     figure = blank(6.4, 3.2)
     ax = figure.add_subplot()
@@ -93,8 +145,14 @@ def histograms(values: Mapping[str, Any], *, xlabel: str, title: str = "", alt: 
     return with_alt(figure, alt)
 
 
-def panels(values: Mapping[str, Mapping[str, Any]], *, xlabels: Mapping[str, str] | None = None, alt: str,
-           title: str = "", columns: int = 4) -> Figure:
+def panels(
+    values: Mapping[str, Mapping[str, Any]],
+    *,
+    xlabels: Mapping[str, str] | None = None,
+    alt: str,
+    title: str = "",
+    columns: int = 4,
+) -> Figure:
     """Small histograms side by side, one a name: name -> numbers. For the spread of many parameters at a glance."""
     rows = -(-len(values) // columns)
     figure = blank(2.1 * columns, 1.7 * rows + (0.3 if title else 0))
@@ -135,9 +193,27 @@ def drift_figure(scores: Mapping[str, Mapping[str, dict]], title: str = "") -> F
         y = [k + 0.13 * (i - (len(scores) - 1) / 2) for k in range(len(rows))]
         x = [by[row]["value"] for row in rows]
         ends = [[abs(v - by[row]["ci"][side]) for v, row in zip(x, rows)] for side in (0, 1)]
-        ax.errorbar(x, y, xerr=ends, fmt=MARKERS[i], color=CYCLE[i], capsize=2, linewidth=1.2, markersize=6, label=name)
+        ax.errorbar(
+            x,
+            y,
+            xerr=ends,
+            fmt=MARKERS[i],
+            color=CYCLE[i],
+            capsize=2,
+            linewidth=1.2,
+            markersize=6,
+            label=name,
+        )
     floors = [next(iter(scores.values()))[row]["floor"] for row in rows]
-    ax.plot(floors, range(len(rows)), "|", color="black", markersize=22, markeredgewidth=2, label="floor")
+    ax.plot(
+        floors,
+        range(len(rows)),
+        "|",
+        color="black",
+        markersize=22,
+        markeredgewidth=2,
+        label="floor",
+    )
     ax.set(xscale="log", yticks=range(len(rows)), yticklabels=rows)
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter("{x:,g}")
@@ -145,9 +221,13 @@ def drift_figure(scores: Mapping[str, Mapping[str, dict]], title: str = "") -> F
     ax.invert_yaxis()
     quiet(ax, "Fréchet distance (same pictures in every row)", "", title)
     figure.legend(frameon=False, loc="outside upper center", ncols=len(scores) + 1)
-    said = "; ".join(f"{name}: " + ", ".join(f"{row} {by[row]['value']:.3g}" for row in rows)
-                     for name, by in scores.items())
-    return with_alt(figure, f"Fréchet distance of the same restored faces under each protocol. {said}")
+    said = "; ".join(
+        f"{name}: " + ", ".join(f"{row} {by[row]['value']:.3g}" for row in rows)
+        for name, by in scores.items()
+    )
+    return with_alt(
+        figure, f"Fréchet distance of the same restored faces under each protocol. {said}"
+    )
 
 
 def risk_figure(errors: Mapping[str, Mapping[str, Any]], *, alt: str, title: str = "") -> Figure:
@@ -158,14 +238,30 @@ def risk_figure(errors: Mapping[str, Mapping[str, Any]], *, alt: str, title: str
     if not errors:
         raise HLError("errors must hold at least one error, got none: see risk_coverage")
     figure = blank(4.4 * len(errors), 3.6)
-    for ax, (error, curves) in zip(figure.subplots(1, len(errors), squeeze=False, sharey=True)[0], errors.items()):
+    for ax, (error, curves) in zip(
+        figure.subplots(1, len(errors), squeeze=False, sharey=True)[0], errors.items()
+    ):
         for i, (name, curve) in enumerate(curves.items()):
-            shown = curve.coverage >= 0.05              # the first few pictures say nothing yet
-            ax.plot(100 * curve.coverage[shown], curve.risk[shown] / curve.risk[-1], label=name, **line_style(i))
+            shown = curve.coverage >= 0.05  # the first few pictures say nothing yet
+            ax.plot(
+                100 * curve.coverage[shown],
+                curve.risk[shown] / curve.risk[-1],
+                label=name,
+                **line_style(i),
+            )
         ax.axhline(1, color=GREY, linestyle=":", linewidth=1.2, label="chance")
-        quiet(ax, "pictures kept, the most trusted first (%)", "mean error / mean error of all" * (ax.get_subplotspec()
-              .is_first_col()), error)
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=len(curves) + 1, frameon=False)
+        quiet(
+            ax,
+            "pictures kept, the most trusted first (%)",
+            "mean error / mean error of all" * (ax.get_subplotspec().is_first_col()),
+            error,
+        )
+    figure.legend(
+        *ax.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=len(curves) + 1,
+        frameon=False,
+    )
     if title:
         figure.suptitle(title, fontsize=11, weight="bold")
     return with_alt(figure, alt)

@@ -27,7 +27,9 @@ def as_uint8(pictures: Pictures) -> np.ndarray:
     x = x.detach().cpu() if isinstance(x, Tensor) else torch.from_numpy(np.array(x))
     x = x[None] if x.ndim == 3 else x
     if x.ndim != 4 or x.shape[1] != 3 or not len(x):
-        raise HLError(f"pictures must be (B, 3, h, w), got {tuple(x.shape)}: stack them with torch.cat")
+        raise HLError(
+            f"pictures must be (B, 3, h, w), got {tuple(x.shape)}: stack them with torch.cat"
+        )
     return (x if x.dtype == torch.uint8 else to_uint8(x)).permute(0, 2, 3, 1).numpy()
 
 
@@ -44,8 +46,15 @@ def _cell(n_columns: int) -> int:
     return 128 if n_columns <= 6 else 64
 
 
-def face_grid(rows: Mapping[str, Pictures], *, columns: Sequence[str] = (), title: str = "", alt: str,
-              n: int | None = None, cell: int | None = None) -> Figure:
+def face_grid(
+    rows: Mapping[str, Pictures],
+    *,
+    columns: Sequence[str] = (),
+    title: str = "",
+    alt: str,
+    n: int | None = None,
+    cell: int | None = None,
+) -> Figure:
     """Rows of faces, each under its name and true size, the first n of each row.
 
     rows: name -> pictures (B, 3, h, w); columns: a name over each column; cell: pixels a side, 128 for up to 6 columns
@@ -66,22 +75,37 @@ def face_grid(rows: Mapping[str, Pictures], *, columns: Sequence[str] = (), titl
     figure.photographic = True
     for k, text in enumerate(columns):
         x = (gap + k * (cell + gap) + cell / 2) / width
-        figure.text(x, 1 - (head - above / 2 + 2) / height, text, ha="center", va="center", fontsize=9)
+        figure.text(
+            x, 1 - (head - above / 2 + 2) / height, text, ha="center", va="center", fontsize=9
+        )
     if title:
         figure.text(gap / width, 1 - 16 / height, title, va="center", fontsize=11, weight="bold")
     for r, (name, row) in enumerate(pixels.items()):
         top = head + r * (cell + row_title)
         size = f"{row.shape[2]}×{row.shape[1]} px"
-        figure.text(gap / width, 1 - (top + row_title / 2) / height, f"{name} · {size}", va="center", fontsize=9)
+        figure.text(
+            gap / width,
+            1 - (top + row_title / 2) / height,
+            f"{name} · {size}",
+            va="center",
+            fontsize=9,
+        )
         for k, picture in enumerate(row):
-            box = ((gap + k * (cell + gap)) / width, 1 - (top + row_title + cell) / height, cell / width, cell / height)
+            box = (
+                (gap + k * (cell + gap)) / width,
+                1 - (top + row_title + cell) / height,
+                cell / width,
+                cell / height,
+            )
             ax = figure.add_axes(box)
             ax.imshow(enlarge(picture, cell), interpolation="nearest")
             ax.set_axis_off()
     return with_alt(figure, alt)
 
 
-def strip(stages: Mapping[str, Pictures], *, title: str = "", alt: str, cell: int | None = None) -> Figure:
+def strip(
+    stages: Mapping[str, Pictures], *, title: str = "", alt: str, cell: int | None = None
+) -> Figure:
     """One picture a stage, left to right, each under its name and true size: before and after, or a process.
 
     stages: name -> one picture (3, h, w) or (1, 3, h, w). Raises HLError as face_grid.
@@ -98,8 +122,14 @@ def strip(stages: Mapping[str, Pictures], *, title: str = "", alt: str, cell: in
         figure.text(gap / width, 1 - 16 / height, title, va="center", fontsize=11, weight="bold")
     for k, (name, picture) in enumerate(pictures.items()):
         left = gap + k * (cell + gap)
-        figure.text((left + cell / 2) / width, 1 - (head + text_height / 2) / height,
-                    f"{name}\n{picture.shape[1]}×{picture.shape[0]} px", ha="center", va="center", fontsize=8)
+        figure.text(
+            (left + cell / 2) / width,
+            1 - (head + text_height / 2) / height,
+            f"{name}\n{picture.shape[1]}×{picture.shape[0]} px",
+            ha="center",
+            va="center",
+            fontsize=8,
+        )
         ax = figure.add_axes((left / width, gap / height, cell / width, cell / height))
         ax.imshow(enlarge(picture, cell), interpolation="nearest")
         ax.set_axis_off()

@@ -63,18 +63,35 @@ def test_every_number_has_its_interval_and_survives_json(of_camera, own):
 
 def test_the_camera_as_degradation_is_like_the_camera(of_camera):
     learned, real, flat = (of_camera["ways"][k] for k in ("learned", "real", "bilinear"))
-    for name in ("blur width", "left over (noise)", "exposure variety", "spread over draws", "chroma detail"):
-        assert learned[name]["ci"][0] < real[name]["ci"][1] and real[name]["ci"][0] < learned[name]["ci"][1], name
+    for name in (
+        "blur width",
+        "left over (noise)",
+        "exposure variety",
+        "spread over draws",
+        "chroma detail",
+    ):
+        assert (
+            learned[name]["ci"][0] < real[name]["ci"][1]
+            and real[name]["ci"][0] < learned[name]["ci"][1]
+        ), name
         assert not flat[name]["ci"][0] < real[name]["ci"][0] < flat[name]["ci"][1], name
     way = of_camera["way"]
-    assert all(0.5 < way[k]["value"] < 1.6 for k in ("left over (noise)", "exposure variety", "warmth variety"))
+    assert all(
+        0.5 < way[k]["value"] < 1.6
+        for k in ("left over (noise)", "exposure variety", "warmth variety")
+    )
     test = of_camera["distances"]
     assert test["learned"]["two_sample"]["value"] < 0.7 < test["bilinear"]["two_sample"]["value"]
     assert test["learned"]["frechet_lite0"]["value"] < test["bilinear"]["frechet_lite0"]["value"]
     like = of_camera["likeness"]
     learned, flat = like["learned"], like["bilinear"]
-    assert all(learned[k]["value"] < flat[k]["value"] for k in ("spectrum", "noise curve", "kernel"))
-    assert of_camera["drawn"]["warmth"]["correlation"]["value"] > 0.8 and of_camera["directions"] is None
+    assert all(
+        learned[k]["value"] < flat[k]["value"] for k in ("spectrum", "noise curve", "kernel")
+    )
+    assert (
+        of_camera["drawn"]["warmth"]["correlation"]["value"] > 0.8
+        and of_camera["directions"] is None
+    )
     assert 0.01 < of_camera["drawn"]["noise alone"]["value"] < real["left over (noise)"]["value"]
 
 
@@ -85,7 +102,9 @@ def test_curves_are_those_of_the_analysis(of_camera, faces):
     curve = of_camera["ways"]["real"]["noise curve"]
     direct = analysis.noise_curve(fit.fitted, fit.residual)
     held = direct.n >= 100
-    assert torch.allclose(torch.tensor([y or 0 for y in curve["y"]]).double()[held], direct.y[held], rtol=1e-3)
+    assert torch.allclose(
+        torch.tensor([y or 0 for y in curve["y"]]).double()[held], direct.y[held], rtol=1e-3
+    )
     assert curve["n"] == direct.n.tolist()
     spectrum = torch.tensor(of_camera["ways"]["real"]["spectrum"]["y"]).double()
     assert torch.allclose(spectrum, analysis.power_spectrum(faces[1]).y, rtol=1e-3)
@@ -94,17 +113,26 @@ def test_curves_are_those_of_the_analysis(of_camera, faces):
 
 def test_without_truth_nothing_is_made_up(own):
     real = own["ways"]["real"]
-    assert all(real[k] is None for k in (*OF_FACES, *OF_MAKER, "noise curve", "kernel", "kernel width"))
+    assert all(
+        real[k] is None for k in (*OF_FACES, *OF_MAKER, "noise curve", "kernel", "kernel width")
+    )
     assert own["way"] is None and own["drawn"] is None and "real" not in own["distances"]
-    assert own["likeness"]["learned"]["noise curve"] is None and own["likeness"]["learned"]["kernel"] is None
+    assert (
+        own["likeness"]["learned"]["noise curve"] is None
+        and own["likeness"]["learned"]["kernel"] is None
+    )
     assert real["chroma detail"]["n"] == 120, "what needs no pairs is measured of all poor pictures"
-    assert own["ways"]["learned"]["blur width"]["n"] == N, "and H2L's own pictures have a truth: its sharp faces"
+    assert own["ways"]["learned"]["blur width"]["n"] == N, (
+        "and H2L's own pictures have a truth: its sharp faces"
+    )
     assert own["verdicts"][0] == NO_TRUTH and not any("the camera's" in v for v in own["verdicts"])
 
 
 def test_the_alarm_is_that_of_health(own, of_camera):
     z_words = next(c.words for c in health.CHECKS if c.name == "z ignored")
-    assert own["z"]["ignored"] and own["z"]["words"] == z_words and f"z: {z_words}." in own["verdicts"]
+    assert (
+        own["z"]["ignored"] and own["z"]["words"] == z_words and f"z: {z_words}." in own["verdicts"]
+    )
     assert own["z"]["threshold"] == health.Z_IGNORED == of_camera["z"]["threshold"]
     assert not of_camera["z"]["ignored"] and of_camera["z"]["z_spread"] > 0.03
     ticks = [{"z_spread": own["z"]["z_spread"], "step": i + 1} for i in range(40)]
@@ -116,7 +144,10 @@ def test_words_follow_the_numbers(of_camera):
     assert "Noise: " in text and "Directions" not in text
     changed = json.loads(json.dumps(of_camera))
     changed["ways"]["learned"]["blur width"] = {"value": 9.0, "ci": [8.9, 9.1], "n": N}
-    assert any(v.startswith("Blur: 9 px against the camera's") and ": more," in v for v in verdicts(changed))
+    assert any(
+        v.startswith("Blur: 9 px against the camera's") and ": more," in v
+        for v in verdicts(changed)
+    )
     changed["ways"]["learned"]["blur width"] = {"value": 0.5, "ci": [0.4, 0.6], "n": N}
     assert any(v.startswith("Blur: 0.5 px") and ": less," in v for v in verdicts(changed))
 
@@ -125,8 +156,13 @@ def test_interval_of_a_mean_and_a_spread():
     v = torch.randn(900, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     for statistic, true, half in (("mean", 0, 1.96 / 30), ("spread", 1, 1.96 / math.sqrt(1800))):
         n = number(v, statistic)
-        assert n["ci"][0] < true < n["ci"][1] and 0.7 * half < (n["ci"][1] - n["ci"][0]) / 2 < 1.3 * half
-    assert number(torch.tensor([3.0, 4.0, float("nan")]), "rms")["value"] == pytest.approx(math.sqrt(12.5))
+        assert (
+            n["ci"][0] < true < n["ci"][1]
+            and 0.7 * half < (n["ci"][1] - n["ci"][0]) / 2 < 1.3 * half
+        )
+    assert number(torch.tensor([3.0, 4.0, float("nan")]), "rms")["value"] == pytest.approx(
+        math.sqrt(12.5)
+    )
 
 
 def test_files_of_ones_own_faces_say_that_there_is_no_truth(tmp_path, monkeypatch):
@@ -138,10 +174,21 @@ def test_files_of_ones_own_faces_say_that_there_is_no_truth(tmp_path, monkeypatc
 
     monkeypatch.setattr("hlgan_lib.analysis.card.degradation_card", measured)
     card, written = card_files("h2l", "faces:train-hi", "faces:train-lo", tmp_path / "out")
-    assert [p.name for p in written] == ["card.json", "card.png"] and json.loads(written[0].read_text()) == card
-    assert seen["n"] == (600, 600) and not seen["paired"] and seen["truth"] is None and seen["drawn"] is None
+    assert [p.name for p in written] == ["card.json", "card.png"] and json.loads(
+        written[0].read_text()
+    ) == card
+    assert (
+        seen["n"] == (600, 600)
+        and not seen["paired"]
+        and seen["truth"] is None
+        and seen["drawn"] is None
+    )
     card_files("h2l", "faces:val", "faces:val", tmp_path / "pairs")
-    assert seen["paired"] and seen["truth"] == "camera" and len(seen["drawn"]["gamma"]) == 200 == seen["n"][0]
+    assert (
+        seen["paired"]
+        and seen["truth"] == "camera"
+        and len(seen["drawn"]["gamma"]) == 200 == seen["n"][0]
+    )
     with pytest.raises(HLError, match="is a file"):
         card_files("h2l", "faces:val", "faces:val", written[0])
 
@@ -149,20 +196,41 @@ def test_files_of_ones_own_faces_say_that_there_is_no_truth(tmp_path, monkeypatc
 def test_the_command_prints_the_verdicts_and_refuses_in_one_line(tmp_path, monkeypatch, capsys):
     given = []
     made = {"verdicts": [NO_TRUTH, "z is used."]}, [tmp_path / "card.json"]
-    monkeypatch.setattr("hlgan_lib.analysis.card.card_files", lambda *args: given.append(args) or made)
-    argv = ["card", "--weights", "h2l", "--hi", "sharp", "--lo", "poor", "--out", str(tmp_path), "--seed", "3"]
+    monkeypatch.setattr(
+        "hlgan_lib.analysis.card.card_files", lambda *args: given.append(args) or made
+    )
+    argv = [
+        "card",
+        "--weights",
+        "h2l",
+        "--hi",
+        "sharp",
+        "--lo",
+        "poor",
+        "--out",
+        str(tmp_path),
+        "--seed",
+        "3",
+    ]
     assert cli.main(argv) == 0 and given == [("h2l", "sharp", "poor", tmp_path, 3)]
-    assert capsys.readouterr().out.splitlines() == [NO_TRUTH, "z is used.", f"wrote {tmp_path / 'card.json'}"]
+    assert capsys.readouterr().out.splitlines() == [
+        NO_TRUTH,
+        "z is used.",
+        f"wrote {tmp_path / 'card.json'}",
+    ]
     monkeypatch.undo()
     assert cli.main(argv) == 2 and "no such folder or file: sharp" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("change, message", [
-    ({"lo": torch.zeros(9, 3, 16, 16)}, "at least 40 faces"),
-    ({"hi": torch.zeros(50, 3, 64, 64)}, "must show the same faces"),
-    ({"truth": "sky"}, "truth must be"),
-    ({"truth": "camera", "paired": False}, "pairs taken by Camera"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"lo": torch.zeros(9, 3, 16, 16)}, "at least 40 faces"),
+        ({"hi": torch.zeros(50, 3, 64, 64)}, "must show the same faces"),
+        ({"truth": "sky"}, "truth must be"),
+        ({"truth": "camera", "paired": False}, "pairs taken by Camera"),
+    ],
+)
 def test_errors_say_what_to_do(faces, change, message):
     given = {"hi": faces[0], "lo": faces[1], "paired": True} | change
     with pytest.raises(HLError, match=message):

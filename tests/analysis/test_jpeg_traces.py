@@ -22,9 +22,15 @@ def clean():
 
 def coded(lo, quality, subsampled=True, offset=None):
     n = len(lo)
-    offset = torch.randint(0, 16, (n, 2), generator=seeded(1)) if offset is None else torch.tensor([offset] * n)
+    offset = (
+        torch.randint(0, 16, (n, 2), generator=seeded(1))
+        if offset is None
+        else torch.tensor([offset] * n)
+    )
     size, q, sub = (torch.full((n,), v) for v in (lo.shape[-1], quality, subsampled))
-    return torch.round(jpeg_inside_photograph((lo + 1) / 2, size, q, sub, offset) * 255) / 127.5 - 1, offset
+    return torch.round(
+        jpeg_inside_photograph((lo + 1) / 2, size, q, sub, offset) * 255
+    ) / 127.5 - 1, offset
 
 
 @pytest.mark.parametrize("quality, share", [(30, 0.95), (60, 0.95), (90, 0.85)])
@@ -43,8 +49,12 @@ def test_nothing_is_found_without_jpeg_and_beyond_what_can_be_seen(clean):
     for lo in (clean, coded(clean, 99)[0]):
         grid = jpeg_grid(lo)
         assert grid.found.double().mean() < 0.1 and grid.quality.isnan().all()
-    gone = torch.nn.functional.avg_pool2d(coded(torch.nn.functional.interpolate(clean, 32), 40)[0], 2)
-    assert jpeg_grid(gone).found.double().mean() < 0.2, "a JPEG that was resized afterwards leaves no grid"
+    gone = torch.nn.functional.avg_pool2d(
+        coded(torch.nn.functional.interpolate(clean, 32), 40)[0], 2
+    )
+    assert jpeg_grid(gone).found.double().mean() < 0.2, (
+        "a JPEG that was resized afterwards leaves no grid"
+    )
 
 
 def test_the_phase_of_every_place_is_the_one_that_was_coded(clean):
@@ -66,7 +76,13 @@ def test_steps_of_a_picture_made_of_flat_blocks():
     lo = torch.zeros(1, 3, 16, 16)
     lo[..., 8:] = 0.4
     lo[..., 8:, :] += 0.4
-    assert abs(block_step(lo, jpeg_grid(lo)._replace(phase=torch.tensor([[0, 0]])))[0] - (0.2 - 2 * 0.1 / 12)) < 0.002
+    assert (
+        abs(
+            block_step(lo, jpeg_grid(lo)._replace(phase=torch.tensor([[0, 0]])))[0]
+            - (0.2 - 2 * 0.1 / 12)
+        )
+        < 0.002
+    )
 
 
 def test_quality_of_the_cameras_own_shots():
@@ -77,7 +93,9 @@ def test_quality_of_the_cameras_own_shots():
     assert (grid.quality - params["site_quality"]).abs().nanmean() < 1
 
 
-@pytest.mark.parametrize("wrong", [torch.zeros(2, 3, 8, 8), torch.zeros(3, 16, 16), torch.zeros(2, 3, 16, 16).byte()])
+@pytest.mark.parametrize(
+    "wrong", [torch.zeros(2, 3, 8, 8), torch.zeros(3, 16, 16), torch.zeros(2, 3, 16, 16).byte()]
+)
 @pytest.mark.parametrize("call", [jpeg_grid, block_step])
 def test_other_pictures_are_refused(call, wrong):
     with pytest.raises(HLError, match="whole JPEG block"):
@@ -98,4 +116,6 @@ def test_the_jpeg_of_the_camera_is_measured_of_its_shots():
 def test_without_jpeg_nothing_is_measured(clean):
     quality, _ = measured_jpeg(clean)
     assert (quality == 100).double().mean() > 0.9
-    assert measured_jpeg(bilinear(torch.zeros(4, 3, 64, 64)))[1] == 0, "no grid in any: a number, no nan"
+    assert measured_jpeg(bilinear(torch.zeros(4, 3, 64, 64)))[1] == 0, (
+        "no grid in any: a number, no nan"
+    )

@@ -12,12 +12,24 @@ from hlgan_lib.data.loading import load_camera_params, load_faces
 from hlgan_lib.errors import HLError
 
 # The largest error of any row, in its unit; what is blind by nature is asserted to be blind below.
-BOUNDS = {("blur_fit", "px"): 0.08, ("effective_kernel", "px"): 0.05, ("probe_kernel", "px"): 0.05,
-          ("blur_fit", "full scale"): 0.004, ("noise_curve", "full scale"): 0.003, ("colour_shift", "stops"): 0.01,
-          ("power_spectrum", "full scale"): 0.003, ("jpeg_grid", "of 100"): 1.5, ("chroma_detail", "share"): 0.1,
-          ("block_step", "full scale"): 0.012, ("diversity", "full scale"): 0.002, ("frechet", "squared"): 0.15,
-          ("kernel_distance", "squared"): 0.2, ("two_sample", "share"): 0.03, ("z_directions", "directions"): 0,
-          ("z_directions", "cosine"): 0.05}
+BOUNDS = {
+    ("blur_fit", "px"): 0.08,
+    ("effective_kernel", "px"): 0.05,
+    ("probe_kernel", "px"): 0.05,
+    ("blur_fit", "full scale"): 0.004,
+    ("noise_curve", "full scale"): 0.003,
+    ("colour_shift", "stops"): 0.01,
+    ("power_spectrum", "full scale"): 0.003,
+    ("jpeg_grid", "of 100"): 1.5,
+    ("chroma_detail", "share"): 0.1,
+    ("block_step", "full scale"): 0.012,
+    ("diversity", "full scale"): 0.002,
+    ("frechet", "squared"): 0.15,
+    ("kernel_distance", "squared"): 0.2,
+    ("two_sample", "share"): 0.03,
+    ("z_directions", "directions"): 0,
+    ("z_directions", "cosine"): 0.05,
+}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +43,11 @@ def rows(val):
 
 
 def test_every_error_is_within_its_bound(rows):
-    wrong = [r for r in rows if (r.estimator, r.unit) in BOUNDS and abs(r.error) > BOUNDS[r.estimator, r.unit]]
+    wrong = [
+        r
+        for r in rows
+        if (r.estimator, r.unit) in BOUNDS and abs(r.error) > BOUNDS[r.estimator, r.unit]
+    ]
     assert not wrong, wrong
     assert {(r.estimator, r.unit) for r in rows} == set(BOUNDS) | {("jpeg_grid", "share")}
     assert all(math.isfinite(v) for r in rows for v in (r.true, r.measured))
@@ -39,7 +55,10 @@ def test_every_error_is_within_its_bound(rows):
 
 def test_jpeg_is_seen_up_to_a_quality_and_blind_beyond_and_after_resizing(rows):
     share = {r.what: r.measured for r in rows if r.estimator == "jpeg_grid" and r.unit == "share"}
-    assert share["grid found at its place, quality 40"] > 0.97 and share["grid found at its place, quality 75"] > 0.95
+    assert (
+        share["grid found at its place, quality 40"] > 0.97
+        and share["grid found at its place, quality 75"] > 0.95
+    )
     assert share["grid found at its place, quality 99"] < 0.05
     assert all(v < 0.06 for k, v in share.items() if "no JPEG" in k)
     assert next(v for k, v in share.items() if "shrank" in k) < 0.1
@@ -48,27 +67,47 @@ def test_jpeg_is_seen_up_to_a_quality_and_blind_beyond_and_after_resizing(rows):
 def test_the_blur_that_is_put_in_has_the_width_that_is_said(val):
     hi = val.hi.batch(slice(0, 8))
     for sigma in (1.0, 2.5):
-        other = _gaussian_reduce(hi, validation.known_width(sigma), 16)          # an independent way to the same width
-        assert (validation.known_blur(hi, sigma)[..., 3:-3, 3:-3] - other[..., 3:-3, 3:-3]).abs().mean() < 0.006
+        other = _gaussian_reduce(
+            hi, validation.known_width(sigma), 16
+        )  # an independent way to the same width
+        assert (
+            validation.known_blur(hi, sigma)[..., 3:-3, 3:-3] - other[..., 3:-3, 3:-3]
+        ).abs().mean() < 0.006
 
 
 def test_the_expected_kernel_distance_is_right():
-    a, b = (torch.randn(4000, 4, generator=torch.Generator().manual_seed(s), dtype=torch.float64) for s in (0, 1))
+    a, b = (
+        torch.randn(4000, 4, generator=torch.Generator().manual_seed(s), dtype=torch.float64)
+        for s in (0, 1)
+    )
     b[:, 0] += 1
     assert abs(float(poly_mmd(a, b)) - validation._mmd_of_shift(4)) < 0.15
 
 
 def test_on_the_cameras_own_shots(val):
     drawn = {k: torch.from_numpy(v) for k, v in load_camera_params("faces:val").items()}
-    rows = {(r.estimator, r.what.split()[0]): r for r in validation.validate_on_camera(*(
-        side.batch() for side in val), drawn)}
-    least = {("blur_fit", "log"): 0.5, ("colour_shift", "exposure"): 0.75, ("colour_shift", "warmth"): 0.8,
-             ("colour_shift", "tint"): 0.5, ("jpeg_grid", "grid"): 0.85, ("chroma_detail", "4:2:0"): 0.85}
+    rows = {
+        (r.estimator, r.what.split()[0]): r
+        for r in validation.validate_on_camera(*(side.batch() for side in val), drawn)
+    }
+    least = {
+        ("blur_fit", "log"): 0.5,
+        ("colour_shift", "exposure"): 0.75,
+        ("colour_shift", "warmth"): 0.8,
+        ("colour_shift", "tint"): 0.5,
+        ("jpeg_grid", "grid"): 0.85,
+        ("chroma_detail", "4:2:0"): 0.85,
+    }
     assert all(rows[key].measured > value for key, value in least.items())
     assert abs(rows["jpeg_grid", "quality,"].error) < 1
-    shuffled = {k: v[torch.randperm(len(v), generator=torch.Generator().manual_seed(0))] for k, v in drawn.items()}
+    shuffled = {
+        k: v[torch.randperm(len(v), generator=torch.Generator().manual_seed(0))]
+        for k, v in drawn.items()
+    }
     wrong = validation.validate_on_camera(val.hi.batch(), val.lo.batch(), shuffled)
-    assert all(r.measured < 0.7 for r in wrong if r.unit in ("correlation", "share")), "not for any parameters at all"
+    assert all(r.measured < 0.7 for r in wrong if r.unit in ("correlation", "share")), (
+        "not for any parameters at all"
+    )
 
 
 def test_table_prints_each_row(rows):

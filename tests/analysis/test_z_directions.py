@@ -23,10 +23,14 @@ def known(hi, z, grain=0.03):
     width = 1.8 * torch.exp(0.4 * z[:, 0])
     x = blur(hi, gaussian(width, width, torch.zeros(len(z)), 9))
     light = srgb_decode((avg_pool2d(x[..., 1:-1, 1:-1], 2, 4).clamp(-1, 1) + 1) / 2)
-    stops = torch.stack((0.4 * z[:, 1] + 0.3 * z[:, 3], 0.4 * z[:, 1], 0.4 * z[:, 1] - 0.3 * z[:, 3]), 1)
-    noise = 2 ** 0.5 * torch.cos(z @ WAVES).view(-1, 3, 16, 16)
+    stops = torch.stack(
+        (0.4 * z[:, 1] + 0.3 * z[:, 3], 0.4 * z[:, 1], 0.4 * z[:, 1] - 0.3 * z[:, 3]), 1
+    )
+    noise = 2**0.5 * torch.cos(z @ WAVES).view(-1, 3, 16, 16)
     value = srgb_encode((light * 2 ** stops[..., None, None]).clamp(0, 1))
-    return ((value + grain * torch.exp(0.5 * z[:, 2])[:, None, None, None] * noise) * 2 - 1).clamp(-1, 1)
+    return ((value + grain * torch.exp(0.5 * z[:, 2])[:, None, None, None] * noise) * 2 - 1).clamp(
+        -1, 1
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +54,16 @@ def test_the_directions_that_matter_are_found_and_no_more(found):
 def test_each_property_is_laid_to_the_number_that_controls_it(found, name, index):
     p = found.names.index(name)
     assert abs(found.steepest[p, index]) > 0.9 and found.governed[p] > 0.8
-    through = found.table[:, p] @ found.axes                            # the same from the table of correlations
+    through = found.table[:, p] @ found.axes  # the same from the table of correlations
     assert (through / through.norm())[index].abs() > 0.85
     assert ((found.low <= found.table) & (found.table <= found.high)).all()
 
 
 def test_grain_alone_has_no_direction(hi):
     def grain(hi, z):
-        return known(hi, torch.zeros_like(z), grain=0) + 0.05 * torch.cos(z @ WAVES).view(-1, 3, 16, 16)
+        return known(hi, torch.zeros_like(z), grain=0) + 0.05 * torch.cos(z @ WAVES).view(
+            -1, 3, 16, 16
+        )
 
     nothing = z_directions(grain, hi, Z_DIM, n_z=160)
     assert nothing.found.sum() <= 1 and (nothing.strength < 2 * nothing.chance).all()
@@ -76,7 +82,9 @@ def test_walk_changes_one_direction_only(hi, found):
     p = measure(hi[:1].expand(3, -1, -1, -1), los)
     exposure, warmth = p[:, PROPERTIES.index("exposure")], p[:, PROPERTIES.index("warmth")]
     assert (exposure.diff() > 0.25).all() and warmth.std() < 0.1
-    assert torch.equal(los, walk(lambda hi, z: known(hi, z, grain=0), hi[0], axis, steps=(-1.0, 0.0, 1.0)))
+    assert torch.equal(
+        los, walk(lambda hi, z: known(hi, z, grain=0), hi[0], axis, steps=(-1.0, 0.0, 1.0))
+    )
 
 
 def test_a_network_is_measured_with_its_own_z(hi):
@@ -84,19 +92,27 @@ def test_a_network_is_measured_with_its_own_z(hi):
     net = HighToLow(cfg)
     with torch.no_grad():
         net.shot.light.weight.zero_()
-        net.shot.light.weight[3:, 5] = 0.3                              # z_5 lifts all three colours
+        net.shot.light.weight[3:, 5] = 0.3  # z_5 lifts all three colours
     d = z_directions(net, hi[:3], n_z=64, k=2)
     assert d.steepest[PROPERTIES.index("exposure"), 5].abs() > 0.9
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda hi: z_directions(known, hi), "z_dim must say"),
-    (lambda hi: z_directions(known, hi, Z_DIM, n_z=20), "needs n_z of at least"),
-    (lambda hi: z_directions(known, hi[:1], Z_DIM, n_z=80), "2 faces"),
-    (lambda hi: z_directions(HighToLow(preset("smoke").replace(z_input="none", skip=True)), hi), "takes no noise"),
-    (lambda hi: walk(known, hi, torch.zeros(8)), "one face and an axis"),
-    (lambda hi: walk(known, hi[0], torch.ones(8)), "of length 1"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda hi: z_directions(known, hi), "z_dim must say"),
+        (lambda hi: z_directions(known, hi, Z_DIM, n_z=20), "needs n_z of at least"),
+        (lambda hi: z_directions(known, hi[:1], Z_DIM, n_z=80), "2 faces"),
+        (
+            lambda hi: z_directions(
+                HighToLow(preset("smoke").replace(z_input="none", skip=True)), hi
+            ),
+            "takes no noise",
+        ),
+        (lambda hi: walk(known, hi, torch.zeros(8)), "one face and an axis"),
+        (lambda hi: walk(known, hi[0], torch.ones(8)), "of length 1"),
+    ],
+)
 def test_errors_say_what_to_do(hi, call, message):
     with pytest.raises(HLError, match=message):
         call(hi)

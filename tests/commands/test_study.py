@@ -18,13 +18,21 @@ def refused(argv, capsys) -> str:
     return shown
 
 
-@pytest.mark.parametrize(("argv", "words"), [
-    (["ablate", *PLAN, "x", "--only", "fog-gan"], "--only must name cells"),
-    (["ablate", *PLAN, "x", "--seeds", "0"], "--seeds must be 1 or more, got 0"),
-    (["ablate", *PLAN, "x", "--only", "r1", "--jobs", "0"], "--jobs must be 1 or more, got 0"),
-    (["compare", *PLAN, "x", "--seeds", "0"], "--seeds must be 1 or more, got 0"),
-    (["figures", "--results", "nowhere", "--out", "x"], "no stored results at nowhere/ablation.json"),
-    (["figures"], "missing: --out")], ids=lambda v: " ".join(v) if isinstance(v, list) else "")
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["ablate", *PLAN, "x", "--only", "fog-gan"], "--only must name cells"),
+        (["ablate", *PLAN, "x", "--seeds", "0"], "--seeds must be 1 or more, got 0"),
+        (["ablate", *PLAN, "x", "--only", "r1", "--jobs", "0"], "--jobs must be 1 or more, got 0"),
+        (["compare", *PLAN, "x", "--seeds", "0"], "--seeds must be 1 or more, got 0"),
+        (
+            ["figures", "--results", "nowhere", "--out", "x"],
+            "no stored results at nowhere/ablation.json",
+        ),
+        (["figures"], "missing: --out"),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, list) else "",
+)
 def test_wrong_calls_end_in_one_line(argv, words, in_tmp, capsys):
     assert words in refused(argv, capsys)
     assert not (in_tmp / "x" / "runs").exists()

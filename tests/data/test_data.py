@@ -36,7 +36,12 @@ def folder(tmp_path):
 
 
 def numbered(n=10, size=8):
-    images = np.arange(n, dtype=np.uint8)[:, None, None, None].repeat(3, 1).repeat(size, 2).repeat(size, 3)
+    images = (
+        np.arange(n, dtype=np.uint8)[:, None, None, None]
+        .repeat(3, 1)
+        .repeat(size, 2)
+        .repeat(size, 3)
+    )
     return FaceSet(images, tuple(f"{i}.png" for i in range(n)), "numbered")
 
 
@@ -59,7 +64,9 @@ def seeded(seed=0):
 def test_shipped_sets_have_their_size(name, n, size):
     faces = load_faces(name)
     assert len(faces) == n and faces.size == (size, size) and faces.images.dtype == np.uint8
-    assert not faces.images.flags.writeable and faces.images is load_faces(name).images  # decoded once
+    assert (
+        not faces.images.flags.writeable and faces.images is load_faces(name).images
+    )  # decoded once
     assert faces.images.reshape(n, -1).std(1).min() > 3  # no empty tile
 
 
@@ -72,11 +79,20 @@ def test_pairs_show_the_same_face_and_splits_share_nobody():
         hi = torch.nn.functional.avg_pool2d(hi, 4)
         similarity = lambda a, b: torch.corrcoef(torch.stack((a.flatten(), b.flatten())))[0, 1]  # noqa: E731
         own = np.mean([similarity(h, s) for h, s in zip(hi, lo, strict=True)])
-        assert own > 0.75 > np.mean([similarity(h, s) for h, s in zip(hi, lo.roll(1, 0), strict=True)]) + 0.2
+        assert (
+            own
+            > 0.75
+            > np.mean([similarity(h, s) for h, s in zip(hi, lo.roll(1, 0), strict=True)]) + 0.2
+        )
         people[name] = {n[:5] for n in pairs.hi.names}
     for name in ("train-hi", "train-lo"):
         people[name] = {n[:5] for n in load_faces(f"faces:{name}").names}
-    assert [len(people[n]) for n in ("train-hi", "train-lo", "val", "test")] == [3000, 1200, 200, 600]
+    assert [len(people[n]) for n in ("train-hi", "train-lo", "val", "test")] == [
+        3000,
+        1200,
+        200,
+        600,
+    ]
     assert len(set().union(*people.values())) == 5000
 
 
@@ -85,7 +101,10 @@ def test_shipped_files_are_whole_and_small():
 
     sums = loading._meta()["sha256"]
     assert (
-        all(hashlib.sha256((loading.SHIPPED / f).read_bytes()).hexdigest() == s for f, s in sums.items())
+        all(
+            hashlib.sha256((loading.SHIPPED / f).read_bytes()).hexdigest() == s
+            for f, s in sums.items()
+        )
         and len(sums) == 8
     )
     assert sum(p.stat().st_size for p in loading.SHIPPED.iterdir()) < 20e6
@@ -129,7 +148,11 @@ def test_role_and_size_of_shipped_faces():
 # ---- folders -----------------------------------------------------------------------------------------------------
 def test_folder_is_read_recursively_in_order(folder):
     faces = load_faces(folder, role="hi")
-    assert faces.names == ("a/b/three.jpg", "a/two.png", "one.png") and faces.size == (64, 64) and faces.skipped == ()
+    assert (
+        faces.names == ("a/b/three.jpg", "a/two.png", "one.png")
+        and faces.size == (64, 64)
+        and faces.skipped == ()
+    )
     assert load_faces(folder).size == (80, 80) and load_faces(str(folder), 24).size == (24, 24)
 
 
@@ -163,7 +186,9 @@ def test_any_mode_looks_like_the_original(tmp_path, mode, suffix):
         image = picture(mode=mode)
     image.save(tmp_path / f"x.{suffix}")
     got = np.asarray(read_image(tmp_path / f"x.{suffix}"), np.float64)
-    coarse = [x.reshape(10, 8, 10, 8, 3).mean((1, 3)) for x in (got, wanted)]  # 1 and P are dithered
+    coarse = [
+        x.reshape(10, 8, 10, 8, 3).mean((1, 3)) for x in (got, wanted)
+    ]  # 1 and P are dithered
     assert got.shape == (80, 80, 3) and np.abs(coarse[0] - coarse[1]).mean() < 12
     if mode in ("L", "LA", "I;16", "F") and suffix != "jpg":
         assert np.abs(got - wanted).max() <= 1
@@ -191,7 +216,10 @@ def test_exif_rotation_is_honoured(tmp_path, mark, turn):
     picture((96, 80)).save(tmp_path / "x.jpg", exif=exif, quality=95)
     wanted = picture((96, 80)).rotate(turn, expand=True)
     got = read_image(tmp_path / "x.jpg")
-    assert got.size == wanted.size and np.abs(np.asarray(got, float) - np.asarray(wanted, float)).mean() < 4
+    assert (
+        got.size == wanted.size
+        and np.abs(np.asarray(got, float) - np.asarray(wanted, float)).mean() < 4
+    )
 
 
 def test_hi_is_centre_cropped_and_antialiased(tmp_path):
@@ -209,7 +237,9 @@ def test_small_hi_is_skipped_by_name(folder, caplog):
     with caplog.at_level(logging.WARNING, "hlgan"):
         faces = load_faces(folder, role="hi")
     assert (
-        len(faces) == 3 and faces.skipped[0][0] == "small.png" and "at least 64x64, got 60x200" in faces.skipped[0][1]
+        len(faces) == 3
+        and faces.skipped[0][0] == "small.png"
+        and "at least 64x64, got 60x200" in faces.skipped[0][1]
     )
     assert "skipped 1 of 4 files" in caplog.text and "small.png" in caplog.text
 
@@ -217,7 +247,9 @@ def test_small_hi_is_skipped_by_name(folder, caplog):
 def test_lo_warns_once_where_it_shrinks(tmp_path):
     for i, side in enumerate((16, 24, 25, 64)):
         picture((side, side)).save(tmp_path / f"{i}.png")
-    with pytest.warns(UserWarning, match="2 lo pictures shrink by more than 1.5 to 16x16") as caught:
+    with pytest.warns(
+        UserWarning, match="2 lo pictures shrink by more than 1.5 to 16x16"
+    ) as caught:
         assert load_faces(tmp_path, role="lo").size == (16, 16)
     assert len(caught) == 1
     with warnings.catch_warnings():
@@ -235,11 +267,16 @@ def bomb(side=30_000):
     """A PNG that says it is side x side, in a few hundred bytes."""
 
     def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + chunk(b"IEND", b"")
     )
 
 
@@ -264,7 +301,9 @@ def test_broken_files_are_skipped_counted_and_named(folder, caplog):
     with caplog.at_level(logging.INFO, "hlgan"):
         faces = load_faces(folder, role="hi")
     assert (
-        len(faces) == 3 and {name for name, _ in faces.skipped} == set(broken) and all(why for _, why in faces.skipped)
+        len(faces) == 3
+        and {name for name, _ in faces.skipped} == set(broken)
+        and all(why for _, why in faces.skipped)
     )
     assert "skipped 9 of 12 files" in caplog.text and all(name in caplog.text for name in broken)
 
@@ -311,7 +350,9 @@ def test_save_and_load_map_the_file(folder, tmp_path):
         and again.names == faces.names
     )
     again.save(path)  # over itself
-    assert np.array_equal(load_faces(path).images, faces.images) and not list(tmp_path.glob(".*.part"))
+    assert np.array_equal(load_faces(path).images, faces.images) and not list(
+        tmp_path.glob(".*.part")
+    )
     assert load_faces(path, 32).size == (32, 32)
     with pytest.warns(UserWarning, match="3 lo pictures shrink"):
         load_faces(path, role="lo")
@@ -355,13 +396,19 @@ def test_save_to_a_wrong_place(tmp_path):
 
 def test_indexing_and_batches():
     faces = numbered()
-    assert len(faces[2:5]) == 3 and faces[2:5].names == ("2.png", "3.png", "4.png") and faces[7].shape == (3, 8, 8)
+    assert (
+        len(faces[2:5]) == 3
+        and faces[2:5].names == ("2.png", "3.png", "4.png")
+        and faces[7].shape == (3, 8, 8)
+    )
     assert faces[[1, 8]].names == ("1.png", "8.png")
     x = faces.batch([0, 9])
     assert x.dtype == torch.float32 and x.shape == (2, 3, 8, 8) and x[0].max() == -1
     assert x[1, 0, 0, 0].item() == pytest.approx(9 / 127.5 - 1)
     v = torch.arange(256, dtype=torch.uint8)
-    assert torch.equal(to_uint8(to_float(v)), v) and to_uint8(torch.tensor([-2.0, 2.0])).tolist() == [0, 255]
+    assert torch.equal(to_uint8(to_float(v)), v) and to_uint8(
+        torch.tensor([-2.0, 2.0])
+    ).tolist() == [0, 255]
 
 
 # ---- sampler and augmentation ------------------------------------------------------------------------------------
@@ -408,4 +455,8 @@ def test_augment_moves_and_recolours_within_its_ranges():
     moved = torch.stack((place // 65 - 32, place % 65 - 32)).abs()
     assert 5 <= moved.max() <= 7
     z = augment(x, seeded(), flip=False, colour=0.2)
-    assert (z.mean((1, 2, 3)) - x.mean((1, 2, 3))).abs().max() < 0.5 and not torch.equal(x, z) and z.abs().max() <= 1
+    assert (
+        (z.mean((1, 2, 3)) - x.mean((1, 2, 3))).abs().max() < 0.5
+        and not torch.equal(x, z)
+        and z.abs().max() <= 1
+    )

@@ -65,7 +65,10 @@ def gentle(n, **changes):
         site_subsampled=0 * one,
         site_offset=torch.zeros(n, 2),
     )
-    params |= {name: value if isinstance(value, torch.Tensor) else value * one for name, value in changes.items()}
+    params |= {
+        name: value if isinstance(value, torch.Tensor) else value * one
+        for name, value in changes.items()
+    }
     whole = (
         "sensor_px",
         "camera_quality",
@@ -92,7 +95,9 @@ def test_pool_is_the_mean_of_squares(hi):
         pool(hi, 24)
 
 
-@pytest.mark.parametrize("shrink, kernel", [(bilinear, Image.Resampling.BILINEAR), (bicubic, Image.Resampling.BICUBIC)])
+@pytest.mark.parametrize(
+    "shrink, kernel", [(bilinear, Image.Resampling.BILINEAR), (bicubic, Image.Resampling.BICUBIC)]
+)
 def test_shrinking_is_antialiased_as_pillow_does_it(hi, shrink, kernel):
     ours = shrink(hi)[0, 0].numpy()
     theirs = np.asarray(Image.fromarray(hi[0, 0].numpy()).resize((16, 16), kernel))
@@ -102,21 +107,28 @@ def test_shrinking_is_antialiased_as_pillow_does_it(hi, shrink, kernel):
 def test_second_order_is_seeded_poor_and_in_range(hi):
     lo = second_order(hi, seeded(1))
     assert lo.shape == (24, 3, 16, 16) and lo.min() >= -1 and lo.max() <= 1
-    assert torch.equal(lo, second_order(hi, seeded(1))) and not torch.equal(lo, second_order(hi, seeded(2)))
+    assert torch.equal(lo, second_order(hi, seeded(1))) and not torch.equal(
+        lo, second_order(hi, seeded(2))
+    )
     assert (lo - pool(hi)).pow(2).mean() > 3 * (bilinear(hi) - pool(hi)).pow(2).mean()
 
 
 def test_sinc_passes_low_waves_stops_high_ones_and_rings():
     kernel = sinc(torch.tensor([torch.pi / 2, torch.pi]), half=10)
-    assert torch.allclose(kernel.sum((1, 2)), torch.ones(2)) and torch.allclose(kernel, kernel.transpose(1, 2))
+    assert torch.allclose(kernel.sum((1, 2)), torch.ones(2)) and torch.allclose(
+        kernel, kernel.transpose(1, 2)
+    )
     x = torch.arange(64.0)
-    waves = torch.stack([torch.cos(w * x).expand(1, 64, 64) for w in (0.5, 2.5)])       # radians a pixel
-    strength = [blur(waves, kernel[i].expand(2, -1, -1))[:, :, 20:44, 20:44].std((1, 2, 3)) for i in range(2)]
+    waves = torch.stack([torch.cos(w * x).expand(1, 64, 64) for w in (0.5, 2.5)])  # radians a pixel
+    strength = [
+        blur(waves, kernel[i].expand(2, -1, -1))[:, :, 20:44, 20:44].std((1, 2, 3))
+        for i in range(2)
+    ]
     before = waves[:, :, 20:44, 20:44].std((1, 2, 3))
-    assert (strength[0] / before)[0] > 0.9 and (strength[0] / before)[1] < 0.15          # cut off at pi / 2
-    assert (strength[1] / before).min() > 0.9                                           # and at pi
+    assert (strength[0] / before)[0] > 0.9 and (strength[0] / before)[1] < 0.15  # cut off at pi / 2
+    assert (strength[1] / before).min() > 0.9  # and at pi
     step = (x > 31).float().expand(1, 1, 64, 64)
-    assert blur(step, kernel[:1]).max() > 1.03                                          # overshoots at an edge
+    assert blur(step, kernel[:1]).max() > 1.03  # overshoots at an edge
 
 
 def test_degradation_by_name(hi):
@@ -138,7 +150,8 @@ def test_degradation_by_name(hi):
     ],
 )
 @pytest.mark.parametrize(
-    "shrink", [pool, bilinear, bicubic, lambda x: second_order(x, seeded()), lambda x: Camera()(x, seeded())]
+    "shrink",
+    [pool, bilinear, bicubic, lambda x: second_order(x, seeded()), lambda x: Camera()(x, seeded())],
 )
 def test_wrong_hi_is_named(shrink, wrong):
     with pytest.raises(HLError, match="hi must be"):
@@ -173,15 +186,25 @@ def test_blur_uses_each_pictures_own_kernel(hi):
 
 @pytest.mark.parametrize(
     "kernel, n_in, n_out",
-    [(k, *n) for k in range(4) for n in ((32, 16), (23, 19), (16, 16), (31, 17))] + [(k, 40, 16) for k in (1, 2, 3)],
+    [(k, *n) for k in range(4) for n in ((32, 16), (23, 19), (16, 16), (31, 17))]
+    + [(k, 40, 16) for k in (1, 2, 3)],
 )  # box: a pixel on an edge counts for both
 def test_resampling_is_pillows(kernel, n_in, n_out):
-    filters = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
+    filters = (
+        Image.Resampling.BOX,
+        Image.Resampling.BILINEAR,
+        Image.Resampling.BICUBIC,
+        Image.Resampling.LANCZOS,
+    )
     x = torch.rand(1, 1, 40, 40, generator=seeded())
     w = resampling(torch.tensor([n_in]), torch.tensor([n_out]), torch.tensor([kernel]), 40, 40)
     ours = apply(w, x)[0, 0]
-    theirs = np.asarray(Image.fromarray(x[0, 0, :n_in, :n_in].numpy()).resize((n_out, n_out), filters[kernel]))
-    assert np.abs(ours[:n_out, :n_out].numpy() - theirs).max() < 1e-5 and ours[n_out:].abs().sum() == 0
+    theirs = np.asarray(
+        Image.fromarray(x[0, 0, :n_in, :n_in].numpy()).resize((n_out, n_out), filters[kernel])
+    )
+    assert (
+        np.abs(ours[:n_out, :n_out].numpy() - theirs).max() < 1e-5 and ours[n_out:].abs().sum() == 0
+    )
 
 
 def test_integration_keeps_all_light(hi):
@@ -205,13 +228,18 @@ def by_libjpeg(x, quality, subsampled):
 @pytest.mark.parametrize("subsampled", [False, True])
 def test_jpeg_is_that_of_libjpeg(hi, quality, subsampled):
     rgb = ((hi[:4] + 1) * 127.5).round()
-    ours = (code_and_decode(rgb / 255, torch.full((4,), quality), torch.full((4,), subsampled)) * 255).round()
+    ours = (
+        code_and_decode(rgb / 255, torch.full((4,), quality), torch.full((4,), subsampled)) * 255
+    ).round()
     theirs = torch.stack([by_libjpeg(x, quality, subsampled) for x in rgb])
     lost = (theirs - rgb).pow(2).mean().sqrt()
     # libjpeg rounds to whole levels between its steps, so that a coefficient in a hundred falls to the other side
     assert ((ours - theirs).abs() <= 1).float().mean() > 0.75
     assert (ours - theirs).pow(2).mean().sqrt() < max(0.35 * lost, 0.8)
-    wrong = code_and_decode(rgb / 255, torch.full((4,), quality - 6), torch.full((4,), subsampled)) * 255
+    wrong = (
+        code_and_decode(rgb / 255, torch.full((4,), quality - 6), torch.full((4,), subsampled))
+        * 255
+    )
     assert ((wrong.round() - theirs).abs() <= 1).float().mean() < 0.7
 
 
@@ -221,7 +249,9 @@ def test_jpeg_blocks_fall_where_the_offset_says():
     args = torch.full((3,), 16), torch.full((3,), 30), torch.zeros(3, dtype=torch.bool)
     out = jpeg_inside_photograph(x, *args, offset)
     plain = code_and_decode(x[:1], torch.tensor([30]), torch.tensor([False]))
-    assert torch.allclose(out[0], plain[0], atol=1e-5) and torch.allclose(out[2], plain[0], atol=1e-5)
+    assert torch.allclose(out[0], plain[0], atol=1e-5) and torch.allclose(
+        out[2], plain[0], atol=1e-5
+    )
     assert (out[1] - plain[0]).abs().mean() > 0.01
 
 
@@ -229,7 +259,11 @@ def test_jpeg_blocks_fall_where_the_offset_says():
 def test_same_generator_state_same_pixels_and_eight_bits(hi):
     a, b, c = Camera()(hi, seeded(5)), Camera()(hi, seeded(5)), Camera()(hi, seeded(6))
     assert torch.equal(a.lo, b.lo) and all(torch.equal(a.params[k], b.params[k]) for k in a.params)
-    assert not torch.equal(a.lo, c.lo) and a.lo.shape == (24, 3, 16, 16) and a.lo.dtype == torch.float32
+    assert (
+        not torch.equal(a.lo, c.lo)
+        and a.lo.shape == (24, 3, 16, 16)
+        and a.lo.dtype == torch.float32
+    )
     levels = (a.lo + 1) * 127.5
     assert a.lo.min() >= -1 and a.lo.max() <= 1 and (levels - levels.round()).abs().max() < 1e-3
 
@@ -238,7 +272,15 @@ def test_parameters_stay_in_their_ranges_and_fill_them():
     camera = Camera()
     p = camera.draw(4000, seeded())
     assert all(len(v) == 4000 for v in p.values())
-    for name in ("exposure_ev", "sensor_px", "shot_gain", "read_sigma", "gamma", "contrast", "site_quality"):
+    for name in (
+        "exposure_ev",
+        "sensor_px",
+        "shot_gain",
+        "read_sigma",
+        "gamma",
+        "contrast",
+        "site_quality",
+    ):
         low, high = getattr(camera, name)
         middle = p[name].float().quantile(torch.tensor([0.05, 0.95]))
         assert (
@@ -246,9 +288,14 @@ def test_parameters_stay_in_their_ranges_and_fill_them():
             and p[name].max() <= high + 1e-6
             and middle[0] < (low + high) / 2 < p[name].max()
         )
-    assert p["motion_px"].max() <= camera.motion_px[0] and p["defocus_px"].max() <= camera.defocus_px[0]
+    assert (
+        p["motion_px"].max() <= camera.motion_px[0]
+        and p["defocus_px"].max() <= camera.defocus_px[0]
+    )
     assert ((p["between_px"] >= 16) & (p["between_px"] <= p["sensor_px"])).all()
-    assert (p["camera_quality"] == 0).float().mean() == pytest.approx(1 - camera.p_camera_jpeg, abs=0.03)
+    assert (p["camera_quality"] == 0).float().mean() == pytest.approx(
+        1 - camera.p_camera_jpeg, abs=0.03
+    )
     assert p["site_offset"].min() == 0 and p["site_offset"].max() == 15
     assert set(p["kernel_1"].tolist()) == {0, 1, 2, 3}
 
@@ -270,7 +317,9 @@ def test_the_given_parameters_are_the_ones_at_work(hi):
         assert not torch.equal(quiet.shoot(hi, rolled, seeded(10)), shot.lo), name
 
 
-@pytest.mark.parametrize("name, values", [("read_sigma", (0.003, 0.01, 0.03)), ("shot_gain", (0.0005, 0.003, 0.02))])
+@pytest.mark.parametrize(
+    "name, values", [("read_sigma", (0.003, 0.01, 0.03)), ("shot_gain", (0.0005, 0.003, 0.02))]
+)
 def test_more_noise_makes_more_noise(grey, name, values):
     spread = [shoot(grey, **{name: v}).std(0).mean().item() for v in values]
     assert spread[1] > 1.3 * spread[0] and spread[2] > 1.3 * spread[1]
@@ -282,14 +331,18 @@ def test_shot_noise_grows_with_the_light_and_read_noise_does_not():
         return srgb_decode(value).std(0).mean().item()
 
     assert sensor_noise(0.5, shot_gain=0.002) > 1.6 * sensor_noise(-0.3, shot_gain=0.002)
-    assert sensor_noise(0.5, read_sigma=0.02) == pytest.approx(sensor_noise(-0.3, read_sigma=0.02), rel=0.15)
+    assert sensor_noise(0.5, read_sigma=0.02) == pytest.approx(
+        sensor_noise(-0.3, read_sigma=0.02), rel=0.15
+    )
 
 
 def test_exposure_warmth_tint_and_tone_move_what_they_should(grey):
     grey = grey[:2]
     mean = [shoot(grey, exposure_ev=ev).mean().item() for ev in (-1, 0, 0.7)]
     assert mean[0] < mean[1] < mean[2]
-    r, g, b = shoot(grey, white_balance=torch.tensor([[1.3, 1.0, 0.77]]).repeat(2, 1)).mean((0, 2, 3))
+    r, g, b = shoot(grey, white_balance=torch.tensor([[1.3, 1.0, 0.77]]).repeat(2, 1)).mean(
+        (0, 2, 3)
+    )
     assert r > g > b
     assert shoot(grey, gamma=0.8).mean() > mean[1] > shoot(grey, gamma=1.25).mean()
     assert tone(torch.tensor([0.25, 0.5, 0.75]), torch.tensor(1.3)).tolist() == pytest.approx(
@@ -298,7 +351,9 @@ def test_exposure_warmth_tint_and_tone_move_what_they_should(grey):
 
 
 def detail(lo):
-    return (lo[..., 1:] - lo[..., :-1]).abs().mean().item() + (lo[..., 1:, :] - lo[..., :-1, :]).abs().mean().item()
+    return (lo[..., 1:] - lo[..., :-1]).abs().mean().item() + (
+        lo[..., 1:, :] - lo[..., :-1, :]
+    ).abs().mean().item()
 
 
 @pytest.mark.parametrize("name, values", [("motion_px", (0, 4, 8)), ("defocus_px", (0, 1.7, 3.4))])
@@ -356,7 +411,11 @@ def test_blurred_is_seeded_and_between_bilinear_and_a_wide_blur(hi):
     assert torch.equal(lo, blurred(hi, seeded(1))) and not torch.equal(lo, blurred(hi, seeded(2)))
     contrast = lambda x: (x[..., 1:] - x[..., :-1]).abs().mean()  # noqa: E731
     wide = torch.full((len(hi),), 3.0)
-    assert contrast(bilinear(blur(hi, gaussian(wide, wide, 0 * wide, 9)))) < contrast(lo) < contrast(bilinear(hi))
+    assert (
+        contrast(bilinear(blur(hi, gaussian(wide, wide, 0 * wide, 9))))
+        < contrast(lo)
+        < contrast(bilinear(hi))
+    )
     with pytest.raises(HLError, match="did you pass lo"):
         blurred(hi[..., :8, :8], seeded())
 

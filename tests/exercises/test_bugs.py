@@ -23,7 +23,11 @@ def test_small_keeps_to_seconds_and_to_the_seed():
 
 def test_runs_begin_alike():
     healthy, broken = bugs.start(CFG), bugs.start(CFG, bugs.UnpairedPixels, bugs.LeakyLoop)
-    assert all(map(torch.equal, *(loop.task.generators.state_dict().values() for loop in (healthy, broken))))
+    assert all(
+        map(
+            torch.equal, *(loop.task.generators.state_dict().values() for loop in (healthy, broken))
+        )
+    )
     assert all(map(torch.equal, *(bugs.exam(loop.task).values() for loop in (healthy, broken))))
     with pytest.raises(hl.HLError, match="at least 1 update"):
         bugs.advance(healthy, 0)
@@ -37,7 +41,9 @@ def loss_of_d(task):
 
 def test_leaking_gradients_make_d_worse_than_guessing_where_the_gan_loss_weighs_one():
     cfg = CFG.replace(w_gan=1.0)
-    healthy, leaky = (bugs.watch(bugs.start(cfg, loop=loop), 12, loss_of_d)[-1] for loop in (Loop, bugs.LeakyLoop))
+    healthy, leaky = (
+        bugs.watch(bugs.start(cfg, loop=loop), 12, loss_of_d)[-1] for loop in (Loop, bugs.LeakyLoop)
+    )
     assert healthy < 2.05 and leaky > 2.5
 
 
@@ -47,11 +53,16 @@ def test_the_leak_grows_with_the_weight_and_is_none_without_a_gan_loss():
 
 
 def test_unpaired_pixels_drown_the_faces_in_a_mean():
-    loops = {task: bugs.start(CFG.replace(w_gan=0.0), task) for task in (tasks.H2LTask, bugs.UnpairedPixels)}
+    loops = {
+        task: bugs.start(CFG.replace(w_gan=0.0), task)
+        for task in (tasks.H2LTask, bugs.UnpairedPixels)
+    }
     for loop in loops.values():
         bugs.advance(loop, 20)
-    made = {task: loop.task.generators["h2l"](*(bugs.exam(loop.task)[k] for k in ("hi", "z")))
-            for task, loop in loops.items()}
+    made = {
+        task: loop.task.generators["h2l"](*(bugs.exam(loop.task)[k] for k in ("hi", "z")))
+        for task, loop in loops.items()
+    }
     exam = bugs.exam(loops[tasks.H2LTask].task)
     off = {task: losses.pixel_h2l(x, exam["hi"]).item() for task, x in made.items()}
     assert off[bugs.UnpairedPixels] > 2 * off[tasks.H2LTask]
@@ -62,7 +73,10 @@ def test_sharp_as_real_never_looks_at_the_poor_faces():
     for task, looks in ((tasks.H2LTask, True), (bugs.SharpAsReal, False)):
         made = bugs.start(CFG.replace(d_norm="none"), task).task
         batch = bugs.exam(made)
-        of = [made.d_loss(batch | {"lo": lo})[0] for lo in (batch["lo"], torch.zeros_like(batch["lo"]))]
+        of = [
+            made.d_loss(batch | {"lo": lo})[0]
+            for lo in (batch["lo"], torch.zeros_like(batch["lo"]))
+        ]
         assert torch.equal(*of) is not looks
 
 
@@ -78,13 +92,18 @@ def test_sharp_as_real_teaches_d_that_clean_reductions_are_poor_faces():
 def test_batch_statistics_make_a_face_depend_on_its_company():
     loop = bugs.start(CFG.replace(norm="batch", w_gan=0.0), degrade=degradation("bilinear"))
     bugs.advance(loop, 6)
-    net, (hi, lo) = loop.task.generators["l2h"], (s.batch(slice(0, 40)) for s in hl.load_faces("faces:val"))
+    net, (hi, lo) = (
+        loop.task.generators["l2h"],
+        (s.batch(slice(0, 40)) for s in hl.load_faces("faces:val")),
+    )
     order = lo.mean((1, 2, 3)).argsort().tolist()
     for score, depends in ((bugs.score_as_it_is, True), (bugs.score_to_trust, False)):
         own = copy.deepcopy(net)
         a, b = (score(own, lo[part], hi[part])[0] for part in (order[:8], [order[0], *order[-7:]]))
         assert (abs(a - b) > 0.05) == depends
-        assert own.training and depends != all(map(torch.equal, own.state_dict().values(), net.state_dict().values()))
+        assert own.training and depends != all(
+            map(torch.equal, own.state_dict().values(), net.state_dict().values())
+        )
 
 
 def test_a_stretched_score_is_blind_to_light_and_contrast():
@@ -93,7 +112,9 @@ def test_a_stretched_score_is_blind_to_light_and_contrast():
     whole = bugs.score_of_stretched(made, hi)
     for name, x in bugs.damage(made).items():
         assert x.shape == made.shape and x.abs().max() <= 1
-        assert torch.allclose(bugs.score_of_stretched(x, hi), whole, atol=1e-3) == (name in ("faded", "darker"))
+        assert torch.allclose(bugs.score_of_stretched(x, hi), whole, atol=1e-3) == (
+            name in ("faded", "darker")
+        )
     assert set(bugs.damage(made)) == set(bugs.DAMAGE)
 
 
@@ -102,6 +123,10 @@ def test_the_wrong_key_loads_nothing_and_says_nothing(tmp_path):
     trained, fresh = (hl.LowToHigh(CFG) for _ in range(2))
     bugs.save_generator(trained, tmp_path / "w.pt")
     before = bugs.flat(fresh.parameters())
-    assert torch.equal(bugs.flat(bugs.load_generator(fresh, tmp_path / "w.pt").parameters()), before)
-    assert torch.equal(bugs.flat(bugs.load_strictly(fresh, tmp_path / "w.pt").parameters()),
-                       bugs.flat(trained.parameters()))
+    assert torch.equal(
+        bugs.flat(bugs.load_generator(fresh, tmp_path / "w.pt").parameters()), before
+    )
+    assert torch.equal(
+        bugs.flat(bugs.load_strictly(fresh, tmp_path / "w.pt").parameters()),
+        bugs.flat(trained.parameters()),
+    )

@@ -12,8 +12,16 @@ from hlgan_lib.metrics.protocols import stretch
 
 
 # ---- wrong repairs ---------------------------------------------------------------------------------------------------
-def update(clear=lambda loop, opt: opt.zero_grad(), freeze=None, thaw=True, late=False, only=(0, 1), loop=None):
+def update(
+    clear=lambda loop, opt: opt.zero_grad(),
+    freeze=None,
+    thaw=True,
+    late=False,
+    only=(0, 1),
+    loop=None,
+):
     """An update of both networks with one thing done otherwise."""
+
     def mine(loop):
         halves = ((loop.task.g_loss, loop.opt_g), (loop.task.d_loss, loop.opt_d))
         for i in only:
@@ -27,6 +35,7 @@ def update(clear=lambda loop, opt: opt.zero_grad(), freeze=None, thaw=True, late
             if late:
                 clear(loop, opt)
             opt.step()
+
     return mine
 
 
@@ -34,8 +43,15 @@ def g_loss(pixel=losses.pixel_h2l, gan=True, no_grad=False):
     def mine(task, batch):
         with torch.set_grad_enabled(not no_grad):
             lo_fake = task.generators["h2l"](batch["hi"], batch["z"])
-        value = pixel(lo_fake, batch["hi"] if pixel is not unpaired else batch["lo"]) if pixel else 0.0
-        return value + task.cfg.w_gan * losses.hinge_g(task.discriminators["d_lo"](lo_fake)) if gan else value
+        value = (
+            pixel(lo_fake, batch["hi"] if pixel is not unpaired else batch["lo"]) if pixel else 0.0
+        )
+        return (
+            value + task.cfg.w_gan * losses.hinge_g(task.discriminators["d_lo"](lo_fake))
+            if gan
+            else value
+        )
+
     return mine
 
 
@@ -53,6 +69,7 @@ def d_loss(real=lambda b: b["lo"], swapped=False, leaking=False, fake=None):
             made = fake(batch) if fake else task.generators["h2l"](batch["hi"], batch["z"])
         scores = [task.discriminators["d_lo"](x) for x in (real(batch), made)]
         return losses.hinge_d(*(scores[::-1] if swapped else scores))
+
     return mine
 
 
@@ -67,6 +84,7 @@ def score(train_mode=False, alone=False, back=True, always=False, keep=True):
         if back:
             net.train(before or always)
         return psnr(bugs.unit(made), bugs.unit(hi))
+
     return mine
 
 
@@ -81,6 +99,7 @@ def load(key="net_g", strict=True):
         state = torch.load(path, weights_only=True)
         net.load_state_dict(state[key] if key else state, strict=strict)
         return net
+
     return mine
 
 
@@ -121,53 +140,96 @@ REFERENCES = {
     "check_load": bugs.load_strictly,
     "check_symptoms": RIGHT,
 }
-OTHER_RIGHT = {"check_update": [update(), update(clear=lambda loop, opt: (loop.opt_g.zero_grad(),
-                                                                         loop.opt_d.zero_grad())),
-                                update(only=(1, 0))],
-               "check_score": [score()]}
+OTHER_RIGHT = {
+    "check_update": [
+        update(),
+        update(clear=lambda loop, opt: (loop.opt_g.zero_grad(), loop.opt_d.zero_grad())),
+        update(only=(1, 0)),
+    ],
+    "check_score": [score()],
+}
 
 MISTAKES = {
     "check_leaking_parts": [
-        ({"H2L's GAN loss"}, "its own loss"), ({"D's own loss"}, "*through* D"),
+        ({"H2L's GAN loss"}, "its own loss"),
+        ({"D's own loss"}, "*through* D"),
         ({"D's own loss", "the pixel loss"}, "pixel loss knows nothing"),
         ({"D's own loss", "H2L's GAN loss", "the update before"}, "first two lines"),
-        ("D's own loss", "a set of"), ({"all"}, "a set of")],
+        ("D's own loss", "a set of"),
+        ({"all"}, "a set of"),
+    ],
     "check_update": [
         (bugs.LeakyLoop.update, "left in D"),
         (update(clear=lambda loop, opt: loop.opt_g.zero_grad()), "left in D"),
-        (update(clear=lambda loop, opt: opt is loop.opt_g and opt.zero_grad(), freeze=True), "who clears them"),
-        (update(clear=lambda loop, opt: opt is loop.opt_d and opt.zero_grad()), "H2L's gradients of the last"),
-        (update(freeze=True, thaw=False), "on again for D's"), (update(late=True), "between backward() and step()"),
-        (update(only=(1,)), "twice each")],
+        (
+            update(clear=lambda loop, opt: opt is loop.opt_g and opt.zero_grad(), freeze=True),
+            "who clears them",
+        ),
+        (
+            update(clear=lambda loop, opt: opt is loop.opt_d and opt.zero_grad()),
+            "H2L's gradients of the last",
+        ),
+        (update(freeze=True, thaw=False), "on again for D's"),
+        (update(late=True), "between backward() and step()"),
+        (update(only=(1,)), "twice each"),
+    ],
     "check_generator_loss": [
-        (g_loss(unpaired), "somebody else"), (g_loss(at_64), "64x64"), (g_loss(None), "holds the face in place"),
-        (g_loss(gan=False), "GAN term is gone"), (g_loss(no_grad=True), "gradient to H2L is missing"),
-        (g_loss(lambda lo_fake, hi: losses.pixel_h2l(lo_fake.detach(), hi)), "gradient to H2L is missing")],
+        (g_loss(unpaired), "somebody else"),
+        (g_loss(at_64), "64x64"),
+        (g_loss(None), "holds the face in place"),
+        (g_loss(gan=False), "GAN term is gone"),
+        (g_loss(no_grad=True), "gradient to H2L is missing"),
+        (
+            g_loss(lambda lo_fake, hi: losses.pixel_h2l(lo_fake.detach(), hi)),
+            "gradient to H2L is missing",
+        ),
+    ],
     "check_discriminator_loss": [
         (lambda task, batch: bugs.SharpAsReal.d_loss(task, batch)[0], "shown the sharp faces"),
-        (d_loss(lambda b: bilinear(b["hi"])), None), (d_loss(lambda b: b["hi"]), "pictures of 64x64"),
-        (d_loss(swapped=True), "swapped"), (d_loss(fake=lambda b: pool(b["hi"])), "shown as *made*"),
-        (d_loss(leaking=True), "back into H2L")],
+        (d_loss(lambda b: bilinear(b["hi"])), None),
+        (d_loss(lambda b: b["hi"]), "pictures of 64x64"),
+        (d_loss(swapped=True), "swapped"),
+        (d_loss(fake=lambda b: pool(b["hi"])), "shown as *made*"),
+        (d_loss(leaking=True), "back into H2L"),
+    ],
     "check_company": [
-        ({"other companions"}, "batch of one"), ({"no companions"}, "other pictures, another mean"),
-        ({"other companions", "no companions", "companions in another order"}, "do not ask for the order"),
-        ({"other companions", "no companions", "the same batch again"}, "running averages"), (4, "a set of")],
+        ({"other companions"}, "batch of one"),
+        ({"no companions"}, "other pictures, another mean"),
+        (
+            {"other companions", "no companions", "companions in another order"},
+            "do not ask for the order",
+        ),
+        ({"other companions", "no companions", "the same batch again"}, "running averages"),
+        (4, "a set of"),
+    ],
     "check_score": [
-        (bugs.score_as_it_is, "no_grad()"), (score(train_mode=True, alone=True), "batch of one"),
-        (score(back=False), "left in eval mode"), (looks_again, "changed the network"),
-        (score(always=True), "remember how it came")],
+        (bugs.score_as_it_is, "no_grad()"),
+        (score(train_mode=True, alone=True), "batch of one"),
+        (score(back=False), "left in eval mode"),
+        (looks_again, "changed the network"),
+        (score(always=True), "remember how it came"),
+    ],
     "check_unseen": [
-        ({"darker"}, "half a range"), ({"faded"}, "one gain and one offset"),
-        ({"faded", "darker", "blurred"}, "edges stay soft"), ({"faded", "darker", "reddish"}, "a cast stays")],
+        ({"darker"}, "half a range"),
+        ({"faded"}, "one gain and one offset"),
+        ({"faded", "darker", "blurred"}, "edges stay soft"),
+        ({"faded", "darker", "reddish"}, "a cast stays"),
+    ],
     "check_unit": [
-        (lambda x: stretch(bugs.unit(x)), "on its own"), (lambda x: (x - x.min()) / (x.max() - x.min()), "whole batch"),
-        (lambda x: x.clamp(0, 1), "black is -1"), (lambda x: (x + 1) / 2, "cut off, as a file")],
+        (lambda x: stretch(bugs.unit(x)), "on its own"),
+        (lambda x: (x - x.min()) / (x.max() - x.min()), "whole batch"),
+        (lambda x: x.clamp(0, 1), "black is -1"),
+        (lambda x: (x + 1) / 2, "cut off, as a file"),
+    ],
     "check_loaded_tensors": [(1, "*one* entry"), (40, "anything left"), ("all", "whole number")],
     "check_load": [
-        (bugs.load_generator, "nothing was loaded"), (load("generator"), "under which key"),
+        (bugs.load_generator, "nothing was loaded"),
+        (load("generator"), "under which key"),
         (load(None), "under which key"),
-        (load(strict=False), "strict=False"), (load_one, "some of the weights"),
-        (lambda net, path: None, "no network back")],
+        (load(strict=False), "strict=False"),
+        (load_one, "some of the weights"),
+        (lambda net, path: None, "no network back"),
+    ],
     "check_symptoms": [(wrong, None) for wrong in map(hint, bugs.FAULTS) if wrong],
 }
 
@@ -190,16 +252,21 @@ def test_each_mistake_gets_a_hint_of_its_own():
         for hint, (_, part) in zip(said, mistakes, strict=True):
             assert isinstance(hint, str) and (part or "") in hint, f"{name}: {hint!r} for {part!r}"
         wanted = [part for _, part in mistakes if part]
-        assert len({hint for hint, (_, part) in zip(said, mistakes) if part}) == len(set(wanted)), name
-    assert len({nb07_find_the_bug.check_symptoms(wrong) for wrong, _ in MISTAKES["check_symptoms"]}) == len(
-        MISTAKES["check_symptoms"])
+        assert len({hint for hint, (_, part) in zip(said, mistakes) if part}) == len(set(wanted)), (
+            name
+        )
+    assert len(
+        {nb07_find_the_bug.check_symptoms(wrong) for wrong, _ in MISTAKES["check_symptoms"]}
+    ) == len(MISTAKES["check_symptoms"])
 
 
 def test_what_cannot_be_an_answer_never_stops_the_notebook(capsys):
     odd = (3.5, lambda *_: None, torch.zeros(2))
     for name in REFERENCES:
         for mine in odd:
-            assert notebook.attempt(mine, "reference", getattr(nb07_find_the_bug, name)) == "reference", name
+            assert (
+                notebook.attempt(mine, "reference", getattr(nb07_find_the_bug, name)) == "reference"
+            ), name
     assert capsys.readouterr().out.count("Not yet: ") == len(odd) * len(REFERENCES)
 
 

@@ -40,7 +40,9 @@ def test_features_that_never_move_leave_the_distance_of_the_means():
     a, b = torch.full((5, 8), 2.0), torch.full((9, 8), 3.0)
     assert frechet(a, a) == 0 and frechet(a, b) == pytest.approx(8)
     one = cloud(50, 8, 0)
-    assert frechet(one, one.mean(0).expand(50, 8)) == pytest.approx(float(one.var(0).sum()), rel=1e-9)
+    assert frechet(one, one.mean(0).expand(50, 8)) == pytest.approx(
+        float(one.var(0).sum()), rel=1e-9
+    )
 
 
 def test_frechet_of_many_features_costs_what_the_pictures_do():
@@ -62,7 +64,9 @@ def test_kernel_distance_of_identical_and_of_constant_sets():
     assert whole < 0, "pairs of a picture with itself count across the sets but not within: below 0"
     flat = torch.full((6, 8), 1.0)
     assert kernel_distance(flat, flat)[0] == pytest.approx(0, abs=1e-9)
-    assert kernel_distance(flat, 2 * flat)[0] == pytest.approx((1 + 1) ** 3 + (4 + 1) ** 3 - 2 * (2 + 1) ** 3)
+    assert kernel_distance(flat, 2 * flat)[0] == pytest.approx(
+        (1 + 1) ** 3 + (4 + 1) ** 3 - 2 * (2 + 1) ** 3
+    )
 
 
 @pytest.mark.parametrize("options", [{"subset_size": 1}, {"subset_size": 41}, {"n_subsets": 0}])

@@ -54,11 +54,15 @@ def test_features_are_the_eighth_block_of_the_network_with_its_own_scaling(hi):
 def test_pretrained_weights_know_what_they_see():
     from skimage import data
 
-    cup = interpolate(torch.from_numpy(data.coffee().copy()).permute(2, 0, 1)[None, :, :, 80:480].float(), (224, 224),
-                      mode="bilinear", antialias=True)
+    cup = interpolate(
+        torch.from_numpy(data.coffee().copy()).permute(2, 0, 1)[None, :, :, 80:480].float(),
+        (224, 224),
+        mode="bilinear",
+        antialias=True,
+    )
     with torch.no_grad():
         top = features._pretrained().eval()((cup - 127) / 128).argmax()
-    assert top in (504, 967, 968)                   # coffee mug, espresso, cup
+    assert top in (504, 967, 968)  # coffee mug, espresso, cup
 
 
 def test_features_draw_no_random_number_and_stay_in_eval_mode(hi):
@@ -72,7 +76,9 @@ def test_features_draw_no_random_number_and_stay_in_eval_mode(hi):
 
 def test_features_take_uint8_and_face_sets(faces, hi):
     levels = torch.from_numpy(np.array(faces.images[:5]))
-    torch.testing.assert_close(features.features()(levels), features.features()(hi[:5]), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        features.features()(levels), features.features()(hi[:5]), rtol=1e-4, atol=1e-4
+    )
     got = metrics.extract(faces[:5], batch=2)
     assert got.dtype == torch.float64 and got.shape == (5, 80)
     torch.testing.assert_close(got, metrics.extract(hi[:5]), rtol=1e-4, atol=1e-4)
@@ -99,15 +105,19 @@ def test_frechet_is_that_of_torchmetrics_on_the_same_module(hi):
     other = hi.flip(0).roll(1, 1)
     metric = FrechetInceptionDistance(feature=features.features()).set_dtype(torch.float64)
     for start in range(0, len(hi), 16):
-        metric.update(hi[start:start + 16], real=True)
-        metric.update(other[start:start + 16], real=False)
+        metric.update(hi[start : start + 16], real=True)
+        metric.update(other[start : start + 16], real=False)
     want = float(metric.compute())
-    assert metrics.frechet(metrics.extract(hi), metrics.extract(other)) == pytest.approx(want, rel=1e-3)
+    assert metrics.frechet(metrics.extract(hi), metrics.extract(other)) == pytest.approx(
+        want, rel=1e-3
+    )
 
 
 def test_frechet_of_fewer_pictures_than_features_is_exact():
     a, b = gaussians(20, 3, 0), gaussians(20, 3, 1, shift=1.0)
-    turn = torch.linalg.qr(gaussians(80, 80, 2)).Q[:3]       # the same points in a corner of 80 dimensions
+    turn = torch.linalg.qr(gaussians(80, 80, 2)).Q[
+        :3
+    ]  # the same points in a corner of 80 dimensions
     assert metrics.frechet(a @ turn, b @ turn) == pytest.approx(metrics.frechet(a, b), rel=1e-6)
 
 
@@ -127,7 +137,9 @@ def test_distance_of_constant_pictures_is_that_of_their_features():
 def test_kernel_distance_is_that_of_torchmetrics(hi):
     other = 1 - hi
     with pytest.warns(UserWarning, match="buffer"):
-        metric = KernelInceptionDistance(feature=features.features(), subsets=1, subset_size=len(hi))
+        metric = KernelInceptionDistance(
+            feature=features.features(), subsets=1, subset_size=len(hi)
+        )
     metric.update(hi, real=True)
     metric.update(other, real=False)
     mean, sd = metrics.kernel_distance(metrics.extract(hi), metrics.extract(other), 1, len(hi))
@@ -135,18 +147,27 @@ def test_kernel_distance_is_that_of_torchmetrics(hi):
 
 
 def test_kernel_distance_has_no_floor_and_answers_to_its_seed():
-    sets = [gaussians(400, 6, 5)[torch.randperm(400, generator=torch.Generator().manual_seed(s))] for s in range(12)]
+    sets = [
+        gaussians(400, 6, 5)[torch.randperm(400, generator=torch.Generator().manual_seed(s))]
+        for s in range(12)
+    ]
     halves = [metrics.kernel_distance(x[:200], x[200:], seed=1)[0] for x in sets]
     far = metrics.kernel_distance(sets[0], sets[0] + 3)[0]
     assert min(halves) < 0 < max(halves) and far > 10 * max(halves)
-    assert metrics.kernel_distance(sets[0], sets[1], seed=3) == metrics.kernel_distance(sets[0], sets[1], seed=3)
-    assert metrics.kernel_distance(sets[0], sets[1], seed=3) != metrics.kernel_distance(sets[0], sets[1], seed=4)
+    assert metrics.kernel_distance(sets[0], sets[1], seed=3) == metrics.kernel_distance(
+        sets[0], sets[1], seed=3
+    )
+    assert metrics.kernel_distance(sets[0], sets[1], seed=3) != metrics.kernel_distance(
+        sets[0], sets[1], seed=4
+    )
 
 
 def test_kernel_interval_without_resampling_is_the_distance(monkeypatch):
     """Each picture drawn once: the weighted sum is MMD^2 itself."""
     a, b = gaussians(40, 6, 0), gaussians(40, 6, 1)
-    monkeypatch.setattr(distances, "draws", lambda n, n_boot, seed: torch.arange(n).expand(n_boot, n))
+    monkeypatch.setattr(
+        distances, "draws", lambda n, n_boot, seed: torch.arange(n).expand(n_boot, n)
+    )
     monkeypatch.setattr(distances, "centred", lambda scores, value: scores)
     want = metrics.kernel_distance(a, b, 1, 40)[0]
     assert distances.kernel_interval(a, b, 0.0, 3) == pytest.approx([want, want])
@@ -169,7 +190,9 @@ def blurred(x, sigma):
 
 
 def noisy(x, sigma):
-    return (x + sigma * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+    return (x + sigma * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))).clamp(
+        0, 1
+    )
 
 
 def tinted(x, shift):
@@ -185,18 +208,26 @@ def coded(x, quality):
     return torch.from_numpy(np.stack(out)).permute(0, 3, 1, 2).float() / 255
 
 
-KINDS = {"blur": (blurred, (0.4, 0.6, 0.8, 1.1, 1.5)), "noise": (noisy, (0.01, 0.02, 0.04, 0.08, 0.16)),
-         "colour shift": (tinted, (0.02, 0.04, 0.08, 0.16)), "jpeg": (coded, (90, 70, 50, 30, 15))}
+KINDS = {
+    "blur": (blurred, (0.4, 0.6, 0.8, 1.1, 1.5)),
+    "noise": (noisy, (0.01, 0.02, 0.04, 0.08, 0.16)),
+    "colour shift": (tinted, (0.02, 0.04, 0.08, 0.16)),
+    "jpeg": (coded, (90, 70, 50, 30, 15)),
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_distance_of_small_pictures_rises_with_each_step_of_damage(lo, kind):
     damage, steps = KINDS[kind]
     clean = metrics.extract(lo, enlarge=True)
-    distances = [metrics.frechet(clean, metrics.extract(damage(lo, step), enlarge=True)) for step in steps]
+    distances = [
+        metrics.frechet(clean, metrics.extract(damage(lo, step), enlarge=True)) for step in steps
+    ]
     assert distances == sorted(distances) and distances[0] > 1, distances
     assert all(b > 1.1 * a for a, b in zip(distances, distances[1:])), distances
-    assert distances[-1] > metrics.frechet(clean[:24], clean[24:]), "the worst damage must exceed the floor"
+    assert distances[-1] > metrics.frechet(clean[:24], clean[24:]), (
+        "the worst damage must exceed the floor"
+    )
 
 
 def test_enlarge_lo_keeps_the_range_and_the_mean(lo):
@@ -214,8 +245,15 @@ def test_psnr_and_ssim_are_those_of_scikit_image(hi, lo, size):
     fake = noisy(blurred(real, 0.7), 0.05)
     for i in range(4):
         a, b = (x[i].permute(1, 2, 0).double().numpy() for x in (fake, real))
-        want = structural_similarity(b, a, data_range=1, channel_axis=2, gaussian_weights=True, sigma=1.5,
-                                     use_sample_covariance=False)
+        want = structural_similarity(
+            b,
+            a,
+            data_range=1,
+            channel_axis=2,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
         assert float(metrics.ssim(fake, real)[i]) == pytest.approx(want, abs=1e-4)
         want = peak_signal_noise_ratio(b, a, data_range=1)
         assert float(metrics.psnr(fake, real)[i]) == pytest.approx(want, abs=1e-3)
@@ -236,14 +274,19 @@ def test_evaluate_pairs(faces):
     assert got["psnr"]["value"] == pytest.approx(float(want), rel=1e-5)
     mixed = real.batch(rng.subsample(40, 40, 0).numpy())
     want = metrics.psnr(*((x + 1) / 2 for x in mixed.split(20))).mean()
-    assert got["psnr"]["floor"] == pytest.approx(float(want), rel=1e-5) and got["psnr"]["floor_n"] == 20
+    assert (
+        got["psnr"]["floor"] == pytest.approx(float(want), rel=1e-5)
+        and got["psnr"]["floor_n"] == 20
+    )
     for score in got.values():
         assert score["n"] == 40 and score["ci"][0] < score["value"] < score["ci"][1]
     for name in ("frechet_lite0", "kernel_lite0"):
         assert "EfficientNet-Lite0" in got[name]["features"] and got[name]["floor_n"] == 20
         assert got[name]["value"] > got[name]["floor"]
     assert "do not fill 80 features" in got["frechet_lite0"]["note"]
-    assert got == hl.evaluate(fake, real, paired=True, n_boot=50), "the same seed must give the same scores"
+    assert got == hl.evaluate(fake, real, paired=True, n_boot=50), (
+        "the same seed must give the same scores"
+    )
 
 
 def test_evaluate_compares_at_equal_n_and_says_so(faces):
@@ -252,14 +295,23 @@ def test_evaluate_compares_at_equal_n_and_says_so(faces):
     assert got["n"] == 20 and "20 of the 60 real pictures, drawn by seed 0" in got["note"]
     index = rng.subsample(60, 40, 1).numpy()
     real = metrics.extract(large[index])
-    assert got["floor"] == pytest.approx(metrics.frechet(real[:20], real[20:])) and got["floor_n"] == 20
+    assert (
+        got["floor"] == pytest.approx(metrics.frechet(real[:20], real[20:]))
+        and got["floor_n"] == 20
+    )
     assert got["value"] == pytest.approx(metrics.frechet(metrics.extract(small), real[:20]))
     back = hl.evaluate(large, small, metrics=["frechet_lite0"], seed=3, n_boot=5)["frechet_lite0"]
-    assert back["n"] == 20 and back["floor_n"] == 10 and "fake pictures, drawn by seed 3" in back["note"]
+    assert (
+        back["n"] == 20
+        and back["floor_n"] == 10
+        and "fake pictures, drawn by seed 3" in back["note"]
+    )
 
 
 def test_evaluate_enlarges_small_pictures_by_the_rule(lo):
-    got = hl.evaluate(lo[:20] * 2 - 1, lo[20:40] * 2 - 1, metrics=["frechet_lite0"], n_boot=5)["frechet_lite0"]
+    got = hl.evaluate(lo[:20] * 2 - 1, lo[20:40] * 2 - 1, metrics=["frechet_lite0"], n_boot=5)[
+        "frechet_lite0"
+    ]
     a, b = lo[:20][rng.subsample(20, 20, 0)], lo[20:40][rng.subsample(20, 20, 1)]
     want = metrics.frechet(*(metrics.extract(metrics.enlarge_lo(x)) for x in (a, b)))
     assert got["value"] == pytest.approx(want, rel=1e-4) and "bicubic" in got["features"]
@@ -267,20 +319,31 @@ def test_evaluate_enlarges_small_pictures_by_the_rule(lo):
 
 def test_evaluate_of_equal_pictures_has_an_infinite_psnr_without_interval(faces):
     got = hl.evaluate(faces[:4], faces[:4], paired=True, n_boot=5)
-    assert got["psnr"]["value"] == float("inf") and got["psnr"]["ci"] is None and "infinite" in got["psnr"]["note"]
+    assert (
+        got["psnr"]["value"] == float("inf")
+        and got["psnr"]["ci"] is None
+        and "infinite" in got["psnr"]["note"]
+    )
     assert got["ssim"]["value"] == pytest.approx(1)
     assert got["frechet_lite0"]["value"] == pytest.approx(0, abs=1e-4)
 
 
 def test_evaluate_states_channel_and_border_and_measures_by_them(faces):
     real, fake = faces[:8].batch(), faces[:8].batch() * 0.9
-    got = hl.evaluate(fake, real, paired=True, metrics=["psnr", "ssim"], channel="y", border=4, n_boot=20)
+    got = hl.evaluate(
+        fake, real, paired=True, metrics=["psnr", "ssim"], channel="y", border=4, n_boot=20
+    )
     for name, score in (("psnr", metrics.psnr), ("ssim", metrics.ssim)):
         want = score((fake + 1) / 2, (real + 1) / 2, "y", 4).mean()
         assert got[name]["value"] == pytest.approx(float(want), rel=1e-5)
-        assert got[name]["features"].startswith("Y (BT.601, 16 to 235 of 255) in [0, 1], border 4 px")
+        assert got[name]["features"].startswith(
+            "Y (BT.601, 16 to 235 of 255) in [0, 1], border 4 px"
+        )
     plain = hl.evaluate(fake, real, paired=True, metrics=["psnr"], n_boot=20)["psnr"]
-    assert plain["features"] == "RGB in [0, 1], border 0 px, dB" and plain["value"] != got["psnr"]["value"]
+    assert (
+        plain["features"] == "RGB in [0, 1], border 0 px, dB"
+        and plain["value"] != got["psnr"]["value"]
+    )
 
 
 def test_consistency_has_the_truths_own_as_its_floor_and_needs_no_truth():
@@ -292,34 +355,72 @@ def test_consistency_has_the_truths_own_as_its_floor_and_needs_no_truth():
     got = got["consistency"]
     want = metrics.consistency((hi + 1) / 2, (lo + 1) / 2).mean()
     assert got["floor"] == pytest.approx(float(want), rel=1e-5) and got["floor_n"] == 8
-    assert got["value"] > got["floor"] + 3, "plain enlargement explains its input better than the truth does"
+    assert got["value"] > got["floor"] + 3, (
+        "plain enlargement explains its input better than the truth does"
+    )
     assert got["features"] == "RGB in [0, 1], reduced by bilinear, dB"
-    alone = hl.evaluate(large, hi[:5], lo=pairs.lo[:8], metrics=["consistency"], reduce="pool")["consistency"]
-    assert alone["floor"] is None and alone["n"] == 8 and alone["features"].endswith("reduced by pool, dB")
+    alone = hl.evaluate(large, hi[:5], lo=pairs.lo[:8], metrics=["consistency"], reduce="pool")[
+        "consistency"
+    ]
+    assert (
+        alone["floor"] is None
+        and alone["n"] == 8
+        and alone["features"].endswith("reduced by pool, dB")
+    )
 
 
 BAD = {
     "one picture": (lambda x: (x[:1], x), {}, "fake must hold at least 2"),
     "other sizes": (lambda x: (x, x[..., :16, :16]), {}, "did you mix up hi and lo"),
-    "pairs of other numbers": (lambda x: (x, x[:3]), {"paired": True}, "be pairs, got 4 of .* and 3 of"),
+    "pairs of other numbers": (
+        lambda x: (x, x[:3]),
+        {"paired": True},
+        "be pairs, got 4 of .* and 3 of",
+    ),
     "bytes": (lambda x: (x, x.byte()), {}, "real must be a FaceSet or float"),
     "grey": (lambda x: (x[:, :1], x), {}, r"fake must be a FaceSet or float \(N, 3"),
     "levels": (lambda x: (x, x * 255), {}, r"real must lie in \[-1, 1\]"),
     "NaN": (lambda x: (x * float("nan"), x), {}, r"fake must lie in \[-1, 1\], got nan"),
-    "unknown metric": (lambda x: (x, x), {"metrics": ["FID"]}, "metrics must be of psnr.*got 'FID'"),
+    "unknown metric": (
+        lambda x: (x, x),
+        {"metrics": ["FID"]},
+        "metrics must be of psnr.*got 'FID'",
+    ),
     "no list": (lambda x: (x, x), {"metrics": "psnr"}, "must be a list"),
     "no metric": (lambda x: (x, x), {"metrics": []}, "at least one"),
     "other channel": (lambda x: (x, x), {"channel": "cb"}, "channel must be rgb or y, got 'cb'"),
-    "border inside which no window fits": (lambda x: (x, x), {"paired": True, "border": 27}, "border must be 0"),
+    "border inside which no window fits": (
+        lambda x: (x, x),
+        {"paired": True, "border": 27},
+        "border must be 0",
+    ),
     "negative border": (lambda x: (x, x), {"border": -1}, "border must be 0 or more"),
     "no poor pictures": (lambda x: (x, x), {"metrics": ["consistency"]}, "got lo=None: pass lo="),
-    "too few poor pictures": (lambda x: (x, x), {"lo": torch.zeros(3, 3, 16, 16)}, "poor picture of each of the 4"),
-    "sharp for poor pictures": (lambda x: (x[..., :16, :16], x[..., :16, :16]), {"lo": torch.zeros(4, 3, 64, 64)},
-                                "did you mix up hi and lo"),
-    "unknown reduction": (lambda x: (x, x), {"lo": torch.zeros(4, 3, 16, 16), "reduce": "box",
-                                             "metrics": ["consistency"]}, "reduce must be bilinear"),
-    "poor for training pictures": (lambda x: (x, x), {"train": torch.zeros(4, 3, 16, 16)}, "train must be sharp"),
-    "no training pictures": (lambda x: (x, x), {"metrics": ["frechet_lite0_paper"]}, "got train=None: pass train="),
+    "too few poor pictures": (
+        lambda x: (x, x),
+        {"lo": torch.zeros(3, 3, 16, 16)},
+        "poor picture of each of the 4",
+    ),
+    "sharp for poor pictures": (
+        lambda x: (x[..., :16, :16], x[..., :16, :16]),
+        {"lo": torch.zeros(4, 3, 64, 64)},
+        "did you mix up hi and lo",
+    ),
+    "unknown reduction": (
+        lambda x: (x, x),
+        {"lo": torch.zeros(4, 3, 16, 16), "reduce": "box", "metrics": ["consistency"]},
+        "reduce must be bilinear",
+    ),
+    "poor for training pictures": (
+        lambda x: (x, x),
+        {"train": torch.zeros(4, 3, 16, 16)},
+        "train must be sharp",
+    ),
+    "no training pictures": (
+        lambda x: (x, x),
+        {"metrics": ["frechet_lite0_paper"]},
+        "got train=None: pass train=",
+    ),
     "psnr of sets": (lambda x: (x, x), {"metrics": ["psnr"]}, "psnr compares pairs"),
 }
 
@@ -338,14 +439,28 @@ def test_evaluate_refuses_pairs_of_other_faces(faces):
 
 
 # ---- optional scores -----------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name, cls, message", [
-    ("fid", "torchmetrics.image.fid.FrechetInceptionDistance", "fid needs torch-fidelity.*pip install torch-fidelity"),
-    ("lpips", "torchmetrics.image.lpip.LearnedPerceptualImagePatchSimilarity", "lpips needs .*AlexNet.*connect"),
-])
-@pytest.mark.parametrize("error", [ModuleNotFoundError("no such\nmodule"), OSError("no route"), RuntimeError()])
+@pytest.mark.parametrize(
+    "name, cls, message",
+    [
+        (
+            "fid",
+            "torchmetrics.image.fid.FrechetInceptionDistance",
+            "fid needs torch-fidelity.*pip install torch-fidelity",
+        ),
+        (
+            "lpips",
+            "torchmetrics.image.lpip.LearnedPerceptualImagePatchSimilarity",
+            "lpips needs .*AlexNet.*connect",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "error", [ModuleNotFoundError("no such\nmodule"), OSError("no route"), RuntimeError()]
+)
 def test_scores_that_need_a_download_say_so(monkeypatch, name, cls, message, error):
     def fail(*args, **kwargs):
         raise error
+
     monkeypatch.setattr(cls, fail)
     with pytest.raises(hl.HLError, match=message) as caught:
         hl.evaluate(torch.rand(4, 3, 64, 64), torch.rand(4, 3, 64, 64), paired=True, metrics=[name])
@@ -356,17 +471,25 @@ def test_fid_is_computed_at_equal_n_on_what_torchmetrics_loads(monkeypatch, face
     own = FrechetInceptionDistance(feature=features.features())
     monkeypatch.setattr(features, "fid_network", lambda device: own)
     got = hl.evaluate(faces[:20], faces[20:60], metrics=["fid", "frechet_lite0"], n_boot=5)
-    assert list(got) == ["fid", "frechet_lite0"] and got["fid"]["n"] == 20 and "20 of the 40" in got["fid"]["note"]
+    assert (
+        list(got) == ["fid", "frechet_lite0"]
+        and got["fid"]["n"] == 20
+        and "20 of the 40" in got["fid"]["note"]
+    )
     assert got["fid"]["value"] == pytest.approx(got["frechet_lite0"]["value"], rel=1e-2)
 
 
 def test_lpips_is_the_mean_over_pairs(monkeypatch, faces):
     def net(a, b, normalize):
         return (a - b).abs().mean((1, 2, 3), keepdim=True)
+
     monkeypatch.setattr(evaluation, "lpips_network", lambda device: net)
     fake = -faces[:6].batch()
     got = hl.evaluate(fake, faces[:6], paired=True, metrics=["lpips"], n_boot=20)["lpips"]
-    assert got["value"] == pytest.approx(float(faces[:6].batch().abs().mean()), rel=1e-5) and got["n"] == 6
+    assert (
+        got["value"] == pytest.approx(float(faces[:6].batch().abs().mean()), rel=1e-5)
+        and got["n"] == 6
+    )
 
 
 def test_face_rate_finds_faces_but_not_shuffled_ones(faces):

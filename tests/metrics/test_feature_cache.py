@@ -61,9 +61,23 @@ def test_other_pictures_protocols_networks_and_devices_never_share_an_entry(pict
     changed = pictures.clone()
     changed[5, 2, 7, 7] += 1e-6
     levels = hl.FaceSet((pictures * 255).byte().numpy(), tuple("abcdef"), "made")
-    sets = [pictures, changed, pictures.flip(0), pictures[:5], pictures.double(), pictures.reshape(6, 3, 4, 16), levels]
-    abouts = [ABOUT | {"network": "m"}, ABOUT | {"device": "cuda"}, ABOUT | {"protocol": {"name": "paper"}}]
-    keys = [feature_cache.digest(x, ABOUT) for x in sets] + [feature_cache.digest(pictures, a) for a in abouts]
+    sets = [
+        pictures,
+        changed,
+        pictures.flip(0),
+        pictures[:5],
+        pictures.double(),
+        pictures.reshape(6, 3, 4, 16),
+        levels,
+    ]
+    abouts = [
+        ABOUT | {"network": "m"},
+        ABOUT | {"device": "cuda"},
+        ABOUT | {"protocol": {"name": "paper"}},
+    ]
+    keys = [feature_cache.digest(x, ABOUT) for x in sets] + [
+        feature_cache.digest(pictures, a) for a in abouts
+    ]
     assert len(set(keys)) == len(keys)
     nets = Counting(), Counting()
     same = nets[0].network._replace(says="another network, 6 numbers")
@@ -73,9 +87,12 @@ def test_other_pictures_protocols_networks_and_devices_never_share_an_entry(pict
     assert nets[0].seen == 7 * 2 * 6 and len(entries()) == 14
 
 
-DAMAGE = {"cut short": lambda data: data[:-9],
-          "a bit flipped": lambda data: data[:-3] + bytes([data[-3] ^ 1]) + data[-2:], "empty": lambda data: b"",
-          "another file": lambda data: b"no safetensors" * 9}
+DAMAGE = {
+    "cut short": lambda data: data[:-9],
+    "a bit flipped": lambda data: data[:-3] + bytes([data[-3] ^ 1]) + data[-2:],
+    "empty": lambda data: b"",
+    "another file": lambda data: b"no safetensors" * 9,
+}
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
@@ -84,8 +101,12 @@ def test_a_damaged_entry_is_made_anew(pictures, kind):
     first = features_of(pictures, CLEAN, net.network, made=False)
     [path] = entries()
     path.write_bytes(DAMAGE[kind](path.read_bytes()))
-    assert torch.equal(features_of(pictures, CLEAN, net.network, made=False), first) and net.seen == 12
-    assert torch.equal(features_of(pictures, CLEAN, net.network, made=False), first) and net.seen == 12
+    assert (
+        torch.equal(features_of(pictures, CLEAN, net.network, made=False), first) and net.seen == 12
+    )
+    assert (
+        torch.equal(features_of(pictures, CLEAN, net.network, made=False), first) and net.seen == 12
+    )
     assert entries() == [path]
 
 

@@ -11,7 +11,14 @@ from hlgan_lib.degradations.jpeg import jpeg_inside_photograph
 from hlgan_lib.errors import HLError
 from hlgan_lib.networks.blocks import ResBlock, count_parameters
 from hlgan_lib.networks.noise_inputs import Grain, LearnedShot, MeasuredJPEG, NoiseInput
-from hlgan_lib.networks.paper import CoarseDiscriminator, Discriminator, HighToLow, LowToHigh, _DBlock, opponent_colours
+from hlgan_lib.networks.paper import (
+    CoarseDiscriminator,
+    Discriminator,
+    HighToLow,
+    LowToHigh,
+    _DBlock,
+    opponent_colours,
+)
 
 NARROW = RunConfig(h2l_width=8, l2h_width=16, d_width=8)
 
@@ -19,8 +26,11 @@ NARROW = RunConfig(h2l_width=8, l2h_width=16, d_width=8)
 def sizes_of(net: nn.Module, kind: type, *inputs: torch.Tensor) -> list[tuple[int, int]]:
     """Side of the pictures that enter and leave each module of a kind, in the order in which they run."""
     seen = []
-    hooks = [m.register_forward_hook(lambda _, x, y: seen.append((x[0].shape[-1], y.shape[-1])))
-             for m in net.modules() if isinstance(m, kind)]
+    hooks = [
+        m.register_forward_hook(lambda _, x, y: seen.append((x[0].shape[-1], y.shape[-1])))
+        for m in net.modules()
+        if isinstance(m, kind)
+    ]
     net(*inputs)
     for hook in hooks:
         hook.remove()
@@ -29,7 +39,9 @@ def sizes_of(net: nn.Module, kind: type, *inputs: torch.Tensor) -> list[tuple[in
 
 def hi_z(cfg: RunConfig, n: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
     rng = torch.Generator().manual_seed(0)
-    return torch.rand(n, 3, cfg.size_hi, cfg.size_hi, generator=rng) * 2 - 1, torch.randn(n, cfg.z_dim, generator=rng)
+    return torch.rand(n, 3, cfg.size_hi, cfg.size_hi, generator=rng) * 2 - 1, torch.randn(
+        n, cfg.z_dim, generator=rng
+    )
 
 
 # ---- High-to-Low -----------------------------------------------------------------------------------------------------
@@ -40,7 +52,16 @@ def test_h2l_has_twelve_blocks_in_six_groups():
     assert blocks == [64, 64, 32, 32, 16, 16, 8, 8, 8, 8, 16, 16]
     parts = trace(net, [*net.encoder, *net.doubles, *net.decoder], *hi_z(NARROW))
     groups = [(x.shape[-1], y.shape[-1]) for x, y in parts]
-    assert groups == [(64, 32), (32, 16), (16, 8), (8, 4), (4, 8), (8, 8), (8, 16), (16, 16)]  # doubled, then blocks
+    assert groups == [
+        (64, 32),
+        (32, 16),
+        (16, 8),
+        (8, 4),
+        (4, 8),
+        (8, 8),
+        (8, 16),
+        (16, 16),
+    ]  # doubled, then blocks
     assert sum(isinstance(m, nn.PixelShuffle) for m in net.modules()) == 2
     out = net(*hi_z(NARROW))
     assert out.shape == (2, 3, 16, 16) and out.abs().max() <= 1
@@ -58,7 +79,20 @@ def trace(net: nn.Module, watched: list[nn.Module], *inputs: torch.Tensor) -> li
 def test_down_first_spends_less_at_the_same_groups():
     cfg = NARROW.replace(down_first=True)
     net = HighToLow(cfg)
-    assert [s for s, _ in sizes_of(net, ResBlock, *hi_z(cfg))] == [32, 32, 16, 16, 8, 8, 4, 4, 8, 8, 16, 16]
+    assert [s for s, _ in sizes_of(net, ResBlock, *hi_z(cfg))] == [
+        32,
+        32,
+        16,
+        16,
+        8,
+        8,
+        4,
+        4,
+        8,
+        8,
+        16,
+        16,
+    ]
     assert count_parameters(net) == count_parameters(HighToLow(NARROW))
 
 
@@ -73,7 +107,11 @@ def test_z_is_the_fourth_channel():
 
 def test_h2l_width_and_count_of_the_released_class():
     net = HighToLow(RunConfig())
-    assert {m.out_channels for m in net.modules() if isinstance(m, nn.Conv2d)} == {64, 256, 3}  # 256: to shuffle
+    assert {m.out_channels for m in net.modules() if isinstance(m, nn.Conv2d)} == {
+        64,
+        256,
+        3,
+    }  # 256: to shuffle
     without_z = count_parameters(net) - count_parameters(net.fc)
     assert 1.2e6 < without_z < 1.5e6  # "1.34 M parameters"; ours, block by block:
     conv, bn = 64 * 64 * 9, 2 * 64
@@ -82,11 +120,15 @@ def test_h2l_width_and_count_of_the_released_class():
     assert without_z == (4 * 64 * 9 + 64) + blocks + halves + doubles + bn + (64 * 3 * 9 + 3)
 
 
-@pytest.mark.parametrize("z_input", ["concat", "inject", "grain", "film", "shot", "concat+grain+film", "none"])
+@pytest.mark.parametrize(
+    "z_input", ["concat", "inject", "grain", "film", "shot", "concat+grain+film", "none"]
+)
 def test_every_way_of_z(z_input):
     cfg = NARROW.replace(z_input=z_input, norm="none", skip="shot" in z_input)
     net, (hi, z) = HighToLow(cfg), hi_z(cfg)
-    for m in net.modules():  # as after some training: the released code starts its noise weights at 0
+    for (
+        m
+    ) in net.modules():  # as after some training: the released code starts its noise weights at 0
         if isinstance(m, NoiseInput) and m.weight is not None:
             assert not m.weight.any()
             nn.init.constant_(m.weight, 0.5)
@@ -106,24 +148,37 @@ def test_same_weights_same_projection():
     a, b = HighToLow(NARROW.replace(z_input="inject")), HighToLow(NARROW.replace(z_input="inject"))
     assert all(torch.equal(m.project, n.project) for m, n in zip(a.noise, b.noise, strict=True))
     assert not any("project" in k for k in a.state_dict())  # fixed: not a part of the weights
-    assert a.noise[0].project.norm(dim=0).square().mean().item() == pytest.approx(1, abs=0.1)  # unit variance a pixel
+    assert a.noise[0].project.norm(dim=0).square().mean().item() == pytest.approx(
+        1, abs=0.1
+    )  # unit variance a pixel
 
 
 def test_grain_is_white_and_fills_every_direction():
-    grain, (z,) = Grain(64, 2, 8), (torch.randn(4000, 64, generator=torch.Generator().manual_seed(0)),)
+    grain, (z,) = (
+        Grain(64, 2, 8),
+        (torch.randn(4000, 64, generator=torch.Generator().manual_seed(0)),),
+    )
     with torch.no_grad():
         grain.weight.copy_(torch.tensor([1.0, 3.0]).view(1, 2, 1, 1))
         grain.level.weight.zero_()
         noise = grain(torch.zeros(4000, 2, 8, 8), z)
         assert noise.mean((0, 2, 3)).abs().max() < 0.02
-        assert noise.std((0, 2, 3)).tolist() == pytest.approx([1, 3], rel=0.02)  # the learned weight is the deviation
-        assert (noise[:, 0] ** 4).mean().item() == pytest.approx(3, abs=0.5)  # as of a normal number
-        spread = torch.linalg.eigvalsh(torch.cov(noise.flatten(1).T / noise.flatten(1).std(0)[:, None]))
+        assert noise.std((0, 2, 3)).tolist() == pytest.approx(
+            [1, 3], rel=0.02
+        )  # the learned weight is the deviation
+        assert (noise[:, 0] ** 4).mean().item() == pytest.approx(
+            3, abs=0.5
+        )  # as of a normal number
+        spread = torch.linalg.eigvalsh(
+            torch.cov(noise.flatten(1).T / noise.flatten(1).std(0)[:, None])
+        )
         assert spread.min() > 0.5  # a linear map of 64 numbers: 64 of these 128 would be 0
         near = grain(torch.zeros(4000, 2, 8, 8), z + 0.1 * torch.randn_like(z))
         assert torch.corrcoef(torch.stack([noise.flatten(), near.flatten()]))[0, 1].abs() < 0.05
         grain.level.bias.fill_(math.log(2.0))
-        assert torch.allclose(grain(torch.zeros(4000, 2, 8, 8), z), 2 * noise, atol=1e-4)  # a level for the picture
+        assert torch.allclose(
+            grain(torch.zeros(4000, 2, 8, 8), z), 2 * noise, atol=1e-4
+        )  # a level for the picture
 
 
 def test_learned_shot_is_blur_gain_and_offset():
@@ -136,13 +191,19 @@ def test_learned_shot_is_blur_gain_and_offset():
         flat = torch.full((3, 3, 16, 16), 0.3)
         assert torch.allclose(shot(flat, z).tanh(), flat, atol=1e-5)  # the kernel sums to 1
         mean = shot(lo, z).tanh()[:, :, 5, 5]
-        assert torch.allclose(mean, lo[:, :, 3:8, 3:8].mean((2, 3)), atol=1e-5)  # all taps alike: a box of 5x5
+        assert torch.allclose(
+            mean, lo[:, :, 3:8, 3:8].mean((2, 3)), atol=1e-5
+        )  # all taps alike: a box of 5x5
         shot.kernel.bias[12] = 50.0
         assert torch.allclose(shot(lo, z).tanh(), lo, atol=1e-5)  # one tap: the picture itself
         shot.light.bias.copy_(torch.tensor([0.5, 0, 0, 0, 0.2, 0]))
         changed = shot(lo, z) - torch.atanh(lo)
-        assert torch.allclose(changed[:, 0], 0.5 * torch.atanh(lo[:, 0]), atol=1e-4)  # contrast of red
-        assert torch.allclose(changed[:, 1], torch.full_like(lo[:, 1], 0.2), atol=1e-4)  # green lifted
+        assert torch.allclose(
+            changed[:, 0], 0.5 * torch.atanh(lo[:, 0]), atol=1e-4
+        )  # contrast of red
+        assert torch.allclose(
+            changed[:, 1], torch.full_like(lo[:, 1], 0.2), atol=1e-4
+        )  # green lifted
         assert changed[:, 2].abs().max() < 1e-4
 
 
@@ -159,14 +220,20 @@ def test_a_measured_jpeg_codes_as_measured_and_lets_gradients_through():
     assert (jpeg(x, z) - x).abs().mean() < 0.01, "quality 100, 4:4:4"
     jpeg.set(torch.cat([torch.full((30,), 20.0), torch.full((10,), 90.0)]), 0.25)
     u = torch.special.ndtr(z[:, 2:])
-    quality, half, size = jpeg.quality[(u[:, 0] * 64).long()], u[:, 1] < 0.25, torch.full((4000,), 16)
+    quality, half, size = (
+        jpeg.quality[(u[:, 0] * 64).long()],
+        u[:, 1] < 0.25,
+        torch.full((4000,), 16),
+    )
     by_hand = jpeg_inside_photograph((x + 1) / 2, size, quality, half, (u[:, 2:] * 16).long())
     assert torch.equal(jpeg(x, z), 2 * by_hand - 1)
     assert (quality == 20).double().mean() == pytest.approx(0.75, abs=0.04) and quality.max() == 90
     assert half.double().mean() == pytest.approx(0.25, abs=0.03)
     shallow = (0.2 * x[:50]).requires_grad_()
     jpeg(shallow, z[:50]).square().sum().backward()
-    alike = torch.cosine_similarity(shallow.grad.flatten(), 2 * jpeg(shallow, z[:50]).detach().flatten(), dim=0)
+    alike = torch.cosine_similarity(
+        shallow.grad.flatten(), 2 * jpeg(shallow, z[:50]).detach().flatten(), dim=0
+    )
     assert alike > 0.7, "as if nothing had been rounded: all but the colour that 4:2:0 takes away"
 
 
@@ -185,9 +252,19 @@ def test_h2l_ends_with_the_jpeg_and_keeps_what_was_measured():
         cfg.replace(z_dim=3)
 
 
-SWITCHES = [dict(norm="none"), dict(order="post"), dict(order="post", norm="none"), dict(down="avg"), dict(down="max"),
-            dict(down_first=True), dict(skip=True), dict(z_dim=3), dict(skip=True, down_first=True, norm="none"),
-            dict(skip=True, z_input="grain+shot"), dict(jpeg="measured")]
+SWITCHES = [
+    dict(norm="none"),
+    dict(order="post"),
+    dict(order="post", norm="none"),
+    dict(down="avg"),
+    dict(down="max"),
+    dict(down_first=True),
+    dict(skip=True),
+    dict(z_dim=3),
+    dict(skip=True, down_first=True, norm="none"),
+    dict(skip=True, z_input="grain+shot"),
+    dict(jpeg="measured"),
+]
 
 
 @pytest.mark.parametrize("switch", SWITCHES, ids=str)
@@ -199,15 +276,26 @@ def test_switches_of_the_generators_train(switch):
     assert lo.shape == (2, 3, 16, 16) and not torch.equal(lo, plain) and hi_fake.shape == hi.shape
     for net, inputs in ((HighToLow(cfg), (hi, z)), (LowToHigh(cfg), (lo.detach(),))):
         net(*inputs).square().sum().backward()
-        assert not [k for k, p in net.named_parameters() if p.grad is None], "a weight that nothing reaches"
+        assert not [k for k, p in net.named_parameters() if p.grad is None], (
+            "a weight that nothing reaches"
+        )
         has_bn = any(isinstance(m, nn.BatchNorm2d) for m in net.modules())
         assert has_bn == (cfg.norm == "batch")
 
 
 def test_order_of_a_block():
-    kinds = {order: [type(m).__name__ for m in ResBlock(4, "batch", order).body] for order in ("pre", "post")}
+    kinds = {
+        order: [type(m).__name__ for m in ResBlock(4, "batch", order).body]
+        for order in ("pre", "post")
+    }
     assert kinds["pre"] == ["BatchNorm2d", "ReLU", "Conv2d"] * 2
-    assert kinds["post"] == ["Conv2d", "BatchNorm2d", "ReLU", "Conv2d", "BatchNorm2d"]  # the last ReLU after the sum
+    assert kinds["post"] == [
+        "Conv2d",
+        "BatchNorm2d",
+        "ReLU",
+        "Conv2d",
+        "BatchNorm2d",
+    ]  # the last ReLU after the sum
     assert ResBlock(4, "none", "post")(torch.randn(1, 4, 4, 4)).min() >= 0
 
 
@@ -225,8 +313,14 @@ def test_l2h_has_12_3_2_blocks_and_three_long_skips():
     net, lo = LowToHigh(NARROW), torch.zeros(1, 3, 16, 16)
     assert [s for s, _ in sizes_of(net, ResBlock, lo)] == [16] * 12 + [32] * 3 + [64] * 2
     assert [len(g.blocks) for g in net.groups] == [12, 3, 2]
-    assert [(x.shape[-1], y.shape[-1]) for x, y in trace(net, list(net.doubles), lo)] == [(16, 32), (32, 64)]
-    groups, insides = trace(net.eval(), list(net.groups), lo), trace(net, [g.blocks for g in net.groups], lo)
+    assert [(x.shape[-1], y.shape[-1]) for x, y in trace(net, list(net.doubles), lo)] == [
+        (16, 32),
+        (32, 64),
+    ]
+    groups, insides = (
+        trace(net.eval(), list(net.groups), lo),
+        trace(net, [g.blocks for g in net.groups], lo),
+    )
     for (x, y), (_, inner) in zip(groups, insides, strict=True):
         assert torch.equal(y, x + inner)  # one long skip over each group
     assert net(lo).shape == (1, 3, 64, 64) and net(lo).abs().max() <= 1
@@ -239,10 +333,14 @@ def test_l2h_widths():
 
 
 # ---- Discriminator ---------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("size", "sizes"), [
-    (16, [(16, 16)] * 4 + [(16, 8), (8, 4)]),
-    (64, [(64, 64)] * 2 + [(64, 32), (32, 16), (16, 8), (8, 4)]),
-    (32, [(32, 32)] * 3 + [(32, 16), (16, 8), (8, 4)])])
+@pytest.mark.parametrize(
+    ("size", "sizes"),
+    [
+        (16, [(16, 16)] * 4 + [(16, 8), (8, 4)]),
+        (64, [(64, 64)] * 2 + [(64, 32), (32, 16), (16, 8), (8, 4)]),
+        (32, [(32, 32)] * 3 + [(32, 16), (16, 8), (8, 4)]),
+    ],
+)
 @pytest.mark.parametrize("pool", ["avg", "max"])
 def test_d_has_six_blocks_and_the_right_ones_pool(size, sizes, pool):
     d, x = Discriminator(size, 8, pool), torch.randn(2, 3, size, size)
@@ -271,21 +369,34 @@ def test_opponent_colours_by_hand():
     plain, opponent = Discriminator(16, 8).eval(), Discriminator(16, 8, opponent=True).eval()
     opponent.load_state_dict(plain.state_dict())
     y = torch.rand(2, 3, 16, 16)
-    assert torch.allclose(opponent(y), plain(opponent_colours(y))) and not torch.allclose(opponent(y), plain(y))
+    assert torch.allclose(opponent(y), plain(opponent_colours(y))) and not torch.allclose(
+        opponent(y), plain(y)
+    )
 
 
 def test_the_coarse_discriminator_sees_light_and_colour_alone():
     d, x = CoarseDiscriminator().eval(), torch.rand(3, 3, 16, 16)
-    texture = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(8, 8) * 0.3  # a mean of 0 in every 4x4 cell
+    texture = (
+        torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(8, 8) * 0.3
+    )  # a mean of 0 in every 4x4 cell
     assert d(x).shape == (3,) and torch.allclose(d(x), d(x + texture), atol=1e-5)
     assert not torch.allclose(d(x), d(x + 0.3), atol=1e-3)
     layers = [m for m in d.modules() if isinstance(m, nn.Linear)]
-    assert len(layers) == 3 and all(nn.utils.parametrize.is_parametrized(m, "weight") for m in layers)
+    assert len(layers) == 3 and all(
+        nn.utils.parametrize.is_parametrized(m, "weight") for m in layers
+    )
 
 
 # ---- other sizes, errors ---------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("hi", "lo", "down", "up", "groups"), [
-    (128, 32, 5, 3, [12, 3, 2]), (32, 16, 3, 2, [12, 3]), (128, 16, 5, 2, [12, 3, 2, 2]), (32, 8, 3, 1, [12, 3, 2])])
+@pytest.mark.parametrize(
+    ("hi", "lo", "down", "up", "groups"),
+    [
+        (128, 32, 5, 3, [12, 3, 2]),
+        (32, 16, 3, 2, [12, 3]),
+        (128, 16, 5, 2, [12, 3, 2, 2]),
+        (32, 8, 3, 1, [12, 3, 2]),
+    ],
+)
 def test_other_sizes_and_factors(hi, lo, down, up, groups):
     cfg = RunConfig(size_hi=hi, size_lo=lo, h2l_width=4, l2h_width=8, d_width=4)
     h2l, l2h, (x, z) = HighToLow(cfg), LowToHigh(cfg), hi_z(cfg)
@@ -299,7 +410,10 @@ def test_other_sizes_and_factors(hi, lo, down, up, groups):
 def test_wrong_inputs_are_named():
     h2l, l2h, d = HighToLow(NARROW), LowToHigh(NARROW), Discriminator(16, 8)
     hi, z = hi_z(NARROW)
-    with pytest.raises(HLError, match=r"hi must be float \(B, 3, 64, 64\), got float32 \(2, 3, 16, 16\): did you pass"):
+    with pytest.raises(
+        HLError,
+        match=r"hi must be float \(B, 3, 64, 64\), got float32 \(2, 3, 16, 16\): did you pass",
+    ):
         h2l(hi[:, :, :16, :16], z)
     with pytest.raises(HLError, match=r"lo must be .* did you pass hi"):
         l2h(hi)

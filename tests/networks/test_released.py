@@ -27,22 +27,40 @@ def lo():
 
 def expected_shapes():
     """Name and shape of every weight, written down from the released class."""
+
     def bn(name, c):
         return {f"{name}.{k}": (c,) for k in ("weight", "bias", "running_mean", "running_var")} | {
-            f"{name}.num_batches_tracked": ()}
+            f"{name}.num_batches_tracked": ()
+        }
 
-    shapes = {"a1.0.weight": (128, 256, 1, 1), "a1.0.bias": (128,), "a2.0.weight": (96, 128, 1, 1), "a2.0.bias": (96,),
-              "layers_in.weight": (256, 3, 3, 3)}
+    shapes = {
+        "a1.0.weight": (128, 256, 1, 1),
+        "a1.0.bias": (128,),
+        "a2.0.weight": (96, 128, 1, 1),
+        "a2.0.bias": (96,),
+        "layers_in.weight": (256, 3, 3, 3),
+    }
     for group, n, c in ((0, 12, 256), (1, 3, 128)):
         for i in range(n):
             block, c_in = f"layers_set_final.{group}.{i}", 256 if (group, i) == (1, 0) else c
-            shapes |= {f"{block}.conv1.weight": (c, c_in, 3, 3), f"{block}.conv2.weight": (c, c, 3, 3)}
+            shapes |= {
+                f"{block}.conv1.weight": (c, c_in, 3, 3),
+                f"{block}.conv2.weight": (c, c, 3, 3),
+            }
             shapes |= bn(f"{block}.bn1", c_in) | bn(f"{block}.bn2", c)
         up = f"layers_set_final_up.{group}"
         shapes |= bn(f"{up}.1", c) | {f"{up}.3.weight": (c, c, 1, 1), f"{up}.3.bias": (c,)}
-    shapes |= {"layers_set_final.1.0.skip.weight": (128, 256, 1, 1), "layers_set_final.1.0.skip.bias": (128,)}
-    shapes |= {"main.0.weight": (96, 128, 3, 3), "main.2.weight": (96, 96, 1, 1), "main.2.bias": (96,),
-               "main.4.weight": (3, 96, 1, 1), "main.4.bias": (3,)}
+    shapes |= {
+        "layers_set_final.1.0.skip.weight": (128, 256, 1, 1),
+        "layers_set_final.1.0.skip.bias": (128,),
+    }
+    shapes |= {
+        "main.0.weight": (96, 128, 3, 3),
+        "main.2.weight": (96, 96, 1, 1),
+        "main.2.bias": (96,),
+        "main.4.weight": (3, 96, 1, 1),
+        "main.4.bias": (3,),
+    }
     return shapes
 
 
@@ -59,8 +77,15 @@ def test_a2_is_never_used(released, lo):
     assert {k for k, p in net.named_parameters() if p.grad is None} == {"a2.0.weight", "a2.0.bias"}
 
 
-@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {f"module.{k}": v for k, v in s.items()},
-                                  lambda s: {"state_dict": s, "epoch": 3}], ids=["plain", "DataParallel", "wrapped"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda s: s,
+        lambda s: {f"module.{k}": v for k, v in s.items()},
+        lambda s: {"state_dict": s, "epoch": 3},
+    ],
+    ids=["plain", "DataParallel", "wrapped"],
+)
 def test_made_checkpoint_round_trips(released, lo, tmp_path, wrap):
     path = tmp_path / "model.pkl"
     torch.save(wrap(released.state_dict()), path)

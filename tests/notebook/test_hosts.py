@@ -25,7 +25,9 @@ def nowhere(monkeypatch, tmp_path):
 def colab(monkeypatch):
     """A stand-in for google.colab; the list of what was mounted, or asked for."""
     asked = []
-    drive = types.SimpleNamespace(mount=lambda path: (asked.append(path), Path(path, "MyDrive").mkdir(parents=True)))
+    drive = types.SimpleNamespace(
+        mount=lambda path: (asked.append(path), Path(path, "MyDrive").mkdir(parents=True))
+    )
     package = types.ModuleType("google.colab")
     package.drive = drive
     monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
@@ -48,7 +50,9 @@ def test_each_host_is_told_what_to_do_there(monkeypatch, capsys):
 def test_colab_is_told_of_drive_and_of_its_gpu_only_where_none_is_on(colab, monkeypatch, capsys):
     notebook.hello()
     said = capsys.readouterr().out
-    assert "Runtime > Change runtime type" in said and f'OUT = "{hosts.DRIVE}/MyDrive/hlgan"' in said
+    assert (
+        "Runtime > Change runtime type" in said and f'OUT = "{hosts.DRIVE}/MyDrive/hlgan"' in said
+    )
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Tesla T4")
     notebook.hello()

@@ -40,7 +40,11 @@ def test_auto_is_the_variable_then_what_the_device_bears(monkeypatch):
 
 def test_setup_gives_a_lesson_and_says_so(tmp_path, capsys):
     lesson = notebook.setup("smoke", 3, tmp_path / "runs")
-    assert lesson.cfg == hl.preset("smoke").replace(seed=3) and lesson.out.is_dir() and lesson.seed == 3
+    assert (
+        lesson.cfg == hl.preset("smoke").replace(seed=3)
+        and lesson.out.is_dir()
+        and lesson.seed == 3
+    )
     assert "preset smoke" in capsys.readouterr().out
     a, b, c = (torch.rand(1, generator=lesson.generator(k)) for k in (1, 1, 2))
     assert a == b != c
@@ -102,7 +106,10 @@ def test_at_a_glance_reads_the_minutes(tmp_path, capsys):
     timings = {"notebooks": {"01_data": {"2 CPU cores": 1.25, "T4": 0.5}}}
     (tmp_path / "results" / "timings.json").write_text(json.dumps(timings))
     notebook.at_a_glance("01_data")
-    assert capsys.readouterr().out == "Run all, measured: 1.2 minutes on 2 CPU cores; 0.5 minutes on T4\n"
+    assert (
+        capsys.readouterr().out
+        == "Run all, measured: 1.2 minutes on 2 CPU cores; 0.5 minutes on T4\n"
+    )
 
 
 def test_show_source_is_the_library_s_own_text():
@@ -111,9 +118,13 @@ def test_show_source_is_the_library_s_own_text():
     assert "F.relu(1 - score_real)" in shown.text
     page = shown._repr_html_()
     assert "hlgan_lib/losses.py" in page and "<span" in page and str(Path.cwd()) not in page
-    assert page.count("#") == page.count(", #"), "every colour is the theme's first, and has one for other places"
+    assert page.count("#") == page.count(", #"), (
+        "every colour is the theme's first, and has one for other places"
+    )
     assert page.count("mirror-editor-number-color, #7A5200") == 2, "the two ones of the loss"
-    assert notebook.show_source(hl.Camera.shoot).text.startswith("def shoot"), "a method loses its indent"
+    assert notebook.show_source(hl.Camera.shoot).text.startswith("def shoot"), (
+        "a method loses its indent"
+    )
     with pytest.raises(HLError, match="needs a function"):
         notebook.show_source(3)
 
@@ -137,16 +148,25 @@ def not_built():
     raise NotImplementedError("no such kernel")  # as torch does: somebody has tried
 
 
-@pytest.mark.parametrize(("mine", "said", "taken"), [
-    (None, "Not tried yet", "reference"), (..., "Not tried yet", "reference"),
-    (lambda x: x * x, "Passed", "mine"), (lambda x: x + 4, "you added twice", "reference"),
-    (lambda x: x, "square the number", "reference"), (lambda x: 1 / 0, "ZeroDivisionError", "reference"),
-    (lambda x: sys.exit("two\nlines"), "SystemExit: two.", "reference"), (3, "TypeError", "reference"),
-    (lambda x: endless(x), "RecursionError", "reference"), (lambda x: interrupted(), "stopped by hand", "reference"),
-    (lambda x: not_built(), "NotImplementedError: no such kernel.", "reference")])
+@pytest.mark.parametrize(
+    ("mine", "said", "taken"),
+    [
+        (None, "Not tried yet", "reference"),
+        (..., "Not tried yet", "reference"),
+        (lambda x: x * x, "Passed", "mine"),
+        (lambda x: x + 4, "you added twice", "reference"),
+        (lambda x: x, "square the number", "reference"),
+        (lambda x: 1 / 0, "ZeroDivisionError", "reference"),
+        (lambda x: sys.exit("two\nlines"), "SystemExit: two.", "reference"),
+        (3, "TypeError", "reference"),
+        (lambda x: endless(x), "RecursionError", "reference"),
+        (lambda x: interrupted(), "stopped by hand", "reference"),
+        (lambda x: not_built(), "NotImplementedError: no such kernel.", "reference"),
+    ],
+)
 def test_attempt_never_stops_and_goes_on_with_what_works(mine, said, taken, capsys):
     def reference(x):
-        return x ** 2
+        return x**2
 
     assert notebook.attempt(mine, reference, agree) is (mine if taken == "mine" else reference)
     out = capsys.readouterr().out
@@ -175,8 +195,18 @@ def ticks(n=3):
     grid = torch.zeros(3, 68, 134, dtype=torch.uint8)
     for i in range(1, n + 1):
         losses = {"pix": 0.1 / i, "gan": 0.1, "d_loss": 1.9, "d_real": 0.1, "d_fake": 0.0}
-        yield Tick(i, n, 16 * i, 0.1 * i, 160.0, 0.1, losses, ("z is ignored",) if i == n else (), None,
-                   grid if i == n else None)
+        yield Tick(
+            i,
+            n,
+            16 * i,
+            0.1 * i,
+            160.0,
+            0.1,
+            losses,
+            ("z is ignored",) if i == n else (),
+            None,
+            grid if i == n else None,
+        )
 
 
 def test_live_is_a_progress_bar_outside_a_notebook(capsys):
@@ -217,8 +247,13 @@ def test_live_keeps_what_there_is_when_interrupted(capsys):
 
 def test_live_saves_what_there_is_when_the_stop_button_interrupts(tmp_path, capfd):
     """The button asks the server to interrupt the kernel: a SIGINT in the middle of an update."""
+
     def interrupted():
-        for tick in (training := hl.train(hl.preset("smoke").replace(tick_images=4), "h2l", out=tmp_path, **FACES)):
+        for tick in (
+            training := hl.train(
+                hl.preset("smoke").replace(tick_images=4), "h2l", out=tmp_path, **FACES
+            )
+        ):
             if tick.step == 2:
                 signal.raise_signal(signal.SIGINT)
             try:
@@ -230,8 +265,14 @@ def test_live_saves_what_there_is_when_the_stop_button_interrupts(tmp_path, capf
     history = live_training.live(interrupted(), "H2L")
     assert history[-1].step == 2 < hl.preset("smoke").h2l_steps
     assert "Stopped after" in capfd.readouterr().out
-    rest = list(hl.train(hl.preset("smoke").replace(tick_images=4), "h2l", out=tmp_path, resume=True, **FACES))
-    assert rest[0].step == 3 and rest[-1].step == hl.preset("smoke").h2l_steps, "it goes on where it was stopped"
+    rest = list(
+        hl.train(
+            hl.preset("smoke").replace(tick_images=4), "h2l", out=tmp_path, resume=True, **FACES
+        )
+    )
+    assert rest[0].step == 3 and rest[-1].step == hl.preset("smoke").h2l_steps, (
+        "it goes on where it was stopped"
+    )
 
 
 def test_a_slider_shows_a_strip_where_nobody_watches(monkeypatch):
@@ -255,7 +296,9 @@ def test_a_slider_redraws_where_somebody_watches(monkeypatch):
     static = viz.strip({"a": torch.zeros(3, 16, 16)}, alt="the static strip")
     widgets.explore(lambda v: drawn.append(v) or static, [1, 2], "value", static)
     boxes[0].value = 2
-    assert drawn == [1, 2] and shown == [None, None, "handle"], "the second picture takes the place of the first"
+    assert drawn == [1, 2] and shown == [None, None, "handle"], (
+        "the second picture takes the place of the first"
+    )
 
 
 def test_nobody_watches_a_test_or_a_script(monkeypatch):
@@ -271,5 +314,7 @@ def test_nobody_watches_a_test_or_a_script(monkeypatch):
 def test_the_package_starts_without_matplotlib_and_ipython():
     code = "import sys, hlgan_lib; print([m for m in ('matplotlib', 'IPython', 'ipywidgets') if m in sys.modules])"
     env = os.environ | {"PYTHONPATH": str(Path(notebook.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True
+    )
     assert done.stdout.strip() == "[]"

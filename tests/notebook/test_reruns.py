@@ -9,7 +9,9 @@ from hlgan_lib.errors import HLError
 from hlgan_lib.notebook import reruns
 
 FACES = {"hi": hl.load_faces("faces:train-hi")[:12], "lo": hl.load_faces("faces:train-lo")[:12]}
-CFG = hl.preset("smoke").replace(h2l_steps=6, batch=4, n_val=2, tick_images=4, save_images=8)  # 6 ticks, 3 checkpoints
+CFG = hl.preset("smoke").replace(
+    h2l_steps=6, batch=4, n_val=2, tick_images=4, save_images=8
+)  # 6 ticks, 3 checkpoints
 TIMES = {"seconds", "rate", "left_s"}
 
 
@@ -20,6 +22,7 @@ def told(tick):
 
 def cut_off(out, n, cfg=CFG, stage="h2l", **what):
     """A run that dies after n ticks, as a session does: nothing is saved on the way out."""
+
     def stop():
         if len(seen) == n:
             raise KeyboardInterrupt
@@ -37,7 +40,9 @@ def test_a_run_that_was_cut_off_goes_on_and_tells_the_whole_story(tmp_path, caps
     seen = cut_off(tmp_path / "run", 3)
     assert [t.step for t in seen] == [1, 2, 3], "one tick past the checkpoint at 2"
     updates = []
-    again = list(reruns.train(CFG, "h2l", out=tmp_path / "run", **FACES, stop=lambda: updates.append(1)))
+    again = list(
+        reruns.train(CFG, "h2l", out=tmp_path / "run", **FACES, stop=lambda: updates.append(1))
+    )
     assert len(updates) == 4, "the first two updates were not done again"
     assert [told(t) for t in again] == [told(t) for t in whole]
     assert "cut off: going on" in capsys.readouterr().out
@@ -63,7 +68,10 @@ def test_what_cannot_go_on_starts_anew(tmp_path, n, capsys):
     updates = []
     ticks = list(reruns.train(CFG, "h2l", out=tmp_path, **FACES, stop=lambda: updates.append(1)))
     assert len(updates) == 6 and len(ticks) == 6 and RunFolder(tmp_path).finished
-    assert not (tmp_path / "samples" / "0000099.png").exists() and "going on" not in capsys.readouterr().out
+    assert (
+        not (tmp_path / "samples" / "0000099.png").exists()
+        and "going on" not in capsys.readouterr().out
+    )
 
 
 def test_another_degradation_is_another_run(tmp_path, capsys):

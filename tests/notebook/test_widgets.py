@@ -48,7 +48,18 @@ def directions(k=3, dim=64):
     axes = torch.linalg.qr(torch.randn(dim, k, generator=rng, dtype=torch.float64))[0].T
     table = torch.zeros(k, len(PROPERTIES))
     table[torch.arange(k), torch.arange(k)] = 0.9
-    return Directions(axes, torch.ones(k), torch.ones(k), PROPERTIES, table, table, table, torch.ones(7), axes[:1], 1)
+    return Directions(
+        axes,
+        torch.ones(k),
+        torch.ones(k),
+        PROPERTIES,
+        table,
+        table,
+        table,
+        torch.ones(7),
+        axes[:1],
+        1,
+    )
 
 
 def picture_of(url):
@@ -73,7 +84,9 @@ def test_before_after_holds_the_pictures_it_was_given(watched):
     assert isinstance(pair, BeforeAfter) and pair.names == ["poor", "sharp"] and pair.position == 50
     assert len(pair.before) == len(pair.after) == 2
     assert np.array_equal(picture_of(pair.after[1]), viz.as_uint8(HI[1])[0])
-    assert np.array_equal(picture_of(pair.before[0])[::4, ::4], viz.as_uint8(LO[0])[0]), "pixels repeated, not smoothed"
+    assert np.array_equal(picture_of(pair.before[0])[::4, ::4], viz.as_uint8(LO[0])[0]), (
+        "pixels repeated, not smoothed"
+    )
     with pytest.raises(HLError, match=r"rows must be two.*got \[3, 2\]"):
         widgets.before_after({"poor": LO, "sharp": HI[:2]}, STATIC, alt="faces")
 
@@ -101,10 +114,16 @@ def test_the_explorer_moves_with_its_sliders_and_measures_what_it_shows(watched)
     h2l = hl.load_weights("h2l")
     degradation_explorer(h2l, directions(), HI, LO, STATIC)
     (box,) = watched
-    (face,), sliders, (button,), (html,) = (named(box, k) for k in ("IntSlider", "FloatSlider", "Button", "HTML"))
+    (face,), sliders, (button,), (html,) = (
+        named(box, k) for k in ("IntSlider", "FloatSlider", "Button", "HTML")
+    )
     assert [s.description for s in sliders] == [f"{i + 1}: {PROPERTIES[i]}" for i in range(3)]
     texts = [html.value]
-    for change in (lambda: setattr(sliders[0], "value", 2.0), lambda: setattr(face, "value", 1), button.click):
+    for change in (
+        lambda: setattr(sliders[0], "value", 2.0),
+        lambda: setattr(face, "value", 1),
+        button.click,
+    ):
         change()
         texts.append(html.value)
     assert len(set(texts)) == 4, "each control changes what is shown"
@@ -148,7 +167,11 @@ def photograph(side=300):
 def test_a_box_is_cropped_degraded_restored_and_judged():
     found = restored_box(photograph(), (60, 20, 300))
     assert list(found.pictures) == ["your box", "degraded by H2L", "restored by L2H"]
-    assert [tuple(p.shape) for p in found.pictures.values()] == [(3, 64, 64), (3, 16, 16), (3, 64, 64)]
+    assert [tuple(p.shape) for p in found.pictures.values()] == [
+        (3, 64, 64),
+        (3, 16, 16),
+        (3, 64, 64),
+    ]
     assert (found.pictures["your box"] - HI[0]).abs().mean() < 0.05, "the box is what was asked for"
     again = hl.upscale("l2h", found.pictures["degraded by H2L"][None])[0]
     torch.testing.assert_close(again, found.pictures["restored by L2H"])
@@ -164,8 +187,14 @@ def test_a_poor_box_is_restored_as_it_is_and_a_hopeless_one_is_doubted():
     assert restored_box(Image.fromarray(noise), (0, 0, 16), poor=True).doubtful
 
 
-@pytest.mark.parametrize("box, words", [((300, 0, 200), "inside the picture of 400x340"), ((-1, 0, 80), "inside"),
-                                        ((0, 0, 40), "at least 64x64")])
+@pytest.mark.parametrize(
+    "box, words",
+    [
+        ((300, 0, 200), "inside the picture of 400x340"),
+        ((-1, 0, 80), "inside"),
+        ((0, 0, 40), "at least 64x64"),
+    ],
+)
 def test_a_wrong_box_says_so(box, words):
     with pytest.raises(HLError, match=words):
         restored_box(photograph(), box)
@@ -175,11 +204,17 @@ def test_upload_box_and_button_work_together(watched, tmp_path):
     own_photograph(STATIC)
     (box,) = watched
     (upload,), (square,), (kind,), (go,), (html,) = (
-        named(box, k) for k in ("FileUpload", "FaceBox", "RadioButtons", "Button", "HTML"))
+        named(box, k) for k in ("FileUpload", "FaceBox", "RadioButtons", "Button", "HTML")
+    )
     assert go.disabled and square.layout.display == "none"
     file = io.BytesIO()
     photograph().save(file, "JPEG", quality=95)
-    entry = {"name": "me.jpg", "type": "image/jpeg", "size": 1, "last_modified": datetime.now(timezone.utc)}
+    entry = {
+        "name": "me.jpg",
+        "type": "image/jpeg",
+        "size": 1,
+        "last_modified": datetime.now(timezone.utc),
+    }
     upload.set_trait("value", (entry | {"content": memoryview(b"no picture")},))
     assert "cannot read me.jpg" in html.value and go.disabled
     upload.set_trait("value", (entry | {"content": memoryview(file.getvalue())},))

@@ -23,18 +23,27 @@ import pytest
 from PIL import Image
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: make install")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [pytest.mark.browser, pytest.mark.slow,
-              pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: sudo apt install chromium")]
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: sudo apt install chromium"),
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / ".scratch" / "screenshots"
 HANDLES = ".widget-slider .noUi-handle, .jp-OutputArea input[type=range]"
 WIDTH, HEIGHT = 1200, 1400
 PATIENCE_S = 600  # for all cells of a notebook, on a machine that is busy
-SETTINGS = {"notebook-extension/tracker": {"windowingMode": "none"},  # every cell is in the page, seen or not
-            "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-            "docmanager-extension/plugin": {"autosave": False}}
+SETTINGS = {
+    "notebook-extension/tracker": {
+        "windowingMode": "none"
+    },  # every cell is in the page, seen or not
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "docmanager-extension/plugin": {"autosave": False},
+}
 
 
 # ---- JupyterLab and the browser --------------------------------------------------------------------------------------
@@ -57,17 +66,43 @@ def lab(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token = secrets.token_hex()
-    own = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
-           "IPYTHONDIR": "ipython", "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
-    env = os.environ | {k: str(home / v) for k, v in own.items()} | {
-        "HLGAN_PRESET": "smoke", "HLGAN_RESULTS": str(ROOT / "results"), "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1", "JUPYTER_TOKEN": token, "JUPYTER_PREFER_ENV_PATH": "1",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
-               f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}",
-               "--LabApp.extension_manager=readonly"]
+    own = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "IPYTHONDIR": "ipython",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    }
+    env = (
+        os.environ
+        | {k: str(home / v) for k, v in own.items()}
+        | {
+            "HLGAN_PRESET": "smoke",
+            "HLGAN_RESULTS": str(ROOT / "results"),
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": "1",
+            "JUPYTER_TOKEN": token,
+            "JUPYTER_PREFER_ENV_PATH": "1",
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        }
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={folder}",
+        "--LabApp.extension_manager=readonly",
+    ]
     with open(home / "log", "w") as log:
-        server = subprocess.Popen(command, env=env, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+        server = subprocess.Popen(
+            command, env=env, cwd=folder, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         wait_for_server(f"http://127.0.0.1:{port}/api?token={token}", server, home / "log")
         yield f"http://127.0.0.1:{port}/doc/tree/{{}}?token={token}", folder
@@ -148,14 +183,21 @@ def looks(cell):
         return [a.left - b.left, a.top - b.top, a.right - b.left, a.bottom - b.top].map(Math.round);
     })""")
     shot = Image.open(io.BytesIO(cell.screenshot())).convert("RGB")
-    return [np.asarray(shot.crop(box), dtype=float) for box in boxes if box[2] > box[0] and box[3] > box[1]]
+    return [
+        np.asarray(shot.crop(box), dtype=float)
+        for box in boxes
+        if box[2] > box[0] and box[3] > box[1]
+    ]
 
 
 def changed(before, after):
     """Largest share of a picture's pixels that differ to the eye."""
     if [p.shape for p in before] != [p.shape for p in after]:
         return 1.0
-    return max((np.mean(np.abs(a - b).max(-1) > 12) for a, b in zip(before, after, strict=True)), default=0.0)
+    return max(
+        (np.mean(np.abs(a - b).max(-1) > 12) for a, b in zip(before, after, strict=True)),
+        default=0.0,
+    )
 
 
 def photograph(page, name):
@@ -200,8 +242,12 @@ def run_all(page):
     for _ in range(6):
         choose(page, "Run", "Run All Cells")
         try:
-            return page.wait_for_function("""() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
-                .some(e => /[*\\d]/.test(e.textContent))""", timeout=20_000, polling=500)
+            return page.wait_for_function(
+                """() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
+                .some(e => /[*\\d]/.test(e.textContent))""",
+                timeout=20_000,
+                polling=500,
+            )
         except playwright.TimeoutError:
             continue
     pytest.fail("JupyterLab ran no cell, asked six times")
@@ -209,13 +255,22 @@ def run_all(page):
 
 def check_cells(page, path):
     """All cells ran, in order, and none failed, on the screen and in the file that JupyterLab writes."""
-    page.wait_for_function("""() => {
+    page.wait_for_function(
+        """() => {
         const said = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(e => e.textContent);
         const error = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]');
         return error || said.every(text => /\\d/.test(text));
-    }""", timeout=1000 * PATIENCE_S, polling=500)
+    }""",
+        timeout=1000 * PATIENCE_S,
+        polling=500,
+    )
     cells = [c for c in saved(page, path)["cells"] if c["cell_type"] == "code"]
-    errors = [f"{o['ename']}: {o['evalue']}" for c in cells for o in c["outputs"] if o["output_type"] == "error"]
+    errors = [
+        f"{o['ename']}: {o['evalue']}"
+        for c in cells
+        for o in c["outputs"]
+        if o["output_type"] == "error"
+    ]
     assert not errors, f"{path.name}: {errors}"
     assert [c["execution_count"] for c in cells] == list(range(1, len(cells) + 1)), path.name
 
@@ -232,7 +287,9 @@ def check_sliders(page, name):
             while (share := changed(before, looks(cell))) < 0.01 and time.monotonic() < end:
                 page.wait_for_timeout(100)
             source = cell.locator(".jp-InputArea").inner_text()[:200]
-            assert before and share >= 0.01, f"{name}: a slider changes {share:.1%} of a picture, below: {source}"
+            assert before and share >= 0.01, (
+                f"{name}: a slider changes {share:.1%} of a picture, below: {source}"
+            )
         cell.screenshot(path=PICTURES / f"{name}-slider-{i}.png")
 
 

@@ -24,9 +24,9 @@ EXERCISED = ("01", "02", "03", "04", "05")
 KINDS = ("Predict", "Complete", "Diagnose")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 MAX_KB, MAX_LINES, MAX_COLUMNS, MAX_OUTPUT_LINES = 500, 12, 110, 60
-MAX_CELLS = 60      # a lesson of 45 to 50 and its five or six exercises
+MAX_CELLS = 60  # a lesson of 45 to 50 and its five or six exercises
 
-LESSONS = PATHS[1:]     # 00 is the front door: shorter, and nothing is trained in it
+LESSONS = PATHS[1:]  # 00 is the front door: shorter, and nothing is trained in it
 each = pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 
@@ -52,7 +52,12 @@ def outputs(nb):
 
 
 def pictures(nb):
-    return [(c, o, kind) for c, o in outputs(nb) for kind in o.get("data", {}) if kind.startswith("image/")]
+    return [
+        (c, o, kind)
+        for c, o in outputs(nb)
+        for kind in o.get("data", {})
+        if kind.startswith("image/")
+    ]
 
 
 def starting(nb, text):
@@ -110,9 +115,11 @@ def test_head(path):
 def test_set_up_cell_is_the_same_everywhere_and_leaves_torch_alone(path):
     setup = read(path).cells[2].source
     assert setup == repo_url.setup_cell(repo_url.stored()), "run: make repo-url"
-    assert len(setup.splitlines()) <= 15 and max(map(len, repo_url.SETUP.splitlines())) <= MAX_COLUMNS
+    assert (
+        len(setup.splitlines()) <= 15 and max(map(len, repo_url.SETUP.splitlines())) <= MAX_COLUMNS
+    )
     compile(setup, "set-up", "exec")
-    pinned = setup[setup.index("torch_as_it_is"):]
+    pinned = setup[setup.index("torch_as_it_is") :]
     assert '("torch", "torchvision")' in pinned and "*torch_as_it_is" in pinned
     assert "upgrade" not in setup and "-U" not in setup
 
@@ -130,7 +137,9 @@ def test_parameters_are_literals_with_the_agreed_defaults(path):
 def test_a_lesson_is_long_enough_to_teach_and_ends_with_a_recap(path):
     nb = read(path)
     assert len(nb.cells) >= 25 and len(pictures(nb)) >= 4
-    assert len(starting(nb, "**What you should see.**")) >= 4 and len(starting(nb, "Predict.**")) >= 2
+    assert (
+        len(starting(nb, "**What you should see.**")) >= 4 and len(starting(nb, "Predict.**")) >= 2
+    )
     assert tagged(nb, "instructor")
     assert nb.cells[-1].source.startswith("## Recap") and "**References**" in nb.cells[-1].source
 
@@ -146,8 +155,13 @@ def test_every_experiment_is_framed(path):
         assert before == "code", f"nothing to see before: {cell.source[:60]}"
     for i, cell in enumerate(nb.cells):
         if "**Predict.**" in cell.source:
-            assert any(c.cell_type == "code" for c in nb.cells[i + 1:i + 3]), "a prediction with no experiment after it"
-    assert all(c.cell_type == "markdown" and c.source.startswith("**Discuss.**") for c in tagged(nb, "instructor"))
+            assert any(c.cell_type == "code" for c in nb.cells[i + 1 : i + 3]), (
+                "a prediction with no experiment after it"
+            )
+    assert all(
+        c.cell_type == "markdown" and c.source.startswith("**Discuss.**")
+        for c in tagged(nb, "instructor")
+    )
     assert len(tagged(nb, "headline")) == 1
 
 
@@ -163,8 +177,12 @@ def test_exercises_are_few_and_mixed(path):
     asked = [i for i, c in enumerate(nb.cells) if c.source.startswith("**Exercise")]
     heads = [re.match(r"\*\*Exercise (\d+) · (\w+)\.\*\* \S", nb.cells[i].source) for i in asked]
     assert all(heads), "an exercise starts with **Exercise N · KIND.** and its task"
-    assert [int(h[1]) for h in heads] == list(range(1, len(heads) + 1)) and {h[2] for h in heads} <= set(KINDS)
-    assert [nb.cells[i + 1] for i in asked] == tagged(nb, "solution"), "after each exercise its own cell, and no other"
+    assert [int(h[1]) for h in heads] == list(range(1, len(heads) + 1)) and {
+        h[2] for h in heads
+    } <= set(KINDS)
+    assert [nb.cells[i + 1] for i in asked] == tagged(nb, "solution"), (
+        "after each exercise its own cell, and no other"
+    )
     if path.stem[:2] in EXERCISED:
         assert 4 <= len(asked) <= 6 and {h[2] for h in heads} == set(KINDS)
 
@@ -172,7 +190,9 @@ def test_exercises_are_few_and_mixed(path):
 @each
 def test_solutions_pass(path):
     for cell in tagged(read(path), "solution"):
-        assert "Passed" in "".join(o.get("text", "") for o in cell.outputs), f"does not pass: {cell.source[:60]}"
+        assert "Passed" in "".join(o.get("text", "") for o in cell.outputs), (
+            f"does not pass: {cell.source[:60]}"
+        )
 
 
 @each
@@ -183,10 +203,20 @@ def test_an_exercise_is_one_answer_that_can_be_left_out(path):
         mine, _, check = map(ast.unparse, call.args)
         assert ".check_" in check, "hints live in the library, where they are tested"
         blanked = ast.parse(student.blank(cell.source)).body
-        unfilled = [s.targets[0].id for s in blanked if isinstance(s, ast.Assign) and ast.unparse(s.value) == "..."]
-        unfilled += [s.name for s in blanked if isinstance(s, ast.FunctionDef)
-                     and "raise NotImplementedError" in map(ast.unparse, s.body)]
-        assert unfilled == [mine], "one answer, named as it is passed, and no line that raises outside of a function"
+        unfilled = [
+            s.targets[0].id
+            for s in blanked
+            if isinstance(s, ast.Assign) and ast.unparse(s.value) == "..."
+        ]
+        unfilled += [
+            s.name
+            for s in blanked
+            if isinstance(s, ast.FunctionDef)
+            and "raise NotImplementedError" in map(ast.unparse, s.body)
+        ]
+        assert unfilled == [mine], (
+            "one answer, named as it is passed, and no line that raises outside of a function"
+        )
         comments = [line for line in cell.source.splitlines() if "# solution" in line]
         assert all(line.endswith(student.MARK) for line in comments)
 
@@ -202,7 +232,9 @@ def test_code_states_what_must_be_true_and_draws_through_viz(path):
     source = "\n\n".join(c.source for c in code(nb))
     tree = ast.parse(source)
     assert sum(isinstance(n, ast.Assert) for n in ast.walk(tree)) >= 3
-    assert "plt." not in source and "pyplot" not in source, "pictures go through viz.show, which keeps their alt text"
+    assert "plt." not in source and "pyplot" not in source, (
+        "pictures go through viz.show, which keeps their alt text"
+    )
     assert "show_source(" in source, "library code is shown by show_source"
     assert not any(isinstance(n, ast.ExceptHandler) and n.type is None for n in ast.walk(tree))
     assert not any(line.lstrip().startswith(("!", "%")) for line in source.splitlines())
@@ -213,7 +245,11 @@ def test_no_library_function_is_pasted(path):
     """No definition of a notebook has the name of a public one of the library."""
     library = set()
     for file in (ROOT / "hlgan_lib").rglob("*.py"):
-        library |= {n.name for n in ast.parse(file.read_text()).body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+        library |= {
+            n.name
+            for n in ast.parse(file.read_text()).body
+            if isinstance(n, (ast.FunctionDef, ast.ClassDef))
+        }
     tree = ast.parse("\n\n".join(c.source for c in code(read(path))))
     mine = {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
     assert not mine & library
@@ -222,11 +258,15 @@ def test_no_library_function_is_pasted(path):
 @each
 def test_outputs_are_kept_in_order_and_without_errors(path):
     nb = read(path)
-    assert [c.execution_count for c in code(nb)] == list(range(1, len(code(nb)) + 1)), "execute it from top to bottom"
+    assert [c.execution_count for c in code(nb)] == list(range(1, len(code(nb)) + 1)), (
+        "execute it from top to bottom"
+    )
     assert not any(o.output_type == "error" for _, o in outputs(nb))
     for cell, o in outputs(nb):
         text = o.get("text") or o.get("data", {}).get("text/plain", "")
-        assert text.count("\n") <= MAX_OUTPUT_LINES, f"{text.count(chr(10))} lines printed by: {cell.source[:60]}"
+        assert text.count("\n") <= MAX_OUTPUT_LINES, (
+            f"{text.count(chr(10))} lines printed by: {cell.source[:60]}"
+        )
 
 
 @each
@@ -238,9 +278,13 @@ def test_every_picture_has_alt_text_and_opens(path):
         said.append(alt)
         image = Image.open(io.BytesIO(base64.b64decode(o.data[kind])))
         assert 200 <= image.width <= 1200, f"{image.width} pixels wide: {cell.source[:60]}"
-    inline = re.findall(r"!\[([^\]]*)\]\(|<img(?![^>]*alt=)", "\n".join(c.source for c in prose(read(path))))
+    inline = re.findall(
+        r"!\[([^\]]*)\]\(|<img(?![^>]*alt=)", "\n".join(c.source for c in prose(read(path)))
+    )
     assert all(len(alt) >= 10 for alt in inline), "a picture in prose without alt text"
-    assert len(set(said)) == len(said), "two pictures share their alt text: it does not tell them apart"
+    assert len(set(said)) == len(said), (
+        "two pictures share their alt text: it does not tell them apart"
+    )
 
 
 @each

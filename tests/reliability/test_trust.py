@@ -56,7 +56,9 @@ class Pool(nn.Module):
         self.cfg, self.strength = cfg, nn.Parameter(torch.tensor(strength))
 
     def forward(self, hi, z):
-        return (pool(hi) + self.strength * z[:, None, :16, None] * z[:, None, None, -16:]).clamp(-1, 1)
+        return (pool(hi) + self.strength * z[:, None, :16, None] * z[:, None, None, -16:]).clamp(
+            -1, 1
+        )
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +87,15 @@ def test_look_distance_by_hand_and_between_faces():
     b = a + torch.tensor([2.0, 3.0])[:, None, None, None] * sharp.scale[:, None, None]
     assert torch.allclose(look_distance(a, b, sharp), torch.tensor([2.0, 3.0], dtype=torch.float64))
     x = SHARP.batch(slice(0, 8))
-    truth, noisy, noisier = (extract_maps((x + s * randn(*x.shape) + 1).clamp(0, 2) / 2) for s in (0, 0.1, 0.3))
+    truth, noisy, noisier = (
+        extract_maps((x + s * randn(*x.shape) + 1).clamp(0, 2) / 2) for s in (0, 0.1, 0.3)
+    )
     near, far = look_distance(noisy, truth, sharp), look_distance(noisier, truth, sharp)
-    assert (near < far).all() and (near > 0).all() and (near < look_distance(truth.roll(1, 0), truth, sharp)).all()
+    assert (
+        (near < far).all()
+        and (near > 0).all()
+        and (near < look_distance(truth.roll(1, 0), truth, sharp)).all()
+    )
     with pytest.raises(hl.HLError, match="feature maps .* made? both|make both"):
         look_distance(a, a[..., :2], sharp)
     with pytest.raises(hl.HLError, match="at least 2 sharp faces, got 1"):
@@ -96,12 +104,17 @@ def test_look_distance_by_hand_and_between_faces():
 
 def test_misfit_forgives_exposure_and_colour_and_nothing_else():
     x = 0.2 * randn(5, 3, 16, 16)
-    gain, offset = torch.tensor([0.5, 1.0, 2.0])[:, None, None], torch.tensor([0.1, 0.0, -0.3])[:, None, None]
+    gain, offset = (
+        torch.tensor([0.5, 1.0, 2.0])[:, None, None],
+        torch.tensor([0.1, 0.0, -0.3])[:, None, None],
+    )
     assert misfit(x, gain * x + offset).max() < 1e-6
     noise = 0.1 * randn(5, 3, 16, 16, seed=1)
     assert torch.allclose(misfit(x, x + noise), torch.full((5,), 0.1).double(), rtol=0.1)
-    assert torch.allclose(misfit(x, -x), x.double().sub(x.double().mean((2, 3), keepdim=True)).square()
-                          .mean((1, 2, 3)).sqrt())           # a negative picture is no exposure
+    assert torch.allclose(
+        misfit(x, -x),
+        x.double().sub(x.double().mean((2, 3), keepdim=True)).square().mean((1, 2, 3)).sqrt(),
+    )  # a negative picture is no exposure
 
 
 # ---- the signs ---------------------------------------------------------------------------------------------------
@@ -110,10 +123,10 @@ def test_networks_that_undo_each_other_show_no_doubt():
     restored, found = signs(Blocks(), Pool(0.0), lo, sharp)
     assert torch.equal(restored, Blocks()(lo))
     assert found["misfit"].max() < 1e-6 and found["round_trip"].max() < 1e-5
-    assert found["unlikeness"].min() > 0.5                      # blocks are no sharp faces
+    assert found["unlikeness"].min() > 0.5  # blocks are no sharp faces
     broken = signs(Blocks(), Pool(0.2), lo, sharp)[1]
     assert all((broken[k] > found[k] + 0.01).all() for k in ("misfit", "round_trip"))
-    assert torch.equal(broken["spread"], found["spread"])    # of L2H alone
+    assert torch.equal(broken["spread"], found["spread"])  # of L2H alone
 
 
 def test_a_picture_has_the_same_trust_in_any_company(networks, calibration):
@@ -130,7 +143,10 @@ def test_noise_on_the_input_lowers_the_trust_in_the_shipped_networks():
     calibration = calibration_of("l2h", "h2l")
     clean = trust("l2h", "h2l", lo, calibration)
     noisy = trust("l2h", "h2l", (lo + 0.4 * randn(*lo.shape)).clamp(-1, 1), calibration)
-    assert noisy.score.mean() < clean.score.mean() - 0.5 and noisy.doubtful.sum() > clean.doubtful.sum()
+    assert (
+        noisy.score.mean() < clean.score.mean() - 0.5
+        and noisy.doubtful.sum() > clean.doubtful.sum()
+    )
 
 
 # ---- calibration -------------------------------------------------------------------------------------------------
@@ -144,7 +160,9 @@ def test_the_calibration_set_itself_is_as_usual(networks, calibration):
         assert (calibration.score(larger) < found.score).all(), name
 
 
-def test_a_calibration_survives_its_file_and_fits_its_networks_only(networks, calibration, tmp_path):
+def test_a_calibration_survives_its_file_and_fits_its_networks_only(
+    networks, calibration, tmp_path
+):
     calibration.save(tmp_path / "c.json")
     assert Calibration.load(tmp_path / "c.json") == calibration
     with pytest.raises(hl.HLError, match="cannot be read"):
@@ -160,7 +178,11 @@ def test_a_calibration_survives_its_file_and_fits_its_networks_only(networks, ca
 def test_the_shipped_calibration_is_of_the_shipped_networks():
     shipped = Calibration.load(CALIBRATION)
     assert shipped.networks == fingerprint(hl.load_weights("l2h"), hl.load_weights("h2l"))
-    assert calibration_of("l2h", "h2l") == shipped and shipped.source == "faces:val" and shipped.n == 200
+    assert (
+        calibration_of("l2h", "h2l") == shipped
+        and shipped.source == "faces:val"
+        and shipped.n == 200
+    )
     stored = json.loads((CALIBRATION.parents[2] / "results" / "trust.json").read_text())
     assert stored["about"]["fingerprint"] == shipped.networks
     assert stored["flag"]["limit"] == pytest.approx(shipped.limit, rel=1e-4)
@@ -190,23 +212,38 @@ def test_risk_coverage_by_hand():
 
 def test_an_oracle_gains_all_and_chance_nothing():
     error = randn(2000).exp()
-    scores = {"oracle": -error, "chance": randn(2000, seed=1), "upside down": error,
-              "good": -error.log() + 0.5 * randn(2000, seed=2)}
+    scores = {
+        "oracle": -error,
+        "chance": randn(2000, seed=1),
+        "upside down": error,
+        "good": -error.log() + 0.5 * randn(2000, seed=2),
+    }
     table = risk.compare(scores, error, "chance", n_boot=50)
     assert table["oracle"]["gain"] == pytest.approx(1) and table["upside down"]["gain"] < -1
     assert table["chance"]["gain_ci"][0] < 0 < table["chance"]["gain_ci"][1]
     assert 0.3 < table["good"]["gain"] < 1 and table["good"]["more_ci"][0] > 0.2
     assert table["chance"]["more_ci"] == [0, 0]
-    assert table["oracle"]["area"] < table["good"]["area"] < table["chance"]["area"] < table["upside down"]["area"]
-    assert risk.compare(scores, 5 * error, "chance", n_boot=50)["good"]["gain"] == pytest.approx(table["good"]["gain"])
+    assert (
+        table["oracle"]["area"]
+        < table["good"]["area"]
+        < table["chance"]["area"]
+        < table["upside down"]["area"]
+    )
+    assert risk.compare(scores, 5 * error, "chance", n_boot=50)["good"]["gain"] == pytest.approx(
+        table["good"]["gain"]
+    )
 
 
 def test_failures_are_nearer_to_strangers():
     place = torch.arange(41.0)
-    distances = (place[:, None] - place).abs() + 3         # the nearest strangers are 4 away
+    distances = (place[:, None] - place).abs() + 3  # the nearest strangers are 4 away
     assert risk.failure_limit(distances, 0.01) == pytest.approx(4)
-    assert risk.rate(torch.tensor([True] + [False] * 9)) == {"failed": 1, "n": 10, "rate": 0.1, "ci": pytest.approx(
-        [0.0179, 0.4042], abs=1e-3)}
+    assert risk.rate(torch.tensor([True] + [False] * 9)) == {
+        "failed": 1,
+        "n": 10,
+        "rate": 0.1,
+        "ci": pytest.approx([0.0179, 0.4042], abs=1e-3),
+    }
     assert risk.rate(torch.zeros(0, dtype=torch.bool))["rate"] is None
 
 
@@ -225,26 +262,30 @@ def test_sharpness_falls_with_blur_and_rises_with_contrast():
     assert (risk.input_sharpness(blurred) < risk.input_sharpness(lo)).all()
     assert torch.allclose(risk.input_sharpness(0.5 * lo), risk.input_sharpness(lo) / 4)
     step = torch.zeros(1, 3, 4, 4)
-    step[..., 2:] = 1                                       # 4 of 12 neighbours across differ by 1/2
+    step[..., 2:] = 1  # 4 of 12 neighbours across differ by 1/2
     assert risk.input_sharpness(step).item() == pytest.approx(4 / 12 / 4)
 
 
 def test_wrong_scores_are_named():
     five = torch.arange(5.0)
-    for call, says in ((lambda: risk.risk_coverage(five, five[:4]), "same pictures"),
-                       (lambda: risk.risk_coverage(five / 0, five), "finite"),
-                       (lambda: risk.compare({"a": five}, five, "b"), "against must be one of a"),
-                       (lambda: risk.failure_limit(torch.zeros(3, 4)), "distances must be"),
-                       (lambda: risk.input_sharpness(five), "lo must be"),
-                       (lambda: viz.risk_figure({}, alt="of no error at all"), "at least one error")):
+    for call, says in (
+        (lambda: risk.risk_coverage(five, five[:4]), "same pictures"),
+        (lambda: risk.risk_coverage(five / 0, five), "finite"),
+        (lambda: risk.compare({"a": five}, five, "b"), "against must be one of a"),
+        (lambda: risk.failure_limit(torch.zeros(3, 4)), "distances must be"),
+        (lambda: risk.input_sharpness(five), "lo must be"),
+        (lambda: viz.risk_figure({}, alt="of no error at all"), "at least one error"),
+    ):
         with pytest.raises(hl.HLError, match=says):
             call()
 
 
 def test_the_figure_says_what_it_shows():
     curve = risk.risk_coverage(randn(50), randn(50, seed=1).exp())
-    figure = viz.risk_figure({"a": {"trust": curve, "other": curve}, "b": {"trust": curve, "other": curve}},
-                              alt="Two panels of two curves")
+    figure = viz.risk_figure(
+        {"a": {"trust": curve, "other": curve}, "b": {"trust": curve, "other": curve}},
+        alt="Two panels of two curves",
+    )
     assert figure.alt and [ax.get_title() for ax in figure.axes] == ["a", "b"]
     line = figure.axes[0].lines[0]
     assert line.get_ydata()[-1] == pytest.approx(1) and line.get_xdata()[-1] == pytest.approx(100)
@@ -255,15 +296,25 @@ def test_causes_find_what_the_camera_was_told_to_do():
     hi = hl.load_faces("faces:val:hi").batch(slice(0, 24))
     camera, rng = hl.Camera(), torch.Generator().manual_seed(0)
     mild = camera.draw(len(hi), rng)
-    mild |= {"exposure_ev": torch.zeros(24), "motion_px": torch.zeros(24), "defocus_px": torch.full((24,), 0.5),
-             "white_balance": torch.ones(24, 3), "site_quality": torch.full((24,), 90),
-             "shot_gain": torch.full((24,), 1e-3), "sensor_px": torch.full((24,), 32),
-             "between_px": torch.full((24,), 32)}
-    bad = {"dark": {"exposure_ev": torch.full((24,), -1.1)}, "bright": {"exposure_ev": torch.full((24,), 0.7)},
-           "cast": {"white_balance": torch.tensor([1.3, 1.0, 1 / 1.3]).expand(24, 3)},
-           "blur": {"motion_px": torch.full((24,), 8.0), "defocus_px": torch.full((24,), 3.4)},
-           "coarse": {"sensor_px": torch.full((24,), 16), "between_px": torch.full((24,), 16)},
-           "noise": {"shot_gain": torch.full((24,), 0.02)}, "JPEG": {"site_quality": torch.full((24,), 40)}}
+    mild |= {
+        "exposure_ev": torch.zeros(24),
+        "motion_px": torch.zeros(24),
+        "defocus_px": torch.full((24,), 0.5),
+        "white_balance": torch.ones(24, 3),
+        "site_quality": torch.full((24,), 90),
+        "shot_gain": torch.full((24,), 1e-3),
+        "sensor_px": torch.full((24,), 32),
+        "between_px": torch.full((24,), 32),
+    }
+    bad = {
+        "dark": {"exposure_ev": torch.full((24,), -1.1)},
+        "bright": {"exposure_ev": torch.full((24,), 0.7)},
+        "cast": {"white_balance": torch.tensor([1.3, 1.0, 1 / 1.3]).expand(24, 3)},
+        "blur": {"motion_px": torch.full((24,), 8.0), "defocus_px": torch.full((24,), 3.4)},
+        "coarse": {"sensor_px": torch.full((24,), 16), "between_px": torch.full((24,), 16)},
+        "noise": {"shot_gain": torch.full((24,), 0.02)},
+        "JPEG": {"site_quality": torch.full((24,), 40)},
+    }
     sharp = sharp_faces(SHARP)
 
     def measured(params):
@@ -283,16 +334,28 @@ def test_counts_by_hand():
     numbers = {"a": torch.arange(10.0), "b": torch.arange(10.0).flip(0)}
     limit = triage.limits(numbers, 0.2)
     has = triage.triage(numbers, limit)
-    assert has["a"].nonzero().flatten().tolist() == [8, 9] and has["b"].nonzero().flatten().tolist() == [0, 1]
+    assert has["a"].nonzero().flatten().tolist() == [8, 9] and has[
+        "b"
+    ].nonzero().flatten().tolist() == [0, 1]
     failed = torch.tensor([0, 0, 1, 0, 0, 0, 0, 0, 1, 1]).bool()
     table = triage.counts(has, failed)
-    assert (table["a"]["all"], table["a"]["failed"], table["a"]["times"]) == (2, 2, pytest.approx((2 / 3) / 0.2))
+    assert (table["a"]["all"], table["a"]["failed"], table["a"]["times"]) == (
+        2,
+        2,
+        pytest.approx((2 / 3) / 0.2),
+    )
     assert table["b"]["times"] == 0 and table["none"] | {"ci": 0} == {
-        "all": 6, "failed": 1, "times": pytest.approx((1 / 3) / 0.6), "ci": 0}
+        "all": 6,
+        "failed": 1,
+        "times": pytest.approx((1 / 3) / 0.6),
+        "ci": 0,
+    }
     assert triage.labels(has)[7:] == ["none", "a", "a"]
-    for call, says in ((lambda: triage.counts(has, failed & False), "at least one failure"),
-                       (lambda: triage.triage(numbers, {"a": 1}), "none for b"),
-                       (lambda: triage.limits(numbers, 1), "between 0 and 1")):
+    for call, says in (
+        (lambda: triage.counts(has, failed & False), "at least one failure"),
+        (lambda: triage.triage(numbers, {"a": 1}), "none for b"),
+        (lambda: triage.limits(numbers, 1), "between 0 and 1"),
+    ):
         with pytest.raises(hl.HLError, match=says):
             call()
 
@@ -302,8 +365,11 @@ def test_the_stored_parameters_fit_the_stored_pairs():
     hi, lo = pairs.hi.batch(), pairs.lo.batch()
     numbers = triage.causes(hi, lo, load_camera_params("faces:val"), sharp_faces(SHARP))
     assert set(numbers) == set(triage.CAUSES)
-    share = {k: v.double().mean().item() for k, v in triage.triage(numbers, triage.limits(numbers)).items()}
-    assert all(0.04 < v <= 0.1 for v in share.values()), share      # whole numbers tie at the limit
+    share = {
+        k: v.double().mean().item()
+        for k, v in triage.triage(numbers, triage.limits(numbers)).items()
+    }
+    assert all(0.04 < v <= 0.1 for v in share.values()), share  # whole numbers tie at the limit
 
 
 # ---- the command -------------------------------------------------------------------------------------------------
@@ -321,6 +387,7 @@ def poor(tmp_path_factory):
     lo = POOR.batch(slice(0, 6))
     lo[[3, 5]] = (lo[[3, 5]] + 0.7 * randn(2, 3, 16, 16)).clamp(-1, 1)
     from hlgan_lib.files import save_png
+
     for k, picture in enumerate(hl.data.to_uint8(lo)):
         save_png(folder / f"{k:02d}.png", picture)
     return folder
@@ -339,9 +406,20 @@ def test_upscale_with_trust_writes_the_table_and_names_the_doubtful(poor, tmp_pa
     assert [float(r["trust"]) for r in rows] == pytest.approx(found.score.tolist(), abs=1e-3)
     assert [r["doubtful"] == "yes" for r in rows] == found.doubtful.tolist()
     assert rows[3]["doubtful"] == rows[5]["doubtful"] == "yes"
-    assert f"{found.doubtful.sum()} of 6 are doubtful: " in said and "03.png" in said and "trust.csv" in said
-    assert (tmp_path / "x" / "trust.csv").read_bytes() == (tmp_path / "y" / "trust.csv").read_bytes()
-    assert cli.main(["upscale", "--weights", "l2h", "--input", str(poor), "--out", str(tmp_path / "z")]) == 0
+    assert (
+        f"{found.doubtful.sum()} of 6 are doubtful: " in said
+        and "03.png" in said
+        and "trust.csv" in said
+    )
+    assert (tmp_path / "x" / "trust.csv").read_bytes() == (
+        tmp_path / "y" / "trust.csv"
+    ).read_bytes()
+    assert (
+        cli.main(
+            ["upscale", "--weights", "l2h", "--input", str(poor), "--out", str(tmp_path / "z")]
+        )
+        == 0
+    )
     for r in rows:
         assert (tmp_path / "z" / r["file"]).is_file()
     assert not (tmp_path / "z" / "trust.csv").exists()
@@ -353,5 +431,7 @@ def test_upscale_with_trust_refuses_what_cannot_be_right(poor, tmp_path, capsys)
     assert "are of stage l2h, expected h2l" in refused([*argv, "--trust", "--h2l", "l2h"], capsys)
     assert "nowhere" in refused([*argv, "--trust", "--h2l", "nowhere"], capsys)
     npz = SHARP[:2].save(tmp_path / "sharp.npz")
-    assert "the network takes 16x16" in refused([*argv[:3], "--input", npz, *argv[5:], "--trust"], capsys)
+    assert "the network takes 16x16" in refused(
+        [*argv[:3], "--input", npz, *argv[5:], "--trust"], capsys
+    )
     assert not (tmp_path / "out").exists()

@@ -28,8 +28,12 @@ def learned(run):
 def test_every_cell_is_a_training_of_its_own():
     runs = {c.id: c.run(SMOKE).name for c in CELLS.values()}
     assert len(set(runs.values())) == len(CELLS)
-    assert set().union(*(a.cells for a in AXES.values())) == set(CELLS), "a cell that answers no question"
-    assert all(len(a.x) in (0, len(a.cells)) and len(set(a.cells)) == len(a.cells) for a in AXES.values())
+    assert set().union(*(a.cells for a in AXES.values())) == set(CELLS), (
+        "a cell that answers no question"
+    )
+    assert all(
+        len(a.x) in (0, len(a.cells)) and len(set(a.cells)) == len(a.cells) for a in AXES.values()
+    )
 
 
 def test_the_grid_holds_what_the_issue_asks_for():
@@ -50,14 +54,21 @@ def test_what_a_cpu_runs():
         for loss in ("pixel", "gan"):
             assert {(f"{d}-{loss}", s) for s in range(3)} <= pairs
     assert {s for c, s in pairs if c.startswith("beta-")} == {0}
-    assert {c for c, _ in pairs} >= set(AXES["beta"].cells) and not any(c.startswith("blur") for c, _ in pairs)
-    assert len(pairs) == 34 and [r.stage for r in in_order(p.run for p in cpu)].count("h2l") == 6, "H2L is shared"
+    assert {c for c, _ in pairs} >= set(AXES["beta"].cells) and not any(
+        c.startswith("blur") for c, _ in pairs
+    )
+    assert len(pairs) == 34 and [r.stage for r in in_order(p.run for p in cpu)].count("h2l") == 6, (
+        "H2L is shared"
+    )
     assert cpu[0].seed == 0 and cpu[-1].seed == 2
 
 
 def test_only_and_seeds():
     named = plan("smoke", only=["z", "r1"], seeds=2)
-    assert {p.cell.id for p in named} == {*AXES["z"].cells, "r1"} and {p.seed for p in named} == {0, 1}
+    assert {p.cell.id for p in named} == {*AXES["z"].cells, "r1"} and {p.seed for p in named} == {
+        0,
+        1,
+    }
     assert len(plan("smoke", full=True)) > len(CELLS)
     with pytest.raises(HLError, match="--only must name cells .* got 'beta-7'"):
         plan("smoke", only=["beta-7"])

@@ -20,13 +20,20 @@ def test_the_table_shows_each_figure_in_its_row_and_says_that_none_compares():
     for r in REPORTED:
         row = next(line for line in table.splitlines() if line.startswith(f"| {r.method} |"))
         assert (f"{r.fid:.2f}" in row) and (r.psnr is None or f"{r.psnr:.2f}" in row)
-    assert "Not comparable" in table and "**C**" not in table, "only the letters that occur are explained"
+    assert "Not comparable" in table and "**C**" not in table, (
+        "only the letters that occur are explained"
+    )
 
 
 def test_the_table_of_notebook_five_is_this_one():
-    cells = json.loads((Path(__file__).parents[2] / "notebooks" / "05_evaluation.ipynb").read_text())["cells"]
+    cells = json.loads(
+        (Path(__file__).parents[2] / "notebooks" / "05_evaluation.ipynb").read_text()
+    )["cells"]
     [page] = [t for c in cells if "## 7. Reported in the paper" in (t := "".join(c["source"]))]
-    rows = [line.replace("*", "").split("|")[1:-1] for line in page.splitlines() if line.startswith("|")][2:]
+    rows = [
+        line.replace("*", "").split("|")[1:-1] for line in page.splitlines() if line.startswith("|")
+    ][2:]
     text = lambda value: "" if value is None else f"{value:.2f}"  # noqa: E731
     assert [[c.strip() for c in row] for row in rows] == [
-        [r.method, text(r.fid), r.fid_sure, text(r.psnr), r.psnr_sure] for r in REPORTED]
+        [r.method, text(r.fid), r.fid_sure, text(r.psnr), r.psnr_sure] for r in REPORTED
+    ]

@@ -19,15 +19,29 @@ PIXEL = Run("l2h", SMOKE.replace(w_gan=0.0), H2L)
 
 def test_a_key_is_ten_hex_digits_of_what_the_stage_reads():
     assert len(H2L.key) == 10 and int(H2L.key, 16) >= 0 and H2L.name == f"h2l-{H2L.key}"
-    same = [SMOKE.replace(l2h_steps=99), SMOKE.replace(joint_steps=9), SMOKE.replace(l2h_width=8),
-            SMOKE.replace(tick_images=8)]
+    same = [
+        SMOKE.replace(l2h_steps=99),
+        SMOKE.replace(joint_steps=9),
+        SMOKE.replace(l2h_width=8),
+        SMOKE.replace(tick_images=8),
+    ]
     assert {Run("h2l", cfg).key for cfg in same} == {H2L.key}
-    other = [SMOKE.replace(seed=1), SMOKE.replace(h2l_steps=7), SMOKE.replace(n_lo=100), SMOKE.replace(ema=0.0)]
+    other = [
+        SMOKE.replace(seed=1),
+        SMOKE.replace(h2l_steps=7),
+        SMOKE.replace(n_lo=100),
+        SMOKE.replace(ema=0.0),
+    ]
     assert len({H2L.key, *(Run("h2l", cfg).key for cfg in other)}) == 5
 
 
 def test_what_only_another_stage_reads_changes_no_key():
-    for field, value in {"perceptual": "vgg19", "srgan_width": 3, "w_cycle": 1.0, "cyclegan_steps": 9}.items():
+    for field, value in {
+        "perceptual": "vgg19",
+        "srgan_width": 3,
+        "w_cycle": 1.0,
+        "cyclegan_steps": 9,
+    }.items():
         assert Run("h2l", SMOKE.replace(**{field: value})).key == H2L.key
         assert PIXEL.key == Run("l2h", PIXEL.cfg.replace(**{field: value}), H2L).key
     srgan = Run("srgan", SMOKE, "bilinear")
@@ -63,7 +77,9 @@ def test_key_of_a_stored_run_equals_the_run_s_wherever_the_folder_lies(tmp_path)
     about = {"stage": "l2h", "config": PIXEL.cfg.as_dict(), "hi": "faces:train-hi"}
     (tmp_path / "b").mkdir()
     for source in ("gone/from/here/a", str(tmp_path / "a"), f"anywhere/{H2L.name}"):
-        (tmp_path / "b/config.json").write_text(json.dumps(about | {"degradation": f"learned:{source}"}))
+        (tmp_path / "b/config.json").write_text(
+            json.dumps(about | {"degradation": f"learned:{source}"})
+        )
         assert key_of(tmp_path / "b/config.json") == PIXEL.key
     del about["config"]["n_hi"]  # a run that is older than the field
     (tmp_path / "b/config.json").write_text(json.dumps(about | {"degradation": "bilinear"}))
@@ -90,7 +106,9 @@ def test_all_are_trained_once_and_a_failure_takes_only_what_needs_it(tmp_path):
     assert "n_lo must be at most" in outcome.failed[broken.name]
     assert outcome.failed[runs[1].name] == f"needs {broken.name}, which failed"
     about = json.loads(folder_of(PIXEL, tmp_path).config.read_text())
-    assert about["degradation"] == f"learned:runs/{H2L.name}" and str(tmp_path) not in json.dumps(about)
+    assert about["degradation"] == f"learned:runs/{H2L.name}" and str(tmp_path) not in json.dumps(
+        about
+    )
     assert key_of(folder_of(PIXEL, tmp_path).config) == PIXEL.key
     before = folder_of(PIXEL, tmp_path).scores.stat().st_mtime_ns
     assert train_all([PIXEL], tmp_path, jobs=2).finished == [H2L.name, PIXEL.name]
@@ -113,7 +131,9 @@ def test_a_stop_saves_and_the_next_call_goes_on(tmp_path):
     before = folder.log.read_text().splitlines()
     assert train_all([run], tmp_path, jobs=1).finished == [run.name]
     after = folder.log.read_text().splitlines()
-    assert after[:len(before)] == before, "the lines of the first part stay: it went on, it did not start anew"
+    assert after[: len(before)] == before, (
+        "the lines of the first part stay: it went on, it did not start anew"
+    )
     assert [json.loads(line)["step"] for line in after] == list(range(1, 101))
 
 

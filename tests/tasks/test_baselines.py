@@ -18,7 +18,9 @@ SMALL = hl.preset("smoke").replace(size_hi=32, size_lo=8, cyclegan_width=4)
 
 
 def faces(size: int, n: int = 24) -> FaceSet:
-    x = torch.randint(0, 256, (n, 3, size, size), generator=torch.Generator().manual_seed(size), dtype=torch.uint8)
+    x = torch.randint(
+        0, 256, (n, 3, size, size), generator=torch.Generator().manual_seed(size), dtype=torch.uint8
+    )
     return FaceSet(x.numpy(), tuple(map(str, range(n))), "made")
 
 
@@ -35,8 +37,8 @@ def task(cls, cfg=SMALL):
 # ---- networks --------------------------------------------------------------------------------------------------------
 def test_srresnet_is_that_of_its_paper():
     net, w = SRResNet(hl.preset("paper")), 64
-    block = 2 * w * w * 9 + 2 * 2 * w + 1                           # two convolutions, two batch norms, a PReLU
-    middle = 16 * block + w * w * 9 + 2 * w                         # and a convolution and a norm under the long skip
+    block = 2 * w * w * 9 + 2 * 2 * w + 1  # two convolutions, two batch norms, a PReLU
+    middle = 16 * block + w * w * 9 + 2 * w  # and a convolution and a norm under the long skip
     doubles = 2 * (w * 4 * w * 9 + 4 * w + 1)
     assert count_parameters(net) == (3 * w * 81 + w) + 1 + middle + doubles + (w * 3 * 81 + 3)
     assert sum(isinstance(m, nn.BatchNorm2d) for m in net.modules()) == 33
@@ -56,7 +58,11 @@ def test_a_shortcut_starts_from_the_enlarged_picture(cls):
     net, lo = cls(SMALL.replace(skip=True)), pictures(2, 8)
     last = net.head if cls is SRResNet else net.restore.body[-1]
     nn.init.zeros_(last.weight), nn.init.zeros_(last.bias)
-    start = nn.functional.interpolate(lo, size=32, mode="bilinear") if cls is SRResNet else enlarged(lo, 32)
+    start = (
+        nn.functional.interpolate(lo, size=32, mode="bilinear")
+        if cls is SRResNet
+        else enlarged(lo, 32)
+    )
     assert torch.allclose(net(lo), torch.tanh(unsquash(start)), atol=1e-6)
     assert not torch.allclose(cls(SMALL.replace(skip=False))(lo), net(lo), atol=0.1)
 
@@ -73,7 +79,9 @@ def test_wrong_shapes_are_named(cls):
 def test_gan_losses_by_hand():
     real, fake = torch.tensor([2.0, 0.0]), torch.tensor([-1.0, 1.0])
     s = torch.sigmoid
-    assert losses.LOG.d(real, fake).item() == pytest.approx((-s(real).log().mean() - (1 - s(fake)).log().mean()).item())
+    assert losses.LOG.d(real, fake).item() == pytest.approx(
+        (-s(real).log().mean() - (1 - s(fake)).log().mean()).item()
+    )
     assert losses.LOG.g(fake).item() == pytest.approx(-s(fake).log().mean().item())
     assert losses.SQUARE.d(real, fake).item() == pytest.approx((1 + 1) / 2 / 2 + (1 + 1) / 2 / 2)
     assert losses.SQUARE.g(fake).item() == pytest.approx((4 + 0) / 2)
@@ -84,10 +92,10 @@ def test_perceptual_is_relative_and_reaches_the_made_picture_only():
     def maps(x):
         return 3 * x
 
-    fake, real = torch.full((2, 3, 4, 4), 0.0), torch.full((2, 3, 4, 4), 1.0)      # 0.5 and 1 in [0, 1]
+    fake, real = torch.full((2, 3, 4, 4), 0.0), torch.full((2, 3, 4, 4), 1.0)  # 0.5 and 1 in [0, 1]
     fake.requires_grad_(), real.requires_grad_()
     loss = losses.perceptual(maps, fake, real)
-    assert loss.item() == pytest.approx(0.25)                                      # (1.5 - 3)^2 / 3^2
+    assert loss.item() == pytest.approx(0.25)  # (1.5 - 3)^2 / 3^2
     loss.backward()
     assert fake.grad.abs().sum() > 0 and real.grad is None
     assert losses.perceptual(maps, real, real).item() == 0
@@ -97,7 +105,7 @@ def test_the_offline_maps_answer_to_blur_more_than_to_light():
     maps = feature_maps("lite0", CPU)
     hi = hl.load_faces("faces:val:hi").batch(slice(0, 8))
     blurred = enlarged(nn.functional.avg_pool2d(hi, 4), 64)
-    brighter = (hi + (blurred - hi).square().mean().sqrt()).clamp(-1, 1)           # as far away in pixels
+    brighter = (hi + (blurred - hi).square().mean().sqrt()).clamp(-1, 1)  # as far away in pixels
     assert maps((hi + 1) / 2).shape == (8, 40, 8, 8)
     assert losses.perceptual(maps, blurred, hi) > 2 * losses.perceptual(maps, brighter, hi) > 0
 
@@ -107,7 +115,9 @@ def test_vgg_is_asked_for_by_name_and_missed_in_one_line(monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setattr("torchvision.models.vgg19", offline)
-    with pytest.raises(hl.HLError, match="vgg19 needs .*no route to host.*set perceptual to lite0") as error:
+    with pytest.raises(
+        hl.HLError, match="vgg19 needs .*no route to host.*set perceptual to lite0"
+    ) as error:
         feature_maps("vgg19", CPU)
     assert "\n" not in str(error.value)
 
@@ -115,7 +125,9 @@ def test_vgg_is_asked_for_by_name_and_missed_in_one_line(monkeypatch):
 def test_vgg_maps_are_those_before_the_last_pool(monkeypatch):
     from torchvision.models import vgg19
 
-    monkeypatch.setattr("torchvision.models.vgg19", lambda weights: vgg19())       # the same network, untrained
+    monkeypatch.setattr(
+        "torchvision.models.vgg19", lambda weights: vgg19()
+    )  # the same network, untrained
     x = torch.rand(1, 3, 64, 64, requires_grad=True)
     y = feature_maps("vgg19", CPU)(x)
     assert y.shape == (1, 512, 4, 4) and y.min() == 0
@@ -142,7 +154,9 @@ def test_cyclegan_loss_is_the_sum_of_its_terms():
     want = logs["gan"] + logs["lo_gan"] + 3 * logs["cycle"] + 0.5 * logs["identity"]
     assert loss.item() == pytest.approx(want.item(), rel=1e-5)
     nets = cycle.generators
-    nets["cyclegan"].restore.forward = nets["spoil"].forward = lambda x: x         # two networks that change nothing
+    nets["cyclegan"].restore.forward = nets["spoil"].forward = lambda x: (
+        x
+    )  # two networks that change nothing
     _, logs = cycle.g_loss(batch)
     assert logs["cycle"] == logs["identity"] == 0
 
@@ -151,14 +165,16 @@ def test_cyclegan_loss_is_the_sum_of_its_terms():
 def test_history_shows_an_old_picture_half_of_the_time():
     history = History(20, torch.Generator().manual_seed(0))
     number = iter(range(10**6))
-    new = [torch.tensor([next(number) for _ in range(10)]).float().view(10, 1, 1, 1) for _ in range(60)]
+    new = [
+        torch.tensor([next(number) for _ in range(10)]).float().view(10, 1, 1, 1) for _ in range(60)
+    ]
     for fake in new[:2]:
-        assert torch.equal(history.swap(fake), fake)                               # until it is full
+        assert torch.equal(history.swap(fake), fake)  # until it is full
     shown = [history.swap(fake).flatten() for fake in new[2:]]
     old = torch.cat([s < f.flatten().min() for s, f in zip(shown, new[2:])]).float().mean()
     assert old == pytest.approx(0.5, abs=0.07)
     assert len(history.past) == 20 and history.past.flatten().unique().numel() == 20
-    assert history.past.min() > 400                                                # what is shown has left it
+    assert history.past.min() > 400  # what is shown has left it
 
 
 def test_history_goes_on_from_its_state():
@@ -173,7 +189,9 @@ def test_history_goes_on_from_its_state():
 
 def test_discriminators_of_cyclegan_see_the_history(monkeypatch):
     cycle, seen = task(CycleGANTask), []
-    monkeypatch.setattr(History, "swap", lambda self, fake: (seen.append(self.size), torch.zeros_like(fake))[1])
+    monkeypatch.setattr(
+        History, "swap", lambda self, fake: (seen.append(self.size), torch.zeros_like(fake))[1]
+    )
     cycle.d_loss(cycle.batch())
     assert seen == [HISTORY, HISTORY]
 
@@ -198,4 +216,6 @@ def test_srgan_is_trained_on_bilinear_pairs_unless_told_otherwise(tmp_path):
         out = tmp_path / str(degradation)
         cfg = SMALL.replace(srgan_steps=1)
         list(hl.train(cfg, "srgan", hi=faces(32), degradation=degradation, out=out, device="cpu"))
-        assert json.loads((out / "config.json").read_text())["degradation"] == (degradation or "bilinear")
+        assert json.loads((out / "config.json").read_text())["degradation"] == (
+            degradation or "bilinear"
+        )

@@ -16,7 +16,9 @@ PAGE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("teaching", ROOT / "tools" / "results" / "teaching.py")
+    spec = importlib.util.spec_from_file_location(
+        "teaching", ROOT / "tools" / "results" / "teaching.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -25,8 +27,11 @@ def tool():
 def headings(stem: str) -> set[str]:
     """Headings of a notebook without their numbers."""
     [path] = (ROOT / "notebooks").glob(f"{stem}_*.ipynb")
-    prose = "\n".join("".join(c["source"]) for c in json.loads(path.read_text("utf-8"))["cells"]
-                      if c["cell_type"] == "markdown")
+    prose = "\n".join(
+        "".join(c["source"])
+        for c in json.loads(path.read_text("utf-8"))["cells"]
+        if c["cell_type"] == "markdown"
+    )
     return {h.strip() for h in re.findall(r"^#{2,3} (?:\d+\. )?(.+)$", prose, re.M)}
 
 
@@ -45,26 +50,33 @@ def test_a_number_keeps_its_digits_and_its_per_cent(tool):
 
 
 def test_every_number_that_the_text_points_to_is_in_the_table_and_every_row_is_used(tool):
-    text = PAGE[:PAGE.index("<!-- numbers:begin -->")]
+    text = PAGE[: PAGE.index("<!-- numbers:begin -->")]
     rows = {row["name"] for row in tool.ROW.finditer(PAGE)}
     assert set(re.findall(r"\bN\d+\b", text)) == rows
 
 
 def test_the_text_holds_no_measured_number_of_its_own():
-    text = PAGE[:PAGE.index("<!-- numbers:begin -->")]
+    text = PAGE[: PAGE.index("<!-- numbers:begin -->")]
     assert re.findall(r"\d+\.\d+ ?dB|\d+(?:\.\d+)? ?%", text) == []
 
 
 def test_every_section_that_it_names_exists():
     named = re.findall(r"`(0\d)` \*([^*]+)\*", PAGE) + [
-        (nb, last) for nb, last in re.findall(r"`(0\d)` \*[^*]+\* to \*([^*]+)\*", PAGE)]
+        (nb, last) for nb, last in re.findall(r"`(0\d)` \*[^*]+\* to \*([^*]+)\*", PAGE)
+    ]
     assert len(named) > 40 and {nb for nb, _ in named} >= {"01", "02", "03", "04", "05", "06"}
     known = {nb: headings(nb) for nb in {nb for nb, _ in named}}
     assert [f"{nb} {title}" for nb, title in named if title not in known[nb]] == []
 
 
 def test_lessons_fit_their_minutes():
-    for title, length in (("45 minutes", 45), ("90 minutes", 90), ("Day 1", 90), ("Day 2", 90), ("Day 3", 90)):
+    for title, length in (
+        ("45 minutes", 45),
+        ("90 minutes", 90),
+        ("Day 1", 90),
+        ("Day 2", 90),
+        ("Day 3", 90),
+    ):
         part = re.search(rf"^(?:## |\*\*){title}.*?(?=^## |^\*\*Day|\Z)", PAGE, re.M | re.S)[0]
         starts = [int(m) for m in re.findall(r"^\| (\d+) \|", part, re.M)]
         assert starts[0] == 0 and starts == sorted(set(starts)) and starts[-1] < length, title
@@ -73,12 +85,22 @@ def test_lessons_fit_their_minutes():
 
 def test_what_is_said_of_the_numbers_is_so(tool):
     at = {row["name"]: tool.stored(row["file"], row["keys"]) for row in tool.ROW.finditer(PAGE)}
-    assert at["N19"] < at["N18"] < at["N20"], "restoring helps a face descriptor less than plain enlargement"
+    assert at["N19"] < at["N18"] < at["N20"], (
+        "restoring helps a face descriptor less than plain enlargement"
+    )
     assert at["N10"] > at["N3"], "hand-made is the nearer teacher by distance"
     assert at["N11"] > at["N14"], "plain enlargement leads the GAN-led methods by PSNR"
     assert at["N9"] < at["N8"], "the network of bilinear pairs wins the clean test"
-    assert at["N12"][1] < at["N12"][0] and at["N13"][1] < at["N13"][0], "nearer, and a worse teacher"
-    assert at["N5"] < 0.5 and at["N6"] < 0.1 and at["N7"] > 0.9 and 0.4 < at["N16"] < 0.6 and at["N17"] > 2
+    assert at["N12"][1] < at["N12"][0] and at["N13"][1] < at["N13"][0], (
+        "nearer, and a worse teacher"
+    )
+    assert (
+        at["N5"] < 0.5
+        and at["N6"] < 0.1
+        and at["N7"] > 0.9
+        and 0.4 < at["N16"] < 0.6
+        and at["N17"] > 2
+    )
     assert abs(at["N3"] - at["N4"]) > 0.2, "two trainings, two shares"
 
 
@@ -86,11 +108,13 @@ def test_the_quiz_has_questions_of_every_level_and_every_goal_is_tested():
     quiz = re.findall(r"^(\d+)\. \((\d)\) .+\*[^*]+\*$", PAGE, re.M)
     assert [int(n) for n, _ in quiz] == list(range(1, len(quiz) + 1)) and 12 <= len(quiz) <= 20
     assert {level for _, level in quiz} == {"1", "2", "3"}
-    said = {int(n) for line in re.findall(r"quiz [\d, to]+", PAGE) for n in re.findall(r"\d+", line)}
+    said = {
+        int(n) for line in re.findall(r"quiz [\d, to]+", PAGE) for n in re.findall(r"\d+", line)
+    }
     assert max(said) <= len(quiz)
     real, made = torch.tensor([3.0, 0.0]), torch.tensor([-0.5, 1.0])
     assert f"= {hinge_d(real, made):.2f}, and {hinge_g(made):.2f}.*" in PAGE
-    assert f"*{(300 - 240) / (300 - 200):.1f}. Ratio" in PAGE and 0.03 ** 2 == pytest.approx(0.0009)
+    assert f"*{(300 - 240) / (300 - 200):.1f}. Ratio" in PAGE and 0.03**2 == pytest.approx(0.0009)
 
 
 def test_every_exercise_that_it_names_is_in_its_notebook():
@@ -99,19 +123,24 @@ def test_every_exercise_that_it_names_is_in_its_notebook():
     for numbers, nb in named:
         [path] = (ROOT / "notebooks").glob(f"{nb}_*.ipynb")
         there = {int(n) for n in re.findall(r"\*\*Exercise (\d+) ", path.read_text("utf-8"))}
-        assert {int(n) for n in re.findall(r"\d+", numbers)} <= there, f"{nb} has exercises {sorted(there)}"
-
+        assert {int(n) for n in re.findall(r"\d+", numbers)} <= there, (
+            f"{nb} has exercises {sorted(there)}"
+        )
 
 
 # ---- docs/anchors.md -------------------------------------------------------------------------------------------------
 def test_every_claim_about_another_house_has_a_source_and_ours_a_file():
     page = (ROOT / "docs" / "anchors.md").read_text("utf-8")
     tables, sources = page.split("## Sources")
-    cited = {int(n) for group in re.findall(r"\[(\d+(?:, \d+)*)\]", tables) for n in group.split(", ")}
+    cited = {
+        int(n) for group in re.findall(r"\[(\d+(?:, \d+)*)\]", tables) for n in group.split(", ")
+    }
     listed = [int(n) for n in re.findall(r"(?:^|· )(\d+)\s", sources, re.M)]
     assert listed == list(range(1, len(listed) + 1)) and cited == set(listed)
     ours = "\n".join(line for line in tables.splitlines() if line.startswith("| **this package**"))
     files = re.findall(r"`([\w./]+)`", ours)
     assert len(files) >= 10 and [f for f in files if not (ROOT / f).exists()] == []
-    rows = [line for line in tables.splitlines() if re.match(r"\| (?!trains)\w", line)]  # not a heading, not ours
+    rows = [
+        line for line in tables.splitlines() if re.match(r"\| (?!trains)\w", line)
+    ]  # not a heading, not ours
     assert len(rows) == 15 and [row for row in rows if not re.search(r"\[\d+", row)] == []

@@ -22,7 +22,10 @@ HI = hl.load_faces("faces:val:hi").batch(slice(0, 48))
 def made():
     ways = why.variants(hl.shipped_weights()["h2l"])
     rows = {name: make(HI, torch.Generator().manual_seed(0)) for name, make in ways.items()}
-    return rows | {"learned": inference.shots("learned:h2l", HI)[0], "camera": inference.shots("camera", HI)[0]}
+    return rows | {
+        "learned": inference.shots("learned:h2l", HI)[0],
+        "camera": inference.shots("camera", HI)[0],
+    }
 
 
 def blur(lo):
@@ -51,7 +54,9 @@ def test_light_goes_and_comes(made):
 
 def test_stored_shares_follow_from_the_stored_scores_and_stand_in_the_findings():
     stored = json.loads((ROOT / "results" / "why.json").read_text())
-    assert why.table(stored) in (ROOT / "docs" / "findings.md").read_text(), "run tools/results/why.py"
+    assert why.table(stored) in (ROOT / "docs" / "findings.md").read_text(), (
+        "run tools/results/why.py"
+    )
     psnr = {k: v["value"] for k, v in stored["psnr"].items()}
     gap = psnr["camera"] - psnr["bilinear"]
     for name, share in stored["share of the gap"].items():
@@ -61,6 +66,13 @@ def test_stored_shares_follow_from_the_stored_scores_and_stand_in_the_findings()
 def test_what_the_findings_say_of_them_is_so():
     share = json.loads((ROOT / "results" / "why.json").read_text())["share of the gap"]
     assert 0.4 < share["camera without light and tone"] < 0.6, "half of it is lost"
-    assert 0.75 < share["camera without JPEG"] < 0.85 < share["camera without motion and defocus"], "a fifth; little"
+    assert (
+        0.75 < share["camera without JPEG"] < 0.85 < share["camera without motion and defocus"]
+    ), "a fifth; little"
     assert share["camera without noise"] > 0.97, "nothing"
-    assert share["learned"] < 0.6 < 2 / 3 < min(share["learned, the camera's light"], share["learned and JPEG"])
+    assert (
+        share["learned"]
+        < 0.6
+        < 2 / 3
+        < min(share["learned, the camera's light"], share["learned and JPEG"])
+    )

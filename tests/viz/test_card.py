@@ -23,7 +23,9 @@ def card():
 
 @pytest.fixture(scope="module")
 def figure(card):
-    return draw_card(card, {"sharp": torch.zeros(20, 3, 64, 64), "poor": torch.zeros(20, 3, 16, 16)})
+    return draw_card(
+        card, {"sharp": torch.zeros(20, 3, 64, 64), "poor": torch.zeros(20, 3, 16, 16)}
+    )
 
 
 def titled(figure, title):
@@ -34,25 +36,42 @@ def test_curves_and_kernels_are_the_stored_ones(card, figure):
     for title, key in (("Noise over brightness", "noise curve"), ("Spectrum", "spectrum")):
         ways = [*card["ways"].values(), *([card["drawn"]] if key == "noise curve" else [])]
         for line, way in zip(titled(figure, title).lines, ways, strict=True):
-            assert np.array_equal(line.get_xdata(), way[key]["x"]) and np.array_equal(line.get_ydata(), way[key]["y"])
-    drawn = [image.get_array() for ax in figure.axes for image in ax.images if image.get_array().shape == (20, 20)]
+            assert np.array_equal(line.get_xdata(), way[key]["x"]) and np.array_equal(
+                line.get_ydata(), way[key]["y"]
+            )
+    drawn = [
+        image.get_array()
+        for ax in figure.axes
+        for image in ax.images
+        if image.get_array().shape == (20, 20)
+    ]
     assert len(drawn) == 3
-    assert all(np.array_equal(a, w["kernel"]) for a, w in zip(drawn, card["ways"].values(), strict=True))
+    assert all(
+        np.array_equal(a, w["kernel"]) for a, w in zip(drawn, card["ways"].values(), strict=True)
+    )
 
 
 def test_dots_are_the_stored_numbers(card, figure):
     ax = titled(figure, "Blur")
-    wanted = [card["ways"][w][k]["value"] for k in ("blur width", "blur variety", "kernel width") for w in card["ways"]]
+    wanted = [
+        card["ways"][w][k]["value"]
+        for k in ("blur width", "blur variety", "kernel width")
+        for w in card["ways"]
+    ]
     assert [t.get_text() for t in ax.texts] == [f"{v:.3g}" for v in wanted]
     assert [c.lines[0].get_xdata()[0] for c in ax.containers] == wanted
     test = titled(figure, "Told from real poor faces?")
     assert [c.lines[0].get_xdata()[0] for c in test.containers] == [
-        card["distances"][k]["two_sample"]["value"] for k in ("learned", "bilinear", "real", "floor")]
+        card["distances"][k]["two_sample"]["value"]
+        for k in ("learned", "bilinear", "real", "floor")
+    ]
 
 
 def test_heat_map_writes_each_correlation_into_its_cell(card, figure):
     table = np.array(card["directions"]["table"])
-    heat = next(ax for ax in figure.axes if ax.images and ax.images[0].get_array().shape == table.shape)
+    heat = next(
+        ax for ax in figure.axes if ax.images and ax.images[0].get_array().shape == table.shape
+    )
     assert np.array_equal(heat.images[0].get_array(), table)
     assert [t.get_text().rstrip("*") for t in heat.texts] == [f"{r:+.2f}" for r in table.ravel()]
     star = (np.array(card["directions"]["low"]) > 0) | (np.array(card["directions"]["high"]) < 0)
@@ -61,11 +80,15 @@ def test_heat_map_writes_each_correlation_into_its_cell(card, figure):
 
 def test_the_page_says_everything_and_fits(card, figure):
     words = " ".join(t.get_text() for t in figure.texts).replace("\n", " ")
-    assert all(v.split(":")[0] in words for v in card["verdicts"]) and all(v in figure.alt for v in card["verdicts"])
+    assert all(v.split(":")[0] in words for v in card["verdicts"]) and all(
+        v in figure.alt for v in card["verdicts"]
+    )
     image = Image.open(io.BytesIO(viz.encode(figure, "image/png")[1]))
     assert image.width == 1200 and image.height < 1900
     edge = np.asarray(image.convert("L"))
-    assert (edge[:, :4] == 255).all() and (edge[:, -4:] == 255).all() and (edge[-8:] == 255).all(), "nothing is cut off"
+    assert (
+        (edge[:, :4] == 255).all() and (edge[:, -4:] == 255).all() and (edge[-8:] == 255).all()
+    ), "nothing is cut off"
     figure.canvas.draw()
     for ax in figure.axes:
         box = ax.get_tightbbox()
@@ -73,15 +96,21 @@ def test_the_page_says_everything_and_fits(card, figure):
 
 
 def test_the_stored_figure_was_drawn_from_the_stored_numbers(card):
-    entry = json.loads((STORED.parents[1] / "figures" / "manifest.json").read_text())["card-h2l.png"]
-    assert entry["command"] == card["about"]["command"] and all(v in entry["alt"] for v in card["verdicts"])
+    entry = json.loads((STORED.parents[1] / "figures" / "manifest.json").read_text())[
+        "card-h2l.png"
+    ]
+    assert entry["command"] == card["about"]["command"] and all(
+        v in entry["alt"] for v in card["verdicts"]
+    )
     assert card["about"]["set"] == "faces:test" and card["about"]["n_hi"] == 600
 
 
 def test_what_is_not_known_is_said(card):
     own = json.loads(json.dumps(card))
     own["about"] |= {"paired": False, "truth": None}
-    own["ways"]["real"] |= dict.fromkeys(("blur width", "noise curve", "kernel", "kernel width", "exposure variety"))
+    own["ways"]["real"] |= dict.fromkeys(
+        ("blur width", "noise curve", "kernel", "kernel width", "exposure variety")
+    )
     del own["distances"]["real"]
     own["directions"] = own["drawn"] = None
     figure = draw_card(own)

@@ -18,13 +18,21 @@ from PIL import Image
 
 from hlgan_lib.degradations.camera import Camera
 
-SPLITS = {"train-hi": range(0, 3000), "train-lo": range(3000, 4200), "val": range(4200, 4400),
-          "test": range(4400, 5000)}
-SHOTS = {"train-lo": 4}                                     # pictures of each person, one elsewhere
+SPLITS = {
+    "train-hi": range(0, 3000),
+    "train-lo": range(3000, 4200),
+    "val": range(4200, 4400),
+    "test": range(4400, 5000),
+}
+SHOTS = {"train-lo": 4}  # pictures of each person, one elsewhere
 COLUMNS = 50
 SEED = 20261123
-BOX = (16.25, 22.5, 143.75, 150.0)              # the face in the 160-pixel source: left, top, right, bottom
-SHIFT, SCALE, ROTATE = 0.04, (0.92, 1.08), 6.0  # share of the side, factor, degrees: the same in every split
+BOX = (16.25, 22.5, 143.75, 150.0)  # the face in the 160-pixel source: left, top, right, bottom
+SHIFT, SCALE, ROTATE = (
+    0.04,
+    (0.92, 1.08),
+    6.0,
+)  # share of the side, factor, degrees: the same in every split
 JPEG_QUALITY = 95
 CAMERA_BATCH = 200
 
@@ -40,7 +48,9 @@ def framing(index: int, shot: int) -> list[tuple[float, float]]:
         x, y = x0 + side * r.uniform(-SHIFT, SHIFT), y0 + side * r.uniform(-SHIFT, SHIFT)
         half, angle = side / 2 / r.uniform(*SCALE), radians(r.uniform(-ROTATE, ROTATE))
         c, s = half * cos(angle), half * sin(angle)
-        corners = [(x + u * c - v * s, y + u * s + v * c) for u, v in ((-1, -1), (-1, 1), (1, 1), (1, -1))]
+        corners = [
+            (x + u * c - v * s, y + u * s + v * c) for u, v in ((-1, -1), (-1, 1), (1, 1), (1, -1))
+        ]
         if all(0 <= p <= 160 for corner in corners for p in corner):
             return corners
 
@@ -72,14 +82,23 @@ def photograph(hi: np.ndarray, seed: int) -> tuple[np.ndarray, dict[str, np.ndar
     shots = [Camera()(part, generator) for part in x.split(CAMERA_BATCH)]
     lo = torch.cat([shot.lo for shot in shots])
     lo = ((lo + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-    return lo, {key: torch.cat([shot.params[key] for shot in shots]).numpy() for key in shots[0].params}
+    return lo, {
+        key: torch.cat([shot.params[key] for shot in shots]).numpy() for key in shots[0].params
+    }
 
 
 def build(sources: Path, out: Path) -> dict:
     """Write every split; return the meta data."""
     out.mkdir(parents=True, exist_ok=True)
-    meta = {"columns": COLUMNS, "seed": SEED, "framing": {"shift": SHIFT, "scale": SCALE, "rotate_deg": ROTATE},
-            "camera": vars(Camera()).copy(), "camera_batch": CAMERA_BATCH, "splits": {}, "sha256": {}}
+    meta = {
+        "columns": COLUMNS,
+        "seed": SEED,
+        "framing": {"shift": SHIFT, "scale": SCALE, "rotate_deg": ROTATE},
+        "camera": vars(Camera()).copy(),
+        "camera_batch": CAMERA_BATCH,
+        "splits": {},
+        "sha256": {},
+    }
     for split, indices in SPLITS.items():
         shots = SHOTS.get(split, 1)
         faces = []
@@ -91,7 +110,7 @@ def build(sources: Path, out: Path) -> dict:
             files["hi"] = f"{split}-hi.jpg".replace("hi-hi", "hi")
             mosaic(hi).save(out / files["hi"], quality=JPEG_QUALITY, subsampling=0, optimize=True)
             with Image.open(out / files["hi"]) as image:
-                hi = untile(image, 64)                     # the camera sees exactly the truth that is shipped
+                hi = untile(image, 64)  # the camera sees exactly the truth that is shipped
         if split != "train-hi":
             files["lo"] = f"{split}-lo.png".replace("lo-lo", "lo")
             lo, params = photograph(hi, SEED + indices.start)
@@ -99,8 +118,13 @@ def build(sources: Path, out: Path) -> dict:
         if len(files) == 2:
             files["params"] = f"{split}-params.npz"
             np.savez_compressed(out / files["params"], **params)
-        meta["splits"][split] = {"first": indices.start, "people": len(indices), "shots": shots,
-                                 "camera_seed": SEED + indices.start, **files}
+        meta["splits"][split] = {
+            "first": indices.start,
+            "people": len(indices),
+            "shots": shots,
+            "camera_seed": SEED + indices.start,
+            **files,
+        }
         for file in files.values():
             meta["sha256"][file] = hashlib.sha256((out / file).read_bytes()).hexdigest()
     (out / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
@@ -110,7 +134,9 @@ def build(sources: Path, out: Path) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sources", type=Path, help="folder with 00000.jpg ... 04999.jpg, 160x160")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[2] / "hlgan_lib" / "faces")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parents[2] / "hlgan_lib" / "faces"
+    )
     args = parser.parse_args()
     for file in build(args.sources, args.out)["sha256"]:
         print(f"{(args.out / file).stat().st_size / 1e6:6.2f} MB  {file}")

@@ -22,9 +22,16 @@ class Generator:
         import openvino
 
         data = Path(importlib.util.find_spec("random_face").origin).parent / "data"
-        core, exact = openvino.Core(), {"INFERENCE_PRECISION_HINT": "f32"}     # some processors would take bfloat16
-        self.mapping = core.compile_model(core.read_model(data / "MappingNetwork.xml"), "CPU", exact)
-        self.synthesis = core.compile_model(core.read_model(data / "SynthesisNetwork.xml"), "CPU", exact)
+        core, exact = (
+            openvino.Core(),
+            {"INFERENCE_PRECISION_HINT": "f32"},
+        )  # some processors would take bfloat16
+        self.mapping = core.compile_model(
+            core.read_model(data / "MappingNetwork.xml"), "CPU", exact
+        )
+        self.synthesis = core.compile_model(
+            core.read_model(data / "SynthesisNetwork.xml"), "CPU", exact
+        )
         r = np.random.default_rng(0)
         z = np.concatenate([r.standard_normal((512, 512)).astype(np.float32) for _ in range(8)])
         self.mean = np.mean([self.style(one[None]) for one in z], axis=0)
@@ -39,7 +46,9 @@ class Generator:
         a = np.float32(r.uniform(0.55, 0.85))
         style = self.mean + a * (self.style(z) - self.mean)
         x = self.synthesis({"style": style.astype(np.float32)})[self.synthesis.output(0)][0]
-        return Image.fromarray(((np.clip(x, -1, 1) + 1) * 127.5 + 0.5).astype(np.uint8).transpose(1, 2, 0).copy())
+        return Image.fromarray(
+            ((np.clip(x, -1, 1) + 1) * 127.5 + 0.5).astype(np.uint8).transpose(1, 2, 0).copy()
+        )
 
 
 def write(face: Image.Image, path: Path) -> None:
@@ -63,10 +72,14 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=5000)
-    parser.add_argument("--indices", type=int, nargs="+", help="these faces, in place of --first and --count")
+    parser.add_argument(
+        "--indices", type=int, nargs="+", help="these faces, in place of --first and --count"
+    )
     parser.add_argument("--check", type=Path, metavar="DIR", help="compare with DIR/iiiii.jpg")
     args = parser.parse_args()
-    missing = [name for name in ("random_face", "openvino") if importlib.util.find_spec(name) is None]
+    missing = [
+        name for name in ("random_face", "openvino") if importlib.util.find_spec(name) is None
+    ]
     if missing:
         parser.error(f"needs {' and '.join(missing)}: pip install --no-deps {' '.join(missing)}")
     if args.check and not args.check.is_dir():

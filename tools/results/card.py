@@ -31,8 +31,11 @@ def card(out: Path = ROOT) -> None:
     (out / "results").mkdir(parents=True, exist_ok=True)
     known, camera = validate(hi), validate_on_camera(hi, lo, drawn)
     print(table([*known, *camera]))
-    stored = {"about": {"set": "faces:test", "n": len(hi), "command": COMMAND}, "known": rows(known),
-              "camera": rows(camera)}
+    stored = {
+        "about": {"set": "faces:test", "n": len(hi), "command": COMMAND},
+        "known": rows(known),
+        "camera": rows(camera),
+    }
     (out / "results" / "estimators.json").write_text(json.dumps(stored, indent=1) + "\n")
     measured = degradation_card("learned:h2l", hi, lo, paired=True, truth="camera", drawn=drawn)
     measured["about"] |= {"set": "faces:test", "weights": "h2l", "command": COMMAND}
@@ -43,8 +46,14 @@ def card(out: Path = ROOT) -> None:
 
 def rows(estimates: list[Estimate]) -> list[dict]:
     """As JSON, with the error, to five digits."""
-    return [e._asdict() | {k: float(f"{v:.5g}") for k, v in (("true", e.true), ("measured", e.measured),
-                                                             ("error", e.error))} for e in estimates]
+    return [
+        e._asdict()
+        | {
+            k: float(f"{v:.5g}")
+            for k, v in (("true", e.true), ("measured", e.measured), ("error", e.error))
+        }
+        for e in estimates
+    ]
 
 
 def draw(out: Path = ROOT) -> None:
@@ -56,14 +65,23 @@ def draw(out: Path = ROOT) -> None:
     shown = {"sharp": hi, "bilinear": inference.shots("bilinear", hi)[0]}
     shown |= {f"learned, z {i + 1}": learned[i] for i in range(3)} | {"camera's shot": lo}
     (out / "figures").mkdir(parents=True, exist_ok=True)
-    save_figure(draw_card(measured, shown, name="shipped weights h2l"), out / "figures" / "card-h2l.png",
-                command=COMMAND, preset="study", seed=seed)
+    save_figure(
+        draw_card(measured, shown, name="shipped weights h2l"),
+        out / "figures" / "card-h2l.png",
+        command=COMMAND,
+        preset="study",
+        seed=seed,
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=ROOT)
-    parser.add_argument("--draw", action="store_true", help="only redraw the figure from results/card.json")
+    parser.add_argument(
+        "--draw", action="store_true", help="only redraw the figure from results/card.json"
+    )
     args = parser.parse_args()
     (draw if args.draw else card)(args.out)
 

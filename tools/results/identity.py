@@ -43,10 +43,15 @@ def views(n: int) -> dict[str, torch.Tensor]:
     noisy = blur(lit, gaussian(sigma, sigma, 0 * sigma, 4))
     noisy = (noisy + 0.06 * torch.randn(noisy.shape, generator=g)).clamp(-1, 1)
     restored = {f"restored by {w}": hl.upscale(w, lo) for w in ("l2h", "l2h-pixel", "l2h-bilinear")}
-    return {"truth": hi, "framed": framed, "framed, lit": lit,
-            "framed, lit, spoilt": jpeg_file((noisy + 1) / 2, 40) * 2 - 1,
-            **restored, "bicubic": enlarged(lo),
-            "restored by l2h-bilinear, clean input": hl.upscale("l2h-bilinear", pool(hi))}
+    return {
+        "truth": hi,
+        "framed": framed,
+        "framed, lit": lit,
+        "framed, lit, spoilt": jpeg_file((noisy + 1) / 2, 40) * 2 - 1,
+        **restored,
+        "bicubic": enlarged(lo),
+        "restored by l2h-bilinear, clean input": hl.upscale("l2h-bilinear", pool(hi)),
+    }
 
 
 def descriptors(faces: torch.Tensor) -> np.ndarray:
@@ -73,22 +78,32 @@ def auc(a: np.ndarray, b: np.ndarray, rounds: int = 200) -> dict[str, float | li
         return 1 - np.mean(np.searchsorted(other, np.diag(d), "right")) / len(other)
 
     boot = [one(rng.integers(len(a), size=len(a))) for _ in range(rounds)]
-    return {"auc": round(one(np.arange(len(a))), 3), "ci": np.quantile(boot, [0.025, 0.975]).round(3).tolist()}
+    return {
+        "auc": round(one(np.arange(len(a))), 3),
+        "ci": np.quantile(boot, [0.025, 0.975]).round(3).tolist(),
+    }
 
 
 @torch.no_grad()
 def identity(out: Path = ROOT / "results", n: int = 150) -> None:
     """Measure every view by every feature and write out/identity.json."""
     sets = views(n)
-    ways = {"dlib": descriptors, "lite0": lambda x: extract((x + 1) / 2).numpy(),
-            "pixels": lambda x: pool(x).flatten(1).double().numpy()}
+    ways = {
+        "dlib": descriptors,
+        "lite0": lambda x: extract((x + 1) / 2).numpy(),
+        "pixels": lambda x: pool(x).flatten(1).double().numpy(),
+    }
     scores = {way: {k: f(x) for k, x in sets.items()} for way, f in ways.items()}
-    rows = {k: {way: auc(s["truth"], s[k]) for way, s in scores.items()} for k in sets if k != "truth"}
+    rows = {
+        k: {way: auc(s["truth"], s[k]) for way, s in scores.items()} for k in sets if k != "truth"
+    }
     save_json(out / "identity.json", {"set": "faces:val", "n": n, "views": rows})
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "results")
     parser.add_argument("--n", type=int, default=150, help="faces of faces:val")
     args = parser.parse_args()

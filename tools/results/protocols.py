@@ -1,6 +1,6 @@
 """For maintainers: how far the two protocols drift apart on the same restored faces (`results/protocols.json`).
 
-    python tools/results/protocols.py [--out results] [--n 600]
+python tools/results/protocols.py [--out results] [--n 600]
 """
 
 from __future__ import annotations
@@ -30,16 +30,32 @@ def protocols(out: Path = ROOT / "results", n: int = 600) -> dict:
     train = hl.load_faces("faces:train-hi")
     scores = drift({name: (x + 1) / 2 for name, x in made.items()}, (hi + 1) / 2, train)
     steps = {p.name: p.steps() for p in (CLEAN, *map(one_step, STEPS), PAPER)}
-    stored = {"about": {"test": "faces:test", "n": len(hi), "train": "faces:train-hi", "network": "lite0",
-                        "torch": torch.__version__, "protocols": steps}, "scores": scores}
+    stored = {
+        "about": {
+            "test": "faces:test",
+            "n": len(hi),
+            "train": "faces:train-hi",
+            "network": "lite0",
+            "torch": torch.__version__,
+            "protocols": steps,
+        },
+        "scores": scores,
+    }
     save_json(out / "protocols.json", stored)
-    save_figure(drift_figure(scores), out.parent / "figures" / "protocols.png",
-                command="python tools/results/protocols.py", preset="study", seed=0)
+    save_figure(
+        drift_figure(scores),
+        out.parent / "figures" / "protocols.png",
+        command="python tools/results/protocols.py",
+        preset="study",
+        seed=0,
+    )
     return stored
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "results")
     parser.add_argument("--n", type=int, default=600, help="pictures of faces:test")
     args = parser.parse_args()

@@ -31,9 +31,15 @@ from hlgan_lib.viz.canvas import save_figure
 from hlgan_lib.viz.faces import face_grid
 
 ROOT = Path(__file__).resolve().parents[2]
-MAX_MB = 25     # of all weights together
-WEIGHTS = {"l2h": "learned-gan", "l2h-pixel": "learned-pixel", "l2h-bilinear": "bilinear-gan",
-           "l2h-handmade": "handmade-gan", "srgan": "srgan", "cyclegan": "cyclegan"}     # shipped name -> cell
+MAX_MB = 25  # of all weights together
+WEIGHTS = {
+    "l2h": "learned-gan",
+    "l2h-pixel": "learned-pixel",
+    "l2h-bilinear": "bilinear-gan",
+    "l2h-handmade": "handmade-gan",
+    "srgan": "srgan",
+    "cyclegan": "cyclegan",
+}  # shipped name -> cell
 
 
 def shipped_runs(preset: str) -> dict[str, Run]:
@@ -54,7 +60,10 @@ def ship(stored: Stored, runs: Path, into: Path = SHIPPED) -> list[str]:
             continue
         state, metadata = read_weights(folder.weights)
         stage = metadata.pop("stage")
-        notes = {k: v for k, v in metadata.items() if k != "config"} | {"run": run.name, "dtype": "float16"}
+        notes = {k: v for k, v in metadata.items() if k != "config"} | {
+            "run": run.name,
+            "dtype": "float16",
+        }
         half = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
         path = into / f"{name}.safetensors"
         fresh = path.with_suffix(".new")
@@ -75,7 +84,11 @@ def replace_if_new(path: Path, fresh: Path) -> None:
     if path.is_file():
         (old, about), (new, about_new) = read_weights(path), read_weights(fresh)
         about["config"], about_new["config"] = stored_config(about), stored_config(about_new)
-        if about == about_new and old.keys() == new.keys() and all(torch.equal(old[k], new[k]) for k in new):
+        if (
+            about == about_new
+            and old.keys() == new.keys()
+            and all(torch.equal(old[k], new[k]) for k in new)
+        ):
             return fresh.unlink()
     fresh.replace(path)
 
@@ -85,8 +98,12 @@ def weigh(into: Path = SHIPPED) -> None:
     files = sorted(into.glob("*.safetensors"))
     megabytes = sum(p.stat().st_size for p in files) / 1e6
     if megabytes > MAX_MB:
-        raise SystemExit(f"the weights hold {megabytes:.1f} MB together, allowed are {MAX_MB}: ship fewer or narrower")
-    save_json(into / "hashes.json", {p.stem: hashlib.sha256(p.read_bytes()).hexdigest() for p in files})
+        raise SystemExit(
+            f"the weights hold {megabytes:.1f} MB together, allowed are {MAX_MB}: ship fewer or narrower"
+        )
+    save_json(
+        into / "hashes.json", {p.stem: hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+    )
 
 
 @torch.no_grad()
@@ -94,10 +111,17 @@ def samples(path: Path, name: str, stage: str) -> str:
     """The first 64 test faces under these weights as a JPEG beside them; its alt text."""
     hi, lo = (side.batch(slice(0, 64)) for side in load_faces("faces:test"))
     net = hl.load_weights(path)
-    rows = ({"sharp": hi, "learned": hl.degrade(net, hi)[:, 0]} if stage == "h2l" else
-            {"poor": lo, "restored": hl.upscale(net, lo), "truth": hi})
+    rows = (
+        {"sharp": hi, "learned": hl.degrade(net, hi)[:, 0]}
+        if stage == "h2l"
+        else {"poor": lo, "restored": hl.upscale(net, lo), "truth": hi}
+    )
     alt = f"64 unselected test faces under {name}: rows of {', '.join(rows)}"
-    blocks = {f"{row} {8 * i + 1}-{8 * i + 8}": x[8 * i: 8 * i + 8] for i in range(8) for row, x in rows.items()}
+    blocks = {
+        f"{row} {8 * i + 1}-{8 * i + 8}": x[8 * i : 8 * i + 8]
+        for i in range(8)
+        for row, x in rows.items()
+    }
     face_grid(blocks, alt=alt, n=8).savefig(path.with_suffix(".jpg"), dpi=70)
     return alt
 
@@ -107,17 +131,28 @@ def card(name: str, run: Run, stored: Stored, alt: str) -> str:
     about, entry = stored.about, stored.runs[run.name]
     s = entry["scores"]
     if run.stage == "h2l":
-        others = {d: stored.references[f"h2l:{d}"]["scores"]["frechet_lite0"]["value"] for d in ("bilinear", "camera")}
-        scores = (f"Frechet distance (EfficientNet-Lite0, n = {about['n']}) to the camera's shots of `faces:test`: "
-                  f"{s['frechet_lite0']['value']:.1f}; bilinear {others['bilinear']:.1f}, the camera itself "
-                  f"{others['camera']:.1f}")
+        others = {
+            d: stored.references[f"h2l:{d}"]["scores"]["frechet_lite0"]["value"]
+            for d in ("bilinear", "camera")
+        }
+        scores = (
+            f"Frechet distance (EfficientNet-Lite0, n = {about['n']}) to the camera's shots of `faces:test`: "
+            f"{s['frechet_lite0']['value']:.1f}; bilinear {others['bilinear']:.1f}, the camera itself "
+            f"{others['camera']:.1f}"
+        )
     else:
         low, high = s["camera"]["psnr"]["ci"]
-        scores = (f"on `faces:test` (n = {about['n']}): PSNR {s['camera']['psnr']['value']:.2f} dB [{low:.2f}, "
-                  f"{high:.2f}], SSIM {s['camera']['ssim']['value']:.3f}, Frechet distance (EfficientNet-Lite0) to "
-                  f"`faces:train-hi` {s['wild']['frechet_lite0']['value']:.0f}; floor "
-                  f"{about['floors']['frechet_lite0']:.0f}")
-    way = "degraded by the shipped `h2l`" if isinstance(run.degradation, Run) else f"degraded: {run.degradation}"
+        scores = (
+            f"on `faces:test` (n = {about['n']}): PSNR {s['camera']['psnr']['value']:.2f} dB [{low:.2f}, "
+            f"{high:.2f}], SSIM {s['camera']['ssim']['value']:.3f}, Frechet distance (EfficientNet-Lite0) to "
+            f"`faces:train-hi` {s['wild']['frechet_lite0']['value']:.0f}; floor "
+            f"{about['floors']['frechet_lite0']:.0f}"
+        )
+    way = (
+        "degraded by the shipped `h2l`"
+        if isinstance(run.degradation, Run)
+        else f"degraded: {run.degradation}"
+    )
     unpaired = "`faces:train-hi` and, unpaired, `faces:train-lo`"
     loss = "" if run.cfg.w_gan else ", pixel loss only"
     trained = entry["training"]
@@ -142,14 +177,23 @@ def card(name: str, run: Run, stored: Stored, alt: str) -> str:
 
 def figures(about: dict, into: Path = ROOT / "figures") -> None:
     """The two figures of shipped weights: what H2L does, what L2H restores; the first eight test faces."""
-    made = {"command": "make results", "preset": about["preset"], "seed": 0, "hardware": about["hardware"]}
+    made = {
+        "command": "make results",
+        "preset": about["preset"],
+        "seed": 0,
+        "hardware": about["hardware"],
+    }
     hi, lo = (side.batch(slice(0, 8)) for side in load_faces("faces:test"))
     rows = {"poor": lo, "bicubic": enlarged(lo), "ours": hl.upscale("l2h", lo), "truth": hi}
     alt = "The first eight test faces in four rows: poor 16x16 shot, bicubic enlargement, restored by L2H, sharp truth"
     save_figure(face_grid(rows, alt=alt), into / "hero.png", **made)
     z = hl.degrade("h2l", hi, n_z=3)
-    rows = {"sharp": hi, "bilinear": bilinear(hi), **{f"learned, z {k + 1}": z[:, k] for k in range(3)},
-            "camera (truth)": lo}
+    rows = {
+        "sharp": hi,
+        "bilinear": bilinear(hi),
+        **{f"learned, z {k + 1}": z[:, k] for k in range(3)},
+        "camera (truth)": lo,
+    }
     alt = "The first eight test faces: sharp, shrunk bilinearly, degraded by H2L under three z, the camera's shot"
     save_figure(face_grid(rows, alt=alt), into / "h2l.png", **made)
 
@@ -162,7 +206,9 @@ def between_marks(page: Path, text: str, mark: str = "results") -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("study", type=Path, help="the --out of hlgan ablate and hlgan compare")
     study = parser.parse_args().study
     stored = load(study)

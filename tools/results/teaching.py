@@ -12,14 +12,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "teaching.md"
-ROW = re.compile(r"^\| (?P<name>N\d+) \| (?P<what>.+) \| (?P<value>[^|]+) \| `(?P<file>[\w/.]+)` > (?P<keys>.+) \|$",
-                 re.M)
+ROW = re.compile(
+    r"^\| (?P<name>N\d+) \| (?P<what>.+) \| (?P<value>[^|]+) \| `(?P<file>[\w/.]+)` > (?P<keys>.+) \|$",
+    re.M,
+)
 
 
 def stored(file: str, keys: str, root: Path = ROOT) -> float | list[float]:
     """The number at this place, or several."""
     whole = json.loads((root / file).read_text("utf-8"))
-    return reduce(lambda at, key: at[int(key) if isinstance(at, list) else key], keys.split(" > "), whole)
+    return reduce(
+        lambda at, key: at[int(key) if isinstance(at, list) else key], keys.split(" > "), whole
+    )
 
 
 def written(value: float | list[float], like: str) -> str:
@@ -36,6 +40,7 @@ def written(value: float | list[float], like: str) -> str:
 
 def filled(text: str, root: Path = ROOT) -> str:
     """The page with the stored numbers in its rows."""
+
     def row(m: re.Match) -> str:
         value = written(stored(m["file"], m["keys"], root), m["value"])
         return f"| {m['name']} | {m['what']} | {value} | `{m['file']}` > {m['keys']} |"

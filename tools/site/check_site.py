@@ -11,7 +11,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-SILENT = "icon", "preload", "canonical", "next", "prev", "search", "index"  # link elements that load nothing to read
+SILENT = (
+    "icon",
+    "preload",
+    "canonical",
+    "next",
+    "prev",
+    "search",
+    "index",
+)  # link elements that load nothing to read
 
 
 class Page(HTMLParser):
@@ -61,15 +69,22 @@ def problems(site: Path) -> tuple[list[str], dict[str, int]]:
                 wrong.append(f"{name}: leads nowhere: {target}")
             elif parts.fragment and to in pages and unquote(parts.fragment) not in pages[to].ids:
                 wrong.append(f"{name}: no such place: {target}")
-    return wrong, {"pages": len(pages), "links": sum(len(p.links) for p in pages.values()),
-                   "pictures": sum(p.pictures for p in pages.values())}
+    return wrong, {
+        "pages": len(pages),
+        "links": sum(len(p.links) for p in pages.values()),
+        "pictures": sum(p.pictures for p in pages.values()),
+    }
 
 
 def report(site: Path) -> int:
     """Print what is wrong and what was looked at; 1 if anything is wrong or there is no page."""
     wrong, seen = problems(site.resolve())
     print(*wrong, sep="\n", end="\n" if wrong else "")
-    print(f"{site}: " + ", ".join(f"{n} {what}" for what, n in seen.items()) + f"; {len(wrong)} problems")
+    print(
+        f"{site}: "
+        + ", ".join(f"{n} {what}" for what, n in seen.items())
+        + f"; {len(wrong)} problems"
+    )
     return int(bool(wrong) or not seen["pages"])
 
 

@@ -17,17 +17,29 @@ from check_site import report
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent / "book"
-DOCS = ("teaching", "findings", "metrics", "paper", "anchors")  # first, in this order; others follow
+DOCS = (
+    "teaching",
+    "findings",
+    "metrics",
+    "paper",
+    "anchors",
+)  # first, in this order; others follow
 TOCTREE = "\n\n```{{toctree}}\n:hidden:\n:caption: {}\n\n{}\n```\n"
 
 
 def lay_out(source: Path) -> None:
     """The sources of the book in one folder: README as index, notebooks, docs, figures."""
     notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    docs = sorted((ROOT / "docs").glob("*.md"), key=lambda p: (p.stem not in DOCS, (*DOCS, p.stem).index(p.stem)))
-    for folder, paths in (("notebooks", notebooks), ("docs", [*docs, *(ROOT / "docs").glob("*.png")]),
-                          ("figures", (ROOT / "figures").glob("*.*")),
-                          ("_static", [HERE / "book.css"])):
+    docs = sorted(
+        (ROOT / "docs").glob("*.md"),
+        key=lambda p: (p.stem not in DOCS, (*DOCS, p.stem).index(p.stem)),
+    )
+    for folder, paths in (
+        ("notebooks", notebooks),
+        ("docs", [*docs, *(ROOT / "docs").glob("*.png")]),
+        ("figures", (ROOT / "figures").glob("*.*")),
+        ("_static", [HERE / "book.css"]),
+    ):
         (source / folder).mkdir()
         for path in paths:
             if path.suffix != ".md" or folder == "docs":
@@ -46,20 +58,38 @@ def build(out: Path) -> int:
         import myst_nb  # noqa: F401
         from sphinx.cmd.build import build_main
     except ImportError as error:
-        print(f'make_book: {error.name} is missing: pip install "hlgan_lib[book]", or make install', file=sys.stderr)
+        print(
+            f'make_book: {error.name} is missing: pip install "hlgan_lib[book]", or make install',
+            file=sys.stderr,
+        )
         return 2
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "source")
         source.mkdir()
         lay_out(source)
-        failed = build_main(["-q", "-W", "--keep-going", "-b", "html", "-d", str(Path(folder, "doctrees")),
-                             str(source), str(out)])
+        failed = build_main(
+            [
+                "-q",
+                "-W",
+                "--keep-going",
+                "-b",
+                "html",
+                "-d",
+                str(Path(folder, "doctrees")),
+                str(source),
+                str(out),
+            ]
+        )
     return failed or report(out)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", nargs="?", type=Path, default=ROOT / "outputs" / "book", help="default: outputs/book")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "out", nargs="?", type=Path, default=ROOT / "outputs" / "book", help="default: outputs/book"
+    )
     return build(parser.parse_args().out.resolve())
 
 

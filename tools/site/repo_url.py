@@ -57,10 +57,12 @@ def badges(path: str, url: str) -> str:
     if not (found := GITHUB.fullmatch(url)):
         return ""
     blob = f"{found[1]}/blob/{found[2] or 'main'}/{path}"
-    return (f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
-            f"(https://colab.research.google.com/github/{blob}) "
-            f"[![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)]"
-            f"(https://kaggle.com/kernels/welcome?src=https://github.com/{blob})")
+    return (
+        f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+        f"(https://colab.research.google.com/github/{blob}) "
+        f"[![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)]"
+        f"(https://kaggle.com/kernels/welcome?src=https://github.com/{blob})"
+    )
 
 
 def under_title(text: str, row: str) -> str:
@@ -74,9 +76,13 @@ def under_title(text: str, row: str) -> str:
 def dress(nb: dict, path: str, url: str) -> dict:
     """The notebook (as JSON), meant for `path` in the repository, with its badges and set-up cell for this address."""
     cells = nb["cells"]
-    setup = next(c for c in cells if c["cell_type"] == "code" and "".join(c["source"]).startswith("# Set-up"))
-    for cell, text in ((cells[0], under_title("".join(cells[0]["source"]), badges(path, url))),
-                       (setup, setup_cell(url))):
+    setup = next(
+        c for c in cells if c["cell_type"] == "code" and "".join(c["source"]).startswith("# Set-up")
+    )
+    for cell, text in (
+        (cells[0], under_title("".join(cells[0]["source"]), badges(path, url))),
+        (setup, setup_cell(url)),
+    ):
         cell["source"] = text.splitlines(keepends=True)
     return nb
 
@@ -89,19 +95,30 @@ def stored(root: Path = ROOT) -> str:
 
 def notebooks(root: Path = ROOT) -> list[Path]:
     """The course's notebooks and the students' copies."""
-    return sorted([*root.glob("notebooks/[0-9][0-9]_*.ipynb"), *root.glob("notebooks/student/*.ipynb")])
+    return sorted(
+        [*root.glob("notebooks/[0-9][0-9]_*.ipynb"), *root.glob("notebooks/student/*.ipynb")]
+    )
 
 
 def write(url: str, root: Path = ROOT) -> list[Path]:
     """Put this address, or none, everywhere; the files that changed."""
-    texts = {root / name: (root / name).read_text("utf-8") for name in ("pyproject.toml", "README.md")}
+    texts = {
+        root / name: (root / name).read_text("utf-8") for name in ("pyproject.toml", "README.md")
+    }
     pyproject, readme = texts
     section = f'[project.urls]\nRepository = "{url}"\n\n' if url else ""
-    new = {pyproject: SECTION.sub("", texts[pyproject]).replace("[project.scripts]\n", section + "[project.scripts]\n")}
+    new = {
+        pyproject: SECTION.sub("", texts[pyproject]).replace(
+            "[project.scripts]\n", section + "[project.scripts]\n"
+        )
+    }
     paths = notebooks(root)
     first = paths[0].relative_to(root).as_posix()
-    new[readme] = re.sub(r'(?<=hlgan_lib @ )[^"]+(?=")', pip_source(url) or "git+URL",
-                         under_title(texts[readme], badges(first, url)))
+    new[readme] = re.sub(
+        r'(?<=hlgan_lib @ )[^"]+(?=")',
+        pip_source(url) or "git+URL",
+        under_title(texts[readme], badges(first, url)),
+    )
     for path in paths:
         texts[path] = path.read_text("utf-8")
         nb = dress(json.loads(texts[path]), path.relative_to(root).as_posix(), url)
@@ -113,20 +130,36 @@ def write(url: str, root: Path = ROOT) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("url", nargs="?", help="the address; \"\" removes it; left out, the present one is used")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "url", nargs="?", help='the address; "" removes it; left out, the present one is used'
+    )
     url = parser.parse_args(arguments).url
     url = stored(root) if url is None else url.strip().rstrip("/").removesuffix(".git")
     at_github = "//github.com/" in url
     if url and not (GITHUB if at_github else HTTPS).fullmatch(url):
-        wanted = "https://github.com/OWNER/NAME[/tree/BRANCH]" if at_github else "https://HOST/OWNER/NAME"
+        wanted = (
+            "https://github.com/OWNER/NAME[/tree/BRANCH]"
+            if at_github
+            else "https://HOST/OWNER/NAME"
+        )
         print(f"URL must be {wanted}, got {url!r}: copy it from the browser", file=sys.stderr)
         return 2
     changed = write(url, root)
-    print("\n  ".join([f"{url or 'no address'}: {len(changed)} files changed",
-                       *(p.relative_to(root).as_posix() for p in changed)]))
+    print(
+        "\n  ".join(
+            [
+                f"{url or 'no address'}: {len(changed)} files changed",
+                *(p.relative_to(root).as_posix() for p in changed),
+            ]
+        )
+    )
     if url and not at_github:
-        print("The set-up cell installs from there; no badges: Colab and Kaggle open notebooks from GitHub only")
+        print(
+            "The set-up cell installs from there; no badges: Colab and Kaggle open notebooks from GitHub only"
+        )
     return 0
 
 

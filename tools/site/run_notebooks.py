@@ -32,9 +32,11 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = {"image/png": "png", "image/jpeg": "jpg"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
-STYLE = ("body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}img{max-width:100%}"
-         "table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ccc}"
-         "figure{margin:1rem 0 2rem}figcaption{color:#444}.bad{color:#a00}")
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}img{max-width:100%}"
+    "table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ccc}"
+    "figure{margin:1rem 0 2rem}figcaption{color:#444}.bad{color:#a00}"
+)
 
 
 @dataclass
@@ -51,10 +53,17 @@ class Report:
 # ---- running ---------------------------------------------------------------------------------------------------------
 def execute(nb: nbformat.NotebookNode, label: str, folder: Path, timeout_s: int) -> str:
     """Run every cell in `folder`, with one line of progress; returns "" or what went wrong. Outputs stay in `nb`."""
-    client = NotebookClient(nb, kernel_name="python3", timeout=timeout_s, startup_timeout=180,
-                            resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(
+        nb,
+        kernel_name="python3",
+        timeout=timeout_s,
+        startup_timeout=180,
+        resources={"metadata": {"path": str(folder)}},
+    )
     kernel = client.create_kernel_manager()
-    kernel.kernel_spec.argv[0] = sys.executable  # this Python, whatever a user's own kernel specification says
+    kernel.kernel_spec.argv[0] = (
+        sys.executable
+    )  # this Python, whatever a user's own kernel specification says
     code = [i for i, cell in enumerate(nb.cells) if cell.cell_type == "code"]
     for i in code:
         nb.cells[i].outputs, nb.cells[i].execution_count = [], None
@@ -103,7 +112,11 @@ def tidy(nb: nbformat.NotebookNode) -> None:
                 lines = output.text.replace("\r\n", "\n").split("\n")
                 output.text = "\n".join(line.rsplit("\r", 1)[-1] for line in lines)
         if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if o.output_type == "error" or o.get("text") or o.get("data")]
+            cell.outputs = [
+                o
+                for o in cell.outputs
+                if o.output_type == "error" or o.get("text") or o.get("data")
+            ]
 
 
 def pictures(nb: nbformat.NotebookNode, name: str, out: Path) -> list[tuple[str, str]]:
@@ -115,7 +128,10 @@ def pictures(nb: nbformat.NotebookNode, name: str, out: Path) -> list[tuple[str,
             if kind:
                 path = f"figures/{name}-{len(found) + 1:02d}.{PICTURES[kind]}"
                 (out / path).write_bytes(base64.b64decode(output.data[kind]))
-                alt = output.metadata.get(kind, {}).get("alt", "") or f"Picture {len(found) + 1} of {name}"
+                alt = (
+                    output.metadata.get(kind, {}).get("alt", "")
+                    or f"Picture {len(found) + 1} of {name}"
+                )
                 found.append(("headline" in cell.metadata.get("tags", []), path, alt))
     return [(path, alt) for _, path, alt in sorted(found, key=lambda f: not f[0])]
 
@@ -136,7 +152,9 @@ def scores(out: Path, since: float) -> list[tuple[str, dict[str, Any]]]:
     rows = []
     for path in sorted(out.rglob("scores.json")):
         if path.stat().st_mtime >= since:
-            numbers = {k: v for k, v in json.loads(path.read_text()).items() if isinstance(v, float)}
+            numbers = {
+                k: v for k, v in json.loads(path.read_text()).items() if isinstance(v, float)
+            }
             rows.append((path.parent.relative_to(out).as_posix(), numbers))
     return rows
 
@@ -145,19 +163,29 @@ def stored_results() -> str:
     """The results block of README.md, which is generated from results/, as HTML."""
     from nbconvert.filters import markdown2html
 
-    block = re.search(r"<!-- results:begin -->(.+?)<!-- results:end -->", (ROOT / "README.md").read_text("utf-8"), re.S)
-    return "<h2>Stored results</h2>" + markdown2html(re.sub(r"!\[.*?\]\(.*?\)", "", block[1])) if block else ""
+    block = re.search(
+        r"<!-- results:begin -->(.+?)<!-- results:end -->",
+        (ROOT / "README.md").read_text("utf-8"),
+        re.S,
+    )
+    return (
+        "<h2>Stored results</h2>" + markdown2html(re.sub(r"!\[.*?\]\(.*?\)", "", block[1]))
+        if block
+        else ""
+    )
 
 
 def index(reports: list[Report], runs: list[tuple[str, dict[str, Any]]], preset: str) -> str:
     """The summary page: what ran, minutes, links, the first picture of each notebook, the scores of the runs."""
     e = html.escape
-    lines = ["<!doctype html><html lang=en><meta charset=utf-8><title>hlgan_lib: what ran</title>",
-             f"<style>{STYLE}</style>",
-             f"<h1>hlgan_lib: what ran</h1><p>Preset <code>{e(preset)}</code>, "
-             f"{sum(r.minutes for r in reports):.1f} minutes. What this preset trains is a lesson, not a result: "
-             "the stored results are at the end.</p>",
-             "<table><tr><th>Notebook<th>Minutes<th>Pictures<th>"]
+    lines = [
+        "<!doctype html><html lang=en><meta charset=utf-8><title>hlgan_lib: what ran</title>",
+        f"<style>{STYLE}</style>",
+        f"<h1>hlgan_lib: what ran</h1><p>Preset <code>{e(preset)}</code>, "
+        f"{sum(r.minutes for r in reports):.1f} minutes. What this preset trains is a lesson, not a result: "
+        "the stored results are at the end.</p>",
+        "<table><tr><th>Notebook<th>Minutes<th>Pictures<th>",
+    ]
     for r in reports:
         state = f"<span class=bad>failed: {e(r.error.splitlines()[0])}</span>" if r.error else "ran"
         link = f"<a href='{r.name}.html'>{e(r.title)}</a>"
@@ -165,12 +193,16 @@ def index(reports: list[Report], runs: list[tuple[str, dict[str, Any]]], preset:
     lines.append("</table>")
     for r in (r for r in reports if r.pictures):
         path, alt = r.pictures[0]
-        lines.append(f"<h2><a href='{r.name}.html'>{e(r.title)}</a></h2>"
-                     f"<figure><img src='{path}' alt='{e(alt)}'><figcaption>{e(alt)}</figcaption></figure>")
+        lines.append(
+            f"<h2><a href='{r.name}.html'>{e(r.title)}</a></h2>"
+            f"<figure><img src='{path}' alt='{e(alt)}'><figcaption>{e(alt)}</figcaption></figure>"
+        )
     if runs:
         lines.append("<h2>Scores of the runs trained here</h2><table><tr><th>Run<th>Scores")
         for run, numbers in runs:
-            lines.append(f"<tr><td>{e(run)}<td>" + ", ".join(f"{e(k)} {v:.4g}" for k, v in numbers.items()))
+            lines.append(
+                f"<tr><td>{e(run)}<td>" + ", ".join(f"{e(k)} {v:.4g}" for k, v in numbers.items())
+            )
         lines.append("</table>")
     return "\n".join([*lines, stored_results()]) + "\n"
 
@@ -179,7 +211,9 @@ def index(reports: list[Report], runs: list[tuple[str, dict[str, Any]]], preset:
 def run_one(path: Path, out: Path, label: str, args: argparse.Namespace) -> Report:
     """Execute one notebook and write its page and pictures."""
     nb = nbformat.read(path, as_version=4)
-    heading = re.search(r"^# (.+)$", "\n".join(c.source for c in nb.cells if c.cell_type == "markdown"), re.M)
+    heading = re.search(
+        r"^# (.+)$", "\n".join(c.source for c in nb.cells if c.cell_type == "markdown"), re.M
+    )
     report = Report(path.stem, heading[1].strip() if heading else path.stem)
     start = time.monotonic()
     report.error = execute(nb, label, out, args.timeout)
@@ -198,7 +232,9 @@ def remember_minutes(reports: list[Report]) -> None:
     """Store how long each notebook took on this kind of machine; the notebooks' *At a glance* reads it."""
     path = ROOT / "results" / "timings.json"
     stored = json.loads(path.read_text()) if path.is_file() else {"notebooks": {}}
-    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
+    machine = (
+        torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
+    )
     for report in reports:
         if not report.error:
             stored["notebooks"].setdefault(report.name, {})[machine] = round(report.minutes, 1)
@@ -206,12 +242,22 @@ def remember_minutes(reports: list[Report]) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all of notebooks/")
-    parser.add_argument("--preset", default="quick", help="what PRESET = \"auto\" means (default quick)")
-    parser.add_argument("--out", type=Path, default=Path("outputs"), help="folder for pages, figures and runs")
-    parser.add_argument("--timeout", type=int, default=900, help="seconds that one cell may take (default 900)")
-    parser.add_argument("--save", action="store_true", help="also store the outputs in the notebooks")
+    parser.add_argument(
+        "--preset", default="quick", help='what PRESET = "auto" means (default quick)'
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("outputs"), help="folder for pages, figures and runs"
+    )
+    parser.add_argument(
+        "--timeout", type=int, default=900, help="seconds that one cell may take (default 900)"
+    )
+    parser.add_argument(
+        "--save", action="store_true", help="also store the outputs in the notebooks"
+    )
     args = parser.parse_args()
     paths = args.notebooks or sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     for path in paths:
@@ -222,9 +268,14 @@ def main() -> int:
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     out = args.out.resolve()
     (out / "figures").mkdir(parents=True, exist_ok=True)
-    for number in (signal.SIGINT, signal.SIGTERM):  # a job in the background starts with SIGINT ignored
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # a job in the background starts with SIGINT ignored
         signal.signal(number, signal.default_int_handler)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # else Ctrl-C reports the cell that it interrupted
+    logging.getLogger("asyncio").setLevel(
+        logging.CRITICAL
+    )  # else Ctrl-C reports the cell that it interrupted
     since, reports = time.time(), []
     print(f"{len(paths)} notebooks, preset {args.preset} -> {args.out}/", flush=True)
     try:
@@ -232,19 +283,29 @@ def main() -> int:
             label = f"[{n}/{len(paths)}] {path.stem}"
             reports.append(run_one(path, out, label, args))
             progress("")
-            print(f"{label}: {'FAILED' if reports[-1].error else 'ran'}, {reports[-1].minutes:.1f} minutes, "
-                  f"{len(reports[-1].pictures)} pictures", flush=True)
+            print(
+                f"{label}: {'FAILED' if reports[-1].error else 'ran'}, {reports[-1].minutes:.1f} minutes, "
+                f"{len(reports[-1].pictures)} pictures",
+                flush=True,
+            )
             if reports[-1].error:
                 print(f"{path.name}: {reports[-1].error}", file=sys.stderr)
     except KeyboardInterrupt:
         progress("")
-        print("Stopped. Finished notebooks keep their pages; run again to go on from the first.", file=sys.stderr)
+        print(
+            "Stopped. Finished notebooks keep their pages; run again to go on from the first.",
+            file=sys.stderr,
+        )
         return 130
     finally:
         if reports:
-            (out / "index.html").write_text(index(reports, scores(out, since), args.preset), encoding="utf-8")
+            (out / "index.html").write_text(
+                index(reports, scores(out, since), args.preset), encoding="utf-8"
+            )
     if args.save:
-        remember_minutes([r for r, p in zip(reports, paths) if p.resolve().parent == ROOT / "notebooks"])
+        remember_minutes(
+            [r for r, p in zip(reports, paths) if p.resolve().parent == ROOT / "notebooks"]
+        )
     print(f"Open {args.out}/index.html")
     return int(any(r.error for r in reports))
 

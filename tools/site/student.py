@@ -36,7 +36,7 @@ def blank(source: str) -> str:
     lines = source.splitlines()
     for start, end in reversed(runs(source)):
         run = textwrap.dedent("\n".join(lines[start:end]))
-        indent = lines[start][:len(lines[start]) - len(lines[start].lstrip())]
+        indent = lines[start][: len(lines[start]) - len(lines[start].lstrip())]
         lines[start:end] = [indent + _to_fill_in(run)]
     return "\n".join(lines)
 
@@ -46,7 +46,11 @@ def _to_fill_in(run: str) -> str:
         body = ast.parse(run).body
     except SyntaxError:  # lines out of the middle of a statement
         body = []
-    if len(body) == 1 and isinstance(body[0], ast.Assign) and [type(t) for t in body[0].targets] == [ast.Name]:
+    if (
+        len(body) == 1
+        and isinstance(body[0], ast.Assign)
+        and [type(t) for t in body[0].targets] == [ast.Name]
+    ):
         return f"{body[0].targets[0].id} = ...  # your answer"
     return f"raise NotImplementedError  # your line{'s' if run.count(chr(10)) else ''}"
 
@@ -69,32 +73,51 @@ def copies() -> dict[Path, str]:
     """Every copy as it should be: path -> text."""
     masters = sorted(MASTERS.glob("[0-9][0-9]_*.ipynb"))
     made = {COPIES / p.name: student(json.loads(p.read_text("utf-8"))) for p in masters}
-    url = repo_url.stored()     # the badges of a copy open the copy
-    return {p: json.dumps(repo_url.dress(nb, f"notebooks/student/{p.name}", url), indent=1, ensure_ascii=False) + "\n"
-            for p, nb in made.items()}
+    url = repo_url.stored()  # the badges of a copy open the copy
+    return {
+        p: json.dumps(
+            repo_url.dress(nb, f"notebooks/student/{p.name}", url), indent=1, ensure_ascii=False
+        )
+        + "\n"
+        for p, nb in made.items()
+    }
 
 
 def stale() -> list[str]:
     """Names of the copies on disk that differ from what they should be: old, missing, or of a master that is gone."""
     wanted, there = copies(), set(COPIES.glob("*.ipynb"))
-    return sorted({p.name for p, text in wanted.items() if p not in there or p.read_text("utf-8") != text}
-                  | {p.name for p in there - set(wanted)})
+    return sorted(
+        {p.name for p, text in wanted.items() if p not in there or p.read_text("utf-8") != text}
+        | {p.name for p in there - set(wanted)}
+    )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where a copy is out of date")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; exit code 1 where a copy is out of date",
+    )
     args = parser.parse_args()
     if old := stale():
         if args.check:
-            print(f"out of date in notebooks/student: {', '.join(old)}: run make student", file=sys.stderr)
+            print(
+                f"out of date in notebooks/student: {', '.join(old)}: run make student",
+                file=sys.stderr,
+            )
             return 1
         COPIES.mkdir(exist_ok=True)
         for path in set(COPIES.glob("*.ipynb")) - set(copies()):
             path.unlink()
         for path, text in copies().items():
             path.write_text(text, "utf-8")
-    print(f"{len(copies())} copies in notebooks/student, " + (f"new: {', '.join(old)}" if old else "all up to date"))
+    print(
+        f"{len(copies())} copies in notebooks/student, "
+        + (f"new: {', '.join(old)}" if old else "all up to date")
+    )
     return 0
 
 
