@@ -7,6 +7,7 @@ training reports. Progress is counted in images seen by the generator.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from .config import RunConfig
 from .errors import HLError
+from .rng import restore
 from .tasks.base import Task
 
 
@@ -48,6 +50,11 @@ class Tick:
         return entry | {"seconds": round(self.seconds, 2), "rate": round(self.rate, 2)}
 
 
+# Of a loss in float16, at the start. PyTorch's own 65,536 overflowed in the first update of three
+# of five stages on an H100, and that update was lost; the scale grows by itself.
+FP16_SCALE = 1024.0
+
+
 class TrainingDiverged(HLError):
     """A loss became NaN or infinite. The message says where, what it looks like and what to try."""
 
@@ -77,20 +84,35 @@ class Loop:
             for opt in (self.opt_g, self.opt_d)
             if opt
         ]
-        self.ema = (
-            AveragedModel(task.generators, avg_fn=self._ema, use_buffers=True) if cfg.ema else None
-        )
+        self.ema = AveragedModel(task.generators) if cfg.ema else None
         self.amp = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[cfg.amp]
         self.amp = self.amp if task.device.type == "cuda" else None
-        self.scaler = torch.amp.GradScaler(task.device.type, enabled=self.amp is torch.float16)
+        self.scaler = torch.amp.GradScaler(
+            task.device.type, init_scale=FP16_SCALE, enabled=self.amp is torch.float16
+        )
         if cfg.compile:
             for net in [*task.generators.values(), *task.discriminators.values()]:
                 net.compile()
 
-    def _ema(self, mean: Tensor, new: Tensor, _: Tensor) -> Tensor:
-        """mean <- mean + (1 - decay) (new - mean); the memory is a fraction of the run, shorter at its start."""
+    @torch.no_grad()
+    def average(self) -> None:
+        """mean <- mean + (1 - decay) (new - mean); the memory is a fraction of the run, shorter at its start.
+
+        Of all weights at once and with a decay that is no tensor: AveragedModel's own update waits for the device at
+        each of them. Of the buffers only the statistics of batch norm change, so only they are averaged.
+        """
+        mean, new = (
+            [*nets.parameters(), *(b for name, b in nets.named_buffers() if "running_" in name)]
+            for nets in (self.ema.module, self.task.generators)
+        )
         decay = min(1 - 1 / max(self.cfg.ema * self.steps, 1), (1 + self.step) / (10 + self.step))
-        return mean + (1 - decay) * (new - mean)
+        if self.ema.n_averaged == 0:
+            torch._foreach_copy_(mean, new)
+        else:
+            change = torch._foreach_sub(new, mean)
+            torch._foreach_mul_(change, 1 - decay)
+            torch._foreach_add_(mean, change)
+        self.ema.n_averaged += 1
 
     @property
     def nets(self) -> nn.ModuleDict:
@@ -118,7 +140,7 @@ class Loop:
             )  # the G step needs no gradients of D's weights
         logs |= self._half(self.task.g_loss, self.opt_g)
         if self.ema:
-            self.ema.update_parameters(self.task.generators)
+            self.average()
         self.step += 1
         for name, value in logs.items():
             self.sums[name] = (
@@ -128,7 +150,8 @@ class Loop:
 
     def means(self) -> dict[str, float]:
         """Mean log values since the last tick. It waits for the device: at ticks only."""
-        return {k: v.item() / self.n_summed for k, v in self.sums.items()}
+        sums = torch.stack([*self.sums.values()]).tolist()
+        return {k: v / self.n_summed for k, v in zip(self.sums, sums, strict=True)}
 
     def _half(self, loss_of: Callable, opt: torch.optim.Optimizer) -> dict[str, Tensor]:
         batch = self.task.batch()
@@ -165,11 +188,15 @@ class Loop:
 
     def broken(self) -> list[str]:
         """Names of networks with weights that are not finite: a loss may still look fine for one more update."""
-        nets = [*self.task.generators.items(), *self.task.discriminators.items()]
+        nets = dict([*self.task.generators.items(), *self.task.discriminators.items()])
+        finite = [
+            torch.stack([p.isfinite().all() for p in net.parameters()]).all()
+            for net in nets.values()
+        ]
         return [
             f"weights of {k}"
-            for k, net in nets
-            if not all(p.isfinite().all() for p in net.parameters())
+            for k, fine in zip(nets, torch.stack(finite).tolist(), strict=True)
+            if not fine
         ]
 
     @torch.no_grad()
@@ -219,8 +246,15 @@ class Loop:
             (self.opt_d, "opt_d"),
             (self.scaler, "scaler"),
         ):
-            if part is not None:
+            if part is not None and state[key]:  # that of a scaler is empty where the run had none
                 part.load_state_dict(state[key])
-        self.task.rng.set_state(state["rng"])
+        if not restore(self.task.rng, state["rng"]):
+            self.task.rng.manual_seed(self.cfg.seed + self.step)
+            warnings.warn(
+                "the checkpoint was made on another kind of device, whose random numbers cannot go on here: "
+                f"going on with new ones, seed {self.cfg.seed + self.step}",
+                UserWarning,
+                stacklevel=2,
+            )
         for name, sampler in self.task.samplers.items():
             sampler.load_state_dict(state["samplers"][name])

@@ -84,7 +84,10 @@ def mode_seeking(
     and stains that no camera makes; without the second term grain becomes a fixed pattern of the face, which L2H then
     learns to read. Source: 1903.05628; the two parts are ours.
     """
-    d_z, difference = (z_a - z_b).abs().mean(1), lo_a - lo_b
+    d_z, difference = (
+        (z_a - z_b).abs().mean(1),
+        (lo_a - lo_b).float(),
+    )  # in float16 1 / light overflows
     light = difference.mean((2, 3))
     coarse = F.adaptive_avg_pool2d(difference, 4)
     detail = difference - F.interpolate(coarse, size=difference.shape[-2:], mode="bilinear")
@@ -92,7 +95,7 @@ def mode_seeking(
     return (d_z / (light + 1e-2)).mean() + w_detail * (d_z / (detail + 1e-2)).mean()
 
 
-def r1(d: nn.Module, real: Tensor) -> Tensor:
+def r1(d: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
     """The R1 penalty: 1/2 E || grad_x D(x) ||^2 over real pictures (B, 3, S, S) -> scalar. Source: 1801.04406."""
     real = real.detach().requires_grad_()
     (grad,) = torch.autograd.grad(d(real).sum(), real, create_graph=True)

@@ -41,6 +41,15 @@ class Dice:
         ).to(self.device)
 
 
+def restore(generator: torch.Generator, state: Tensor) -> bool:
+    """Set a generator to a stored state; false, and nothing done, where that is of another kind of device."""
+    state = state.cpu()
+    fits = len(state) == len(generator.get_state())
+    if fits:
+        generator.set_state(state)
+    return fits
+
+
 def subsample(n: int, k: int, seed: int) -> Tensor:
     """At most k of n, in random order by seed."""
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:k]

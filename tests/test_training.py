@@ -12,7 +12,7 @@ import hlgan_lib as hl
 from hlgan_lib import losses, tasks, training
 from hlgan_lib.analysis.jpeg_traces import measured_jpeg
 from hlgan_lib.analysis.validation import coded
-from hlgan_lib.checkpoint import RunFolder, load_checkpoint, read_weights
+from hlgan_lib.checkpoint import RunFolder, load_checkpoint, read_weights, save_checkpoint
 from hlgan_lib.data.faces import FaceSet, to_uint8
 from hlgan_lib.inference import resolve_degradation
 from hlgan_lib.loop import Loop, TrainingDiverged
@@ -772,6 +772,22 @@ def test_resume_with_another_flag_is_refused(tmp_path):
         train("h2l", out=tmp_path)
 
 
+def test_a_checkpoint_of_another_kind_of_device_goes_on_with_new_random_numbers(tmp_path):
+    """The state of a CUDA generator is 16 bytes, that of the CPU's thousands; a scaler's is empty where it was off."""
+    list(train("h2l", out=tmp_path, stop=after(3)))
+    folder = RunFolder(tmp_path)
+    state = load_checkpoint(folder.last)
+    state["rng"] = torch.zeros(16, dtype=torch.uint8)
+    for sampler in state["samplers"].values():
+        sampler["generator"] = state["rng"]
+    save_checkpoint(folder.last, state)
+    with pytest.warns(UserWarning, match="another kind of device"):
+        *_, tick = train("h2l", out=tmp_path, resume=True)
+    assert (
+        tick.step == 6 and all(math.isfinite(v) for v in tick.losses.values()) and folder.finished
+    )
+
+
 # ---- GPU -------------------------------------------------------------------------------------------------------------
 needs_gpu = [
     pytest.mark.gpu,
@@ -795,6 +811,8 @@ def test_gpu_trains_and_resumes_in_every_precision(tmp_path, stage, amp):
     )
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the compiler's advice
 @pytest.mark.parametrize("stage", [pytest.param("h2l", marks=needs_gpu)])
 def test_gpu_compiled_networks_keep_their_names(tmp_path, stage):
     list(hl.train(hl.preset("smoke").replace(compile=True), stage, out=tmp_path))

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from ..errors import HLError
-from ..rng import Dice
+from ..rng import Dice, restore
 from .faces import FaceSet, to_float
 
 
@@ -29,7 +29,9 @@ class Sampler:
             )
         self.images = torch.from_numpy(np.array(faces.images)).to(device)
         self.n_batch, self.generator = batch, generator
-        self.order = torch.empty(0, dtype=torch.long)  # what is left of this epoch
+        self.order = torch.empty(
+            0, dtype=torch.long, device=self.images.device
+        )  # what is left of this epoch
 
     def next(self) -> Tensor:
         """The next batch as float (B, 3, H, W) in [-1, 1]."""
@@ -37,21 +39,21 @@ class Sampler:
             shuffled = torch.randperm(
                 len(self.images), generator=self.generator, device=self.generator.device
             )
-            self.order = torch.cat((self.order, shuffled.cpu()))
+            self.order = torch.cat((self.order, shuffled.to(self.order.device)))
         chosen, self.order = self.order[: self.n_batch], self.order[self.n_batch :]
-        return to_float(self.images[chosen.to(self.images.device)])
+        return to_float(self.images[chosen])
 
     def __iter__(self) -> Iterator[Tensor]:
         while True:
             yield self.next()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Position and generator, enough to go on exactly."""
-        return {"order": self.order.clone(), "generator": self.generator.get_state()}
+        """Position and generator, enough to go on exactly on a device of the same kind."""
+        return {"order": self.order.cpu().clone(), "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        self.order = state["order"].clone().cpu()
-        self.generator.set_state(state["generator"].cpu())
+        self.order = state["order"].clone().to(self.images.device)
+        restore(self.generator, state["generator"])
 
 
 def augment(

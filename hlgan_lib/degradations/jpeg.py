@@ -37,6 +37,12 @@ TO_YCC = (
 TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
 
+@lru_cache(maxsize=32)
+def constant(values: tuple, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The values as a tensor on the device, copied there once: a copy would wait for the device."""
+    return torch.tensor(values, dtype=dtype, device=device)
+
+
 @lru_cache(maxsize=16)
 def block_dct(n: int, device: torch.device) -> Tensor:
     """The (n, n) matrix that takes the 8-point DCT of each run of 8: C[k, i] = a_k cos(pi (2i + 1) k / 16)."""
@@ -53,7 +59,7 @@ def quantisation(quality: Tensor, table: tuple) -> Tensor:
     """
     q = quality.float().clamp(1, 100)
     scale = torch.where(q < 50, torch.floor(5000 / q), 200 - 2 * q)[:, None, None]
-    base = torch.tensor(table, dtype=torch.float32, device=quality.device)
+    base = constant(table, torch.float32, quality.device)
     return torch.floor((base * scale + 50) / 100).clamp(1, 255)
 
 
@@ -82,7 +88,7 @@ def code_and_decode(rgb: Tensor, quality: Tensor, subsampled: Tensor) -> Tensor:
     rgb (B, 3, n, n) in [0, 1] with n a multiple of 16; quality (B,) of 1..100; subsampled (B,) bool: 4:2:0 chroma
     (averaged 2x2, enlarged by the triangle filter, as libjpeg does) or 4:4:4. Same shape back, clipped.
     """
-    ycc = torch.einsum("ij,bjhw->bihw", rgb.new_tensor(TO_YCC), rgb * 255)
+    ycc = torch.einsum("ij,bjhw->bihw", constant(TO_YCC, rgb.dtype, rgb.device), rgb * 255)
     y, chroma = ycc[:, :1] - 128, ycc[:, 1:]
     y = _quantise(y, quantisation(quality, LUMINANCE))
     steps = quantisation(quality, CHROMINANCE)
@@ -94,7 +100,9 @@ def code_and_decode(rgb: Tensor, quality: Tensor, subsampled: Tensor) -> Tensor:
         align_corners=False,
     )
     chroma = torch.where(subsampled[:, None, None, None], half, full)
-    rgb = torch.einsum("ij,bjhw->bihw", rgb.new_tensor(TO_RGB), torch.cat((y + 128, chroma), 1))
+    rgb = torch.einsum(
+        "ij,bjhw->bihw", constant(TO_RGB, rgb.dtype, rgb.device), torch.cat((y + 128, chroma), 1)
+    )
     return (rgb / 255).clamp(0, 1)
 
 

@@ -213,7 +213,10 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         check_images("x", x, self.size)
         x = opponent_colours(x) if self.opponent else x
-        return self.fc(F.relu(self.blocks(self.stem(x))).flatten(1)).squeeze(1)
+        score = self.fc(F.relu(self.blocks(self.stem(x))).flatten(1)).squeeze(1)
+        return (
+            score.float()
+        )  # of float16 the gradient of a scaled loss would overflow, and the first update be lost
 
 
 def opponent_colours(x: Tensor, gain: float = 4.0) -> Tensor:
@@ -252,4 +255,6 @@ class CoarseDiscriminator(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.body(opponent_colours(F.adaptive_avg_pool2d(x, BOTTLENECK)) * 4).squeeze(1)
+        return (
+            self.body(opponent_colours(F.adaptive_avg_pool2d(x, BOTTLENECK)) * 4).squeeze(1).float()
+        )

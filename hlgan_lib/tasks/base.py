@@ -40,7 +40,9 @@ def d_terms(
         "d_sure": ((score_real > 1).float().mean() + (score_fake < -1).float().mean()) / 2,
     }
     if cfg.w_r1:
-        logs["r1"] = r1(d, real)
+        logs["r1"] = r1(
+            d.forward, real
+        )  # not d, which may be compiled: compiled code has no gradient of a gradient
         loss = loss + cfg.w_r1 * logs["r1"]
     return loss, logs
 

@@ -86,7 +86,10 @@ class History:
         old = torch.rand(len(fake), generator=self.rng, device=fake.device) < 0.5
         at = torch.randint(self.size, (len(fake),), generator=self.rng, device=fake.device)
         shown = torch.where(old[:, None, None, None], self.past[at], fake)
-        self.past[at[old]] = fake[old]
+        # What is not remembered goes into a row that is cut off: to select rows by `old` would wait for the device.
+        self.past = torch.cat([self.past, fake[:1]])
+        self.past[torch.where(old, at, self.size)] = fake
+        self.past = self.past[: self.size]
         return shown
 
     def state_dict(self) -> dict[str, Tensor]:
