@@ -13,7 +13,7 @@ from torch import Tensor
 from . import config
 from .config import RunConfig
 from .errors import HLError
-from .files import REASONS, atomic, save_json, save_png
+from .files import REASONS, atomic, out_folder, save_json, save_png
 
 
 class OtherRun(HLError):
@@ -93,8 +93,7 @@ class RunFolder:
 
     def start(self, about: dict, resume: bool) -> None:
         """Make the folder, or check that the run in it is the one described by `about`. Raises HLError."""
-        if self.path.is_file():
-            raise HLError(f"--out {self.path} is a file: choose a folder")
+        out_folder(self.path)
         if not self.config.is_file():
             if self.path.is_dir() and any(not p.name.startswith(".") for p in self.path.iterdir()):
                 raise HLError(f"--out {self.path} holds other files: choose an empty or new folder")

@@ -51,6 +51,14 @@ def atomic(path: Path, write: Callable) -> None:
         raise HLError(f"cannot write {path}: {REASONS.get(code) or os.strerror(code)}") from error
 
 
+def out_folder(path: str | Path) -> Path:
+    """The folder that `--out` names, `~` expanded; it need not exist. Raises HLError where it is a file."""
+    path = Path(path).expanduser()
+    if path.is_file():
+        raise HLError(f"--out {path} is a file: choose a folder")
+    return path
+
+
 def save_json(path: Path, values: dict) -> None:
     """Write `values` as indented JSON, atomically."""
     atomic(path, lambda file: file.write((json.dumps(values, indent=1) + "\n").encode()))

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from .. import config
 from ..errors import HLError
+from ..files import out_folder
 from ..runtime import BAR, pick_device, stop_signals
 from .run import Run, folder_of, in_order
 
@@ -43,9 +44,7 @@ def train_all(
     """
     if jobs is not None and jobs < 1:
         raise HLError(f"--jobs must be 1 or more, got {jobs}")
-    out = Path(out).expanduser()
-    if out.is_file():
-        raise HLError(f"--out {out} is a file: choose a folder")
+    out = out_folder(out)
     plan, outcome, going = in_order(runs), Outcome(), {}
     waiting = [r for r in plan if not folder_of(r, out).finished]
     outcome.finished = [r.name for r in plan if r not in waiting]

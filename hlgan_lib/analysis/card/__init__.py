@@ -18,7 +18,7 @@ from ...degradations import Degradation
 from ...degradations.camera import Camera
 from ...degradations.handmade import bilinear
 from ...errors import HLError
-from ...files import save_json
+from ...files import out_folder, save_json
 from ...health import CHECKS, Z_IGNORED, z_spread
 from ...inference import load_weights, shots
 from ...networks.paper import HighToLow
@@ -197,9 +197,7 @@ def card_files(
     """
     from ...viz.card import draw_card
 
-    out = Path(out).expanduser()
-    if out.is_file():
-        raise HLError(f"--out {out} is a file: choose a folder")
+    out = out_folder(out)
     net = load_weights(weights, stage="h2l")
     split = hi.removesuffix(":hi")
     paired = split in ("faces:val", "faces:test") and lo.removesuffix(":lo") == split
