@@ -95,6 +95,11 @@ def to_uint8(images: Tensor) -> Tensor:
     return ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
+def unit_range(x: Tensor) -> Tensor:
+    """[-1, 1] -> [0, 1], as metrics and figures take it."""
+    return (x + 1) / 2
+
+
 def check_square(
     name: str, x: Tensor, shape: str = "(B, 3, s, s)", remedy: str = "take it from FaceSet.batch"
 ) -> None:
