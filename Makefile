@@ -13,7 +13,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 .PHONY: help install run test lint unit notebooks student lab book results repo-url clean
 help:
 	@echo "make run      install, then notebooks 00-07 (quick preset, shipped weights) -> outputs/index.html"
-	@echo "make test     install, then every test: ruff, import-linter, unit, CLI, notebooks with the smoke preset"
+	@echo "make test     install, then every test: ruff, import-linter, mypy, unit, CLI, notebooks with the smoke preset"
 	@echo "make install  only the set-up: .venv with everything in pyproject.toml (make PYTHON=/path/to/python3.12 ...)"
 	@echo "make lab      install, then JupyterLab on the first restored face and your own photograph"
 	@echo "make student  for maintainers: the students' copies, notebooks/student/, from the notebooks"
@@ -54,6 +54,7 @@ lint: $(STAMP)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/lint-imports
+	$(PY) -m mypy
 
 unit: $(STAMP)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --durations 10
@@ -92,6 +93,6 @@ repo-url:
 clean:
 	@git rev-parse --is-inside-work-tree >/dev/null 2>&1 || { \
 	  echo "make clean asks git what is tracked, and this is no git checkout: delete $(VENV), outputs and .scratch by hand." >&2; exit 1; }
-	@git clean -ffdx -- $(VENV) outputs .scratch build dist hlgan_lib.egg-info .pytest_cache .ruff_cache .import_linter_cache
+	@git clean -ffdx -- $(VENV) outputs .scratch build dist hlgan_lib.egg-info .pytest_cache .ruff_cache .import_linter_cache .mypy_cache
 	@find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec git clean -ffdxq -- {} +
 	@echo "Kept: tracked files, and untracked files of your own (runs, folders of pictures); git status --ignored lists them."

@@ -134,6 +134,7 @@ def agree(mine):
     if mine(2) == 6:
         return "you added twice: square it first."
     assert mine(2) == 4, "square the number."
+    return None
 
 
 def endless(x):

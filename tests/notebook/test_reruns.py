@@ -29,8 +29,7 @@ def cut_off(out, n, cfg=CFG, stage="h2l", **what):
 
     seen, ticks = [], reruns.train(cfg, stage, out=out, **(what or FACES), stop=stop)
     with pytest.raises(KeyboardInterrupt):
-        for tick in ticks:
-            seen.append(tick)
+        seen.extend(ticks)
     return seen
 
 

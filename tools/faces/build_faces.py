@@ -19,7 +19,7 @@ from PIL import Image
 from hlgan_lib.degradations.camera import Camera
 
 SPLITS = {
-    "train-hi": range(0, 3000),
+    "train-hi": range(3000),
     "train-lo": range(3000, 4200),
     "val": range(4200, 4400),
     "test": range(4400, 5000),

@@ -84,12 +84,10 @@ def replace_if_new(path: Path, fresh: Path) -> None:
     if path.is_file():
         (old, about), (new, about_new) = read_weights(path), read_weights(fresh)
         about["config"], about_new["config"] = stored_config(about), stored_config(about_new)
-        if (
-            about == about_new
-            and old.keys() == new.keys()
-            and all(torch.equal(old[k], new[k]) for k in new)
-        ):
-            return fresh.unlink()
+        same_words = about == about_new and old.keys() == new.keys()
+        if same_words and all(torch.equal(old[k], new[k]) for k in new):
+            fresh.unlink()
+            return
     fresh.replace(path)
 
 
