@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-class Dice:
+class Draws:
     """Draws n numbers at a time from one generator, on its device, and hands them over on another."""
 
     def __init__(self, n: int, generator: torch.Generator, device: torch.device) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from ..errors import HLError
-from ..rng import Dice, restore
+from ..rng import Draws, restore
 from .faces import FaceSet, to_float
 
 
@@ -72,16 +72,16 @@ def augment(
     brightness, contrast and saturation by factors 1 +- colour. For hi (a pair shares the transform);
     lo pictures are only flipped. Source: the kinds from memory of the paper, the ranges ours.
     """
-    dice = Dice(len(x), generator, x.device)
+    draws = Draws(len(x), generator, x.device)
     if flip:
-        x = torch.where(dice.chance(0.5)[:, None, None, None], x.flip(-1), x)
+        x = torch.where(draws.chance(0.5)[:, None, None, None], x.flip(-1), x)
     if scale or rotate_deg or shift:
         angle, zoom = (
-            dice.uniform(-rotate_deg, rotate_deg) * torch.pi / 180,
-            1 / dice.uniform(1 - scale, 1 + scale),
+            draws.uniform(-rotate_deg, rotate_deg) * torch.pi / 180,
+            1 / draws.uniform(1 - scale, 1 + scale),
         )
         cos, sin = zoom * angle.cos(), zoom * angle.sin()
-        to = 2 * dice.uniform(-shift, shift, 2)
+        to = 2 * draws.uniform(-shift, shift, 2)
         theta = torch.stack(
             (torch.stack((cos, -sin, to[:, 0]), 1), torch.stack((sin, cos, to[:, 1]), 1)), 1
         )
@@ -91,7 +91,7 @@ def augment(
         ).clamp(-1, 1)
     if colour:
         bright, contrast, saturation = (
-            dice.uniform(1 - colour, 1 + colour)[:, None, None, None] for _ in range(3)
+            draws.uniform(1 - colour, 1 + colour)[:, None, None, None] for _ in range(3)
         )
         x = (x + 1) * bright - 1
         x = x.mean((1, 2, 3), keepdim=True) + contrast * (x - x.mean((1, 2, 3), keepdim=True))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import HLError
-from ..rng import Dice
+from ..rng import Draws
 from .handmade import check_hi
 from .jpeg import jpeg_inside_photograph
 from .optics import (
@@ -62,35 +62,35 @@ class Camera:
         self, n: int, generator: torch.Generator, device: torch.device | str = "cpu"
     ) -> dict[str, Tensor]:
         """The parameters of n shots, name -> (n, ...) on device."""
-        dice = Dice(n, generator, torch.device(device))
-        warmth, tint = dice.middling(*self.warmth_ev), dice.middling(*self.tint_ev)
-        sensor = dice.integer(
+        draws = Draws(n, generator, torch.device(device))
+        warmth, tint = draws.middling(*self.warmth_ev), draws.middling(*self.tint_ev)
+        sensor = draws.integer(
             self.sensor_px[0] * self.size // 16, self.sensor_px[1] * self.size // 16
         )
-        two, first = dice.chance(self.p_two_resizes), dice.chance(self.p_camera_jpeg)
-        between = self.size + (dice.uniform(0, 1) * (sensor - self.size + 1)).long().clamp(min=0)
+        two, first = draws.chance(self.p_two_resizes), draws.chance(self.p_camera_jpeg)
+        between = self.size + (draws.uniform(0, 1) * (sensor - self.size + 1)).long().clamp(min=0)
         return {
-            "exposure_ev": dice.middling(*self.exposure_ev),
+            "exposure_ev": draws.middling(*self.exposure_ev),
             "white_balance": 2 ** torch.stack((warmth, tint, -warmth), 1),  # gains of R, G, B
-            "motion_px": dice.mild(*self.motion_px),
-            "motion_angle": dice.uniform(0, torch.pi),  # radians from the rows, downwards
-            "defocus_px": dice.mild(*self.defocus_px),
+            "motion_px": draws.mild(*self.motion_px),
+            "motion_angle": draws.uniform(0, torch.pi),  # radians from the rows, downwards
+            "defocus_px": draws.mild(*self.defocus_px),
             "sensor_px": sensor,
-            "shot_gain": dice.log_uniform(*self.shot_gain),
-            "read_sigma": dice.log_uniform(*self.read_sigma),
-            "gamma": dice.middling(*self.gamma),
-            "contrast": dice.middling(*self.contrast),
+            "shot_gain": draws.log_uniform(*self.shot_gain),
+            "read_sigma": draws.log_uniform(*self.read_sigma),
+            "gamma": draws.middling(*self.gamma),
+            "contrast": draws.middling(*self.contrast),
             "camera_quality": torch.where(
-                first, dice.integer(*self.camera_quality), 0
+                first, draws.integer(*self.camera_quality), 0
             ),  # 0: no first JPEG
-            "camera_subsampled": dice.chance(self.p_subsampled),
-            "camera_offset": dice.integer(0, 15, 2),  # rows, columns from the block grid
+            "camera_subsampled": draws.chance(self.p_subsampled),
+            "camera_offset": draws.integer(0, 15, 2),  # rows, columns from the block grid
             "between_px": torch.where(two, between, sensor),  # equal to sensor_px: one resize
-            "kernel_1": dice.integer(0, len(KERNELS) - 1),
-            "kernel_2": dice.integer(0, len(KERNELS) - 1),
-            "site_quality": dice.integer(*self.site_quality),
-            "site_subsampled": dice.chance(self.p_subsampled),
-            "site_offset": dice.integer(0, 15, 2),
+            "kernel_1": draws.integer(0, len(KERNELS) - 1),
+            "kernel_2": draws.integer(0, len(KERNELS) - 1),
+            "site_quality": draws.integer(*self.site_quality),
+            "site_subsampled": draws.chance(self.p_subsampled),
+            "site_offset": draws.integer(0, 15, 2),
         }
 
     def shoot(self, hi: Tensor, params: dict[str, Tensor], generator: torch.Generator) -> Tensor:
@@ -101,7 +101,7 @@ class Camera:
         hi (B, 3, n, n) in [-1, 1] -> (B, 3, size, size) in [-1, 1], on the device of hi.
         """
         check_hi(hi, self.size)
-        p, dice, unit = params, Dice(len(hi), generator, hi.device), hi.shape[-1] / 64
+        p, draws, unit = params, Draws(len(hi), generator, hi.device), hi.shape[-1] / 64
         per = lambda name: p[name].float().reshape(-1, 1, 1, 1)  # noqa: E731
         light = (
             srgb_decode((hi.float() + 1) / 2)
@@ -117,7 +117,7 @@ class Camera:
         n = self.sensor_px[1] * self.size // 16
         photo = apply(integration(hi.shape[-1], p["sensor_px"], n), light)
         variance = per("shot_gain") * photo + per("read_sigma") ** 2
-        photo = (photo + variance.sqrt() * dice.normal(3, n, n)).clamp(0, 1)
+        photo = (photo + variance.sqrt() * draws.normal(3, n, n)).clamp(0, 1)
 
         value = srgb_encode(photo) ** per("gamma")
         value = tone(value, per("contrast"))

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from ..errors import HLError
-from ..rng import Dice
+from ..rng import Draws
 from .jpeg import jpeg_inside_photograph
 from .optics import apply, blur, gaussian, resampling, sinc
 
@@ -58,8 +58,8 @@ def blurred(hi: Tensor, generator: torch.Generator, size: int = 16) -> Tensor:
     The spread is uniform in 0.5 to 3 pixels of a 64x64 face. Source: ours, the blur of older pipelines.
     """
     check_hi(hi, size)
-    dice, unit = Dice(len(hi), generator, hi.device), hi.shape[-1] / 64
-    sigma = dice.uniform(0.5, 3.0) * unit
+    draws, unit = Draws(len(hi), generator, hi.device), hi.shape[-1] / 64
+    sigma = draws.uniform(0.5, 3.0) * unit
     return bilinear(blur(hi, gaussian(sigma, sigma, 0 * sigma, int(9 * unit))), size)
 
 
@@ -72,22 +72,22 @@ def second_order(hi: Tensor, generator: torch.Generator, size: int = 16) -> Tens
     noise.
     """
     check_hi(hi, size)
-    dice, unit, n = Dice(len(hi), generator, hi.device), hi.shape[-1] / 64, hi.shape[-1]
+    draws, unit, n = Draws(len(hi), generator, hi.device), hi.shape[-1] / 64, hi.shape[-1]
     value, side = (hi.float() + 1) / 2, torch.full((len(hi),), n, device=hi.device)
     for last in (False, True):
-        spread = [dice.uniform(0.2, 0.8 if last else 2.0) * unit for _ in range(2)]
-        value = blur(value, gaussian(*spread, dice.uniform(0, torch.pi), int(4 * unit)))
+        spread = [draws.uniform(0.2, 0.8 if last else 2.0) * unit for _ in range(2)]
+        value = blur(value, gaussian(*spread, draws.uniform(0, torch.pi), int(4 * unit)))
         low, high = int(size * 1.0), max(size, int(0.75 * n))
-        goal = torch.full_like(side, size) if last else dice.integer(low, high)
+        goal = torch.full_like(side, size) if last else draws.integer(low, high)
         rows = size if last else high
-        value = apply(resampling(side, goal, dice.integer(0, 3), rows, value.shape[-1]), value)
-        sigma = dice.uniform(1 / 255, 12 / 255)[:, None, None, None]
-        value = (value + sigma * dice.normal(3, rows, rows)).clamp(0, 1)
+        value = apply(resampling(side, goal, draws.integer(0, 3), rows, value.shape[-1]), value)
+        sigma = draws.uniform(1 / 255, 12 / 255)[:, None, None, None]
+        value = (value + sigma * draws.normal(3, rows, rows)).clamp(0, 1)
         if last:
-            rings = blur(value, sinc(dice.uniform(torch.pi / 2, torch.pi), half=min(5, size - 1)))
-            value = torch.where(dice.chance(0.8)[:, None, None, None], rings.clamp(0, 1), value)
+            rings = blur(value, sinc(draws.uniform(torch.pi / 2, torch.pi), half=min(5, size - 1)))
+            value = torch.where(draws.chance(0.8)[:, None, None, None], rings.clamp(0, 1), value)
         value = jpeg_inside_photograph(
-            value, goal, dice.integer(30, 95), dice.chance(0.5), dice.integer(0, 15, 2)
+            value, goal, draws.integer(30, 95), draws.chance(0.5), draws.integer(0, 15, 2)
         )
         side = goal
     return torch.round(value * 255) / 127.5 - 1
