@@ -1,4 +1,4 @@
-"""Figures: face grids, strips, curves, spectra, bars, histograms. Every function returns a Figure with alt text."""
+"""Figures: face grids, curves, bars, histograms, the card. Every function returns a Figure."""
 
 from .canvas import (
     COLOURS,

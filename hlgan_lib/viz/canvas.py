@@ -1,4 +1,4 @@
-"""The sheet that figures are drawn on: house style, alt text, and the ways out (notebook, file, manifest)."""
+"""The sheet that figures are drawn on: style, alt text, and the way into a notebook or a file."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from PIL import Image
 from ..errors import HLError
 from ..files import atomic, save_json
 
-# Okabe and Ito's colours, told apart with any kind of colour vision; line style and markers differ as well. Orange
-# and sky are darker than theirs by a seventh, for a contrast of 3 with white (WCAG 1.4.11); their yellow has none.
+# Okabe and Ito's colours, told apart with any kind of colour vision; line style and markers differ
+# as well. Orange and sky are darker than theirs by a seventh, for a contrast of 3 with white (WCAG
+# 1.4.11); their yellow has none.
 COLOURS = {
     "black": "#000000",
     "orange": "#C38700",
@@ -30,9 +31,7 @@ COLOURS = {
 CYCLE = [COLOURS[k] for k in ("blue", "vermilion", "green", "orange", "purple", "sky", "black")]
 DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)), (0, (1, 1))]
 MARKERS = "osD^vPX"
-GREY = (
-    "#767676"  # for what is there without a result: words in it have a contrast of 4.5 with white
-)
+GREY = "#767676"  # for what has no result: words in it have a contrast of 4.5 with white
 DPI = 100
 N_COLOURS = 128  # of a PNG with lines and bars: enough to keep each of COLOURS apart
 STYLE = {
@@ -52,27 +51,37 @@ STYLE = {
 
 
 def style() -> None:
-    """The house style for matplotlib figures that a reader draws with pyplot: Okabe-Ito colours, quiet axes."""
+    """Set the style of this package for figures that a reader draws with pyplot himself."""
     import matplotlib
 
-    matplotlib.rcParams.update(
-        STYLE | {"axes.prop_cycle": matplotlib.cycler(color=CYCLE, linestyle=DASHES)}
-    )
+    cycle = matplotlib.cycler(color=CYCLE, linestyle=DASHES)
+    matplotlib.rcParams.update(STYLE | {"axes.prop_cycle": cycle})
 
 
 def blank(width: float, height: float) -> Figure:
-    """An empty white figure in inches, apart from pyplot: nothing to close, nothing drawn twice in a notebook."""
+    """An empty white figure, apart from pyplot: nothing to close, nothing is drawn twice.
+
+    Args:
+        width: of the figure, inches; 100 pixels each.
+        height: of the figure, inches.
+
+    Returns:
+        The figure, with no alt text yet (`alt`), and taken for lines and bars (`photographic`).
+    """
     figure = Figure((width, height), dpi=DPI, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
-    figure.alt, figure.photographic = "", False
+    figure.alt = ""
+    figure.photographic = False
     return figure
 
 
 def line_style(i: int) -> dict[str, Any]:
+    """Colour and dash of the i-th line."""
     return {"color": CYCLE[i % len(CYCLE)], "linestyle": DASHES[i % len(DASHES)]}
 
 
 def quiet(ax: Axes, xlabel: str, ylabel: str, title: str = "") -> None:
+    """Label an axis; a light grid behind the data, no frame above and to the right."""
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.grid(color="#DDDDDD")
     ax.set_axisbelow(True)
@@ -80,48 +89,98 @@ def quiet(ax: Axes, xlabel: str, ylabel: str, title: str = "") -> None:
 
 
 def with_alt(figure: Figure, alt: str) -> Figure:
-    """The figure with its alt text set. Raises HLError where that says nothing."""
+    """Set the alt text of a figure.
+
+    Args:
+        figure: the figure.
+        alt: what a reader who cannot see it should know.
+
+    Returns:
+        The same figure.
+
+    Raises:
+        HLError: where the text says nothing.
+    """
     if len(alt.strip()) < 10:
         raise HLError(
-            f"alt must say what the figure shows, got {alt!r}: describe it to somebody who cannot see it"
+            f"alt must say what the figure shows, got {alt!r}: "
+            "describe it to somebody who cannot see it"
         )
     figure.alt = " ".join(alt.split())
     return figure
 
 
-# ---- out of the figure -----------------------------------------------------------------------------------------------
+# ---- out of the figure ---------------------------------------------------------------------------
 def encode(figure: Figure, kind: str | None = None) -> tuple[str, bytes]:
-    """The figure as ("image/jpeg" or "image/png", bytes), of the kind asked for, or the smaller.
+    """A figure as the bytes of a file.
 
-    Lines and bars: PNG of N_COLOURS. Faces: JPEG, or an exact PNG where that is smaller, as enlarged 16x16 pictures
-    are.
+    Lines and bars become a PNG of N_COLOURS colours. Faces become a JPEG, or an exact PNG where
+    that is smaller, as it is for enlarged 16x16 images.
+
+    Args:
+        figure: the figure.
+        kind: "image/jpeg" or "image/png"; by default the smaller of the two.
+
+    Returns:
+        The kind, and the bytes.
     """
-    raw, png, jpeg = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    raw = io.BytesIO()
     figure.savefig(raw, format="png", dpi=figure.dpi)
     image = Image.open(raw).convert("RGB")
-    still = image if figure.photographic else image.quantize(N_COLOURS, dither=Image.Dither.NONE)
-    still.save(png, "PNG", optimize=True)
-    image.save(jpeg, "JPEG", quality=72, subsampling=0, optimize=True, progressive=True)
-    smaller = (
-        "image/jpeg"
-        if figure.photographic and len(jpeg.getvalue()) < len(png.getvalue())
-        else "image/png"
-    )
-    kind = kind or smaller
-    return kind, (jpeg if kind == "image/jpeg" else png).getvalue()
+    kinds = [kind or "image/png"]
+    if figure.photographic and not kind:
+        kinds.append("image/jpeg")
+    encoded = {k: _encoded(image, k, figure.photographic) for k in kinds}
+    smallest = min(encoded, key=lambda k: len(encoded[k]))
+    return smallest, encoded[smallest]
+
+
+def _encoded(image: Image.Image, kind: str, photographic: bool) -> bytes:
+    data = io.BytesIO()
+    if kind == "image/jpeg":
+        image.save(data, "JPEG", quality=72, subsampling=0, optimize=True, progressive=True)
+    elif photographic:
+        image.save(data, "PNG", optimize=True)
+    else:
+        few = image.quantize(N_COLOURS, dither=Image.Dither.NONE)
+        few.save(data, "PNG", optimize=True)
+    return data.getvalue()
 
 
 def bundle(figure: Figure) -> tuple[dict[str, str], dict[str, dict]]:
-    """What a notebook stores of a figure: data and metadata, the alt text as words and beside the picture."""
+    """What a notebook stores of a figure.
+
+    Args:
+        figure: a figure with alt text.
+
+    Returns:
+        Data (the image in base 64, the alt text as words) and metadata (the alt text beside the
+        image).
+
+    Raises:
+        HLError: for a figure without alt text.
+    """
     if not getattr(figure, "alt", ""):
         raise HLError("the figure has no alt text: give alt=..., or viz.with_alt(figure, '...')")
     kind, data = encode(figure)
-    words, picture = f"[Figure: {figure.alt}]", base64.b64encode(data).decode()
+    picture = base64.b64encode(data).decode()
+    words = f"[Figure: {figure.alt}]"
     return {kind: picture, "text/plain": words}, {kind: {"alt": figure.alt}}
 
 
 def show(figure: Figure, *, handle: Any = None) -> Any:
-    """Display a figure in a notebook with its alt text; with a handle of an earlier call, in that figure's place."""
+    """Display a figure in a notebook, with its alt text.
+
+    Args:
+        figure: a figure with alt text.
+        handle: what an earlier call returned; the figure then takes the place of that one.
+
+    Returns:
+        A handle for the next call.
+
+    Raises:
+        HLError: for a figure without alt text.
+    """
     from IPython.display import display
 
     data, metadata = bundle(figure)
@@ -132,9 +191,19 @@ def show(figure: Figure, *, handle: Any = None) -> Any:
 
 
 def save_figure(figure: Figure, path: str | Path, alt: str | None = None, **manifest: Any) -> Path:
-    """Write the figure (.png or .jpg) and its entry in manifest.json beside it: alt text, command, preset, seed, ...
+    """Write a figure, and its entry in manifest.json beside it.
 
-    Raises HLError for another ending, a figure without alt text, or a folder that cannot be written.
+    Args:
+        figure: the figure.
+        path: the file, .png or .jpg.
+        alt: its alt text; by default the figure's own.
+        **manifest: what else the entry says, such as command, preset, seed.
+
+    Returns:
+        The path.
+
+    Raises:
+        HLError: for another ending, no alt text, or a folder that cannot be written.
     """
     path = Path(path)
     if path.suffix not in (".png", ".jpg"):

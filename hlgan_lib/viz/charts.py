@@ -1,4 +1,8 @@
-"""Curves, spectra, bars, histograms, protocols, risk. Every function returns a Figure with alt text."""
+"""Curves, bars, histograms, protocols, risk. Every function returns a Figure with alt text.
+
+Of every function: `title` is a line over the figure; `alt` says what a reader who cannot see it
+should know, and HLError is raised where it says nothing.
+"""
 
 from __future__ import annotations
 
@@ -25,47 +29,79 @@ def lines(
     logy: bool = False,
     markers: bool = False,
 ) -> Figure:
-    """Lines over one axis, told apart by colour and dash. series: name -> (x, y) or (x, y, low, high) for a band."""
+    """Lines over one axis, told apart by colour and dash.
+
+    Args:
+        series: name -> (x, y), or (x, y, low, high) for a line with a band.
+        xlabel: what x is, with its unit.
+        ylabel: what y is, with its unit.
+        title: see above.
+        alt: see above.
+        logx: a logarithmic x axis.
+        logy: a logarithmic y axis.
+        markers: mark the points too; from the eighth line on the marks are hollow.
+
+    Returns:
+        The figure.
+    """
     figure = blank(6.4, 3.6)
     ax = figure.add_subplot()
+    n_markers = len(MARKERS)
     for i, (name, values) in enumerate(series.items()):
         x, y, *band = (np.asarray(v, dtype=float) for v in values)
+        time_round = i // n_markers
         ax.plot(
             x,
             y,
             label=name,
-            marker=MARKERS[(i + i // 7) % 7] if markers else None,
+            marker=MARKERS[(i + time_round) % n_markers] if markers else None,
             markersize=5,
-            fillstyle="none" if i // 7 % 2 else "full",
+            fillstyle="none" if time_round % 2 else "full",
             **line_style(i),
-        )  # the second seven are hollow
+        )
         if band:
             ax.fill_between(x, *band, color=CYCLE[i % len(CYCLE)], alpha=0.18, linewidth=0)
-    ax.set(xscale="log" if logx else "linear", yscale="log" if logy else "linear")
-    for axis in [ax.xaxis] * logx + [ax.yaxis] * logy:
-        plain_log(axis)
+    if logx:
+        ax.set_xscale("log")
+        plain_log(ax.xaxis)
+    if logy:
+        ax.set_yscale("log")
+        plain_log(ax.yaxis)
     quiet(ax, xlabel, ylabel, title)
-    if len(series) > 1:  # beside the axes where it would cover lines
-        ax.legend(
-            frameon=False,
-            **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(series) > 3 else {}),
-        )
+    if len(series) > 3:  # beside the axes, as it would cover lines
+        ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    elif len(series) > 1:
+        ax.legend(frameon=False)
     return with_alt(figure, alt)
 
 
 def plain_log(axis: Axis) -> None:
-    """1, 2, 5, 10 for 10^0 and so on, on a logarithmic axis of less than three decades."""
+    """Plain numbers on a logarithmic axis of less than three decades: 1, 2, 5, 10 for 10^0, ..."""
     low, high = axis.get_view_interval()
     if high < 1000 * low:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter("{x:,g}")
-        axis.set_minor_formatter(NullFormatter())
+        _plain_numbers(axis)
+
+
+def _plain_numbers(axis: Axis) -> None:
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:,g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def spectra(curves: Mapping[str, tuple], *, title: str = "", alt: str) -> Figure:
-    """Power over spatial frequency; curves: name -> (x, y, ...) of analysis.power_spectrum, cycles a pixel, power."""
+    """Power over spatial frequency.
+
+    Args:
+        curves: name -> (frequency in cycles a pixel, power, ...), as `analysis.power_spectrum`
+            returns it.
+        title: see above.
+        alt: see above.
+
+    Returns:
+        The figure.
+    """
     return lines(
-        {k: (v[0], v[1]) for k, v in curves.items()},
+        {name: (curve[0], curve[1]) for name, curve in curves.items()},
         xlabel="spatial frequency (cycles per pixel)",
         ylabel="power (full scale²)",
         title=title,
@@ -83,35 +119,38 @@ def bars(
     alt: str,
     reference: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Horizontal bars with the number beside; values: name -> value, or (value, low, high) for an interval.
+    """Horizontal bars with the number beside.
 
-    reference: name -> value drawn as a dashed vertical line, such as a floor.
+    Args:
+        values: name -> value, or (value, low, high) for a bar with an interval.
+        xlabel: what the bars measure, with its unit.
+        title: see above.
+        alt: see above.
+        reference: name -> value that is drawn as a broken vertical line, such as a floor.
+
+    Returns:
+        The figure.
     """
+    reference = reference or {}
     figure = blank(6.4, 0.8 + 0.42 * len(values) + (0.3 if reference else 0))
     ax = figure.add_subplot()
     rows = [v if isinstance(v, tuple) else (v, None, None) for v in values.values()]
-    largest = max(abs(v if high is None else high) for v, _, high in rows)
+    ends = [value if high is None else high for value, _, high in rows]
+    largest = max(abs(end) for end in ends)
     for i, (value, low, high) in enumerate(rows):
         ax.barh(i, value, color=CYCLE[i % len(CYCLE)], height=0.6)
         if low is not None:
-            ax.errorbar(
-                value,
-                i,
-                xerr=[[value - low], [high - value]],
-                color="black",
-                capsize=4,
-                linewidth=1.2,
-            )
-        text = f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+            interval = [[value - low], [high - value]]
+            ax.errorbar(value, i, xerr=interval, color="black", capsize=4, linewidth=1.2)
         ax.text(
-            max(value if high is None else high, 0) + 0.02 * largest,
+            max(ends[i], 0) + 0.02 * largest,
             i,
-            text,
+            f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}",
             va="center",
-            zorder=3,
+            zorder=3,  # over a line of `reference`
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        )  # over a line of `reference`
-    for k, (name, value) in enumerate((reference or {}).items()):
+        )
+    for k, (name, value) in enumerate(reference.items()):
         ax.axvline(value, color="black", linestyle=DASHES[k + 1], linewidth=1.2, label=name)
     if reference:
         figure.legend(frameon=False, loc="outside lower right", ncols=len(reference))
@@ -132,10 +171,22 @@ def histograms(
     bins: int | Sequence = 40,
     range: tuple[float, float] | None = None,
 ) -> Figure:
-    """Histograms over one another as outlines, each of area 1. values: name -> numbers of any shape."""
+    """Histograms over one another as outlines, each of area 1.
+
+    Args:
+        values: name -> numbers, of any shape.
+        xlabel: what the numbers are, with their unit.
+        title: see above.
+        alt: see above.
+        bins: how many bins, or their edges; the same for all.
+        range: lowest and highest edge; by default those of the numbers.
+
+    Returns:
+        The figure.
+    """
     figure = blank(6.4, 3.2)
     ax = figure.add_subplot()
-    arrays = {k: np.asarray(v, dtype=float).ravel() for k, v in values.items()}
+    arrays = {name: np.asarray(v, dtype=float).ravel() for name, v in values.items()}
     edges = np.histogram_bin_edges(np.concatenate(list(arrays.values())), bins, range)
     for i, (name, a) in enumerate(arrays.items()):
         ax.hist(a, edges, histtype="step", density=True, label=name, linewidth=1.8, **line_style(i))
@@ -153,15 +204,29 @@ def panels(
     title: str = "",
     columns: int = 4,
 ) -> Figure:
-    """Small histograms side by side, one a name: name -> numbers. For the spread of many parameters at a glance."""
+    """Small histograms side by side: the spread of many parameters at a glance.
+
+    Args:
+        values: name of the panel -> numbers, of any shape; whole numbers get a bar each.
+        xlabels: name of the panel -> what its numbers are.
+        alt: see above.
+        title: see above.
+        columns: panels in a row.
+
+    Returns:
+        The figure.
+    """
+    xlabels = xlabels or {}
     rows = -(-len(values) // columns)
     figure = blank(2.1 * columns, 1.7 * rows + (0.3 if title else 0))
-    for i, (name, v) in enumerate(values.items()):
+    for i, (name, numbers) in enumerate(values.items()):
         ax = figure.add_subplot(rows, columns, i + 1)
-        v = np.asarray(v).ravel()
-        whole = np.issubdtype(v.dtype, np.integer) and np.ptp(v) < 64  # a bar a number
-        ax.hist(v, np.arange(v.min(), v.max() + 2) - 0.5 if whole else 24, color=COLOURS["blue"])
-        quiet(ax, (xlabels or {}).get(name, ""), "", "")
+        v = np.asarray(numbers).ravel()
+        bins: int | np.ndarray = 24
+        if np.issubdtype(v.dtype, np.integer) and np.ptp(v) < 64:
+            bins = np.arange(v.min(), v.max() + 2) - 0.5  # a bar a number
+        ax.hist(v, bins, color=COLOURS["blue"])
+        quiet(ax, xlabels.get(name, ""), "", "")
         ax.set_title(name, fontsize=9)
         ax.set_yticks([])
         ax.grid(visible=False)
@@ -171,13 +236,23 @@ def panels(
 
 
 def network(sizes: Mapping[str, tuple[int, int]], *, title: str = "", alt: str) -> Figure:
-    """A network as blocks, left to right: name -> (channels, side in pixels); the height of a block is its side."""
+    """A network as blocks, left to right; the height of a block is the side of its images.
+
+    Args:
+        sizes: name of the layer -> (channels, side in pixels) of what it gives.
+        title: see above.
+        alt: see above.
+
+    Returns:
+        The figure.
+    """
     figure = blank(max(6.4, 0.85 * len(sizes)), 3.0)
     ax = figure.add_subplot()
     largest = max(side for _, side in sizes.values())
     for i, (name, (channels, side)) in enumerate(sizes.items()):
         ax.bar(i, side, width=0.5, bottom=-side / 2, color=COLOURS["sky"], edgecolor="black")
-        ax.text(i, side / 2 + 0.03 * largest, f"{channels}×{side}×{side}", ha="center", fontsize=8)
+        shape = f"{channels}×{side}×{side}"
+        ax.text(i, side / 2 + 0.03 * largest, shape, ha="center", fontsize=8)
         ax.text(i, -0.62 * largest, name, ha="center", va="top", fontsize=8)
     ax.set(xlim=(-0.6, len(sizes) - 0.4), ylim=(-0.85 * largest, 0.65 * largest), title=title)
     ax.set_axis_off()
@@ -185,18 +260,33 @@ def network(sizes: Mapping[str, tuple[int, int]], *, title: str = "", alt: str) 
 
 
 def drift_figure(scores: Mapping[str, Mapping[str, dict]], title: str = "") -> Figure:
-    """What `drift` returns as a figure: a row a protocol, a marker a set with its interval, a tick for the floor."""
-    rows = list(next(iter(scores.values())))
+    """The same images measured under several protocols: a row a protocol, a marker a set.
+
+    Args:
+        scores: name of the set -> protocol -> {value, ci, floor}, as `metrics.protocols.drift`
+            returns it.
+        title: see above.
+
+    Returns:
+        The figure, with the interval of every score and a tick for each protocol's floor; its alt
+        text is made of the numbers.
+    """
+    first = next(iter(scores.values()))
+    rows = list(first)
     figure = blank(7.2, 1.4 + 0.52 * len(rows))
     ax = figure.add_subplot()
+
+    # The sets of a row lie above one another, around the row's middle.
+    parts = []
     for i, (name, by) in enumerate(scores.items()):
-        y = [k + 0.13 * (i - (len(scores) - 1) / 2) for k in range(len(rows))]
-        x = [by[row]["value"] for row in rows]
-        ends = [[abs(v - by[row]["ci"][side]) for v, row in zip(x, rows)] for side in (0, 1)]
+        offset = 0.13 * (i - (len(scores) - 1) / 2)
+        values = [by[row]["value"] for row in rows]
+        below = [abs(by[row]["value"] - by[row]["ci"][0]) for row in rows]
+        above = [abs(by[row]["value"] - by[row]["ci"][1]) for row in rows]
         ax.errorbar(
-            x,
-            y,
-            xerr=ends,
+            values,
+            [k + offset for k in range(len(rows))],
+            xerr=[below, above],
             fmt=MARKERS[i],
             color=CYCLE[i],
             capsize=2,
@@ -204,9 +294,10 @@ def drift_figure(scores: Mapping[str, Mapping[str, dict]], title: str = "") -> F
             markersize=6,
             label=name,
         )
-    floors = [next(iter(scores.values()))[row]["floor"] for row in rows]
+        said = ", ".join(f"{row} {value:.3g}" for row, value in zip(rows, values, strict=True))
+        parts.append(f"{name}: {said}")
     ax.plot(
-        floors,
+        [first[row]["floor"] for row in rows],
         range(len(rows)),
         "|",
         color="black",
@@ -214,54 +305,49 @@ def drift_figure(scores: Mapping[str, Mapping[str, dict]], title: str = "") -> F
         markeredgewidth=2,
         label="floor",
     )
+
     ax.set(xscale="log", yticks=range(len(rows)), yticklabels=rows)
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter("{x:,g}")
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    _plain_numbers(ax.xaxis)
     ax.invert_yaxis()
     quiet(ax, "Fréchet distance (same pictures in every row)", "", title)
     figure.legend(frameon=False, loc="outside upper center", ncols=len(scores) + 1)
-    said = "; ".join(
-        f"{name}: " + ", ".join(f"{row} {by[row]['value']:.3g}" for row in rows)
-        for name, by in scores.items()
-    )
-    return with_alt(
-        figure, f"Fréchet distance of the same restored faces under each protocol. {said}"
-    )
+    about = "Fréchet distance of the same restored faces under each protocol."
+    return with_alt(figure, f"{about} {'; '.join(parts)}")
 
 
 def risk_figure(errors: Mapping[str, Mapping[str, Any]], *, alt: str, title: str = "") -> Figure:
-    """A panel an error: its mean over the kept, as a part of the mean over all, over the share that is kept.
+    """Risk over coverage: does a score know which images are wrong?
 
-    errors: name of the error -> name of the score -> curve (`reliability.risk.RiskCurve`). Below 1: the score helps.
+    A panel an error: the mean error of the images that are kept, as a part of the mean over all,
+    over the share that is kept. Below 1 the score helps; 1 is chance.
+
+    Args:
+        errors: name of the error -> name of the score -> its curve
+            (`reliability.risk.RiskCurve`: coverage and risk).
+        alt: see above.
+        title: see above.
+
+    Returns:
+        The figure.
+
+    Raises:
+        HLError: for no error at all.
     """
     if not errors:
         raise HLError("errors must hold at least one error, got none: see risk_coverage")
     figure = blank(4.4 * len(errors), 3.6)
-    for ax, (error, curves) in zip(
-        figure.subplots(1, len(errors), squeeze=False, sharey=True)[0], errors.items()
-    ):
+    axes = figure.subplots(1, len(errors), squeeze=False, sharey=True)[0]
+    for k, (error, curves) in enumerate(errors.items()):
+        ax = axes[k]
         for i, (name, curve) in enumerate(curves.items()):
-            shown = curve.coverage >= 0.05  # the first few pictures say nothing yet
-            ax.plot(
-                100 * curve.coverage[shown],
-                curve.risk[shown] / curve.risk[-1],
-                label=name,
-                **line_style(i),
-            )
+            shown = curve.coverage >= 0.05  # the first few images say nothing yet
+            part = curve.risk[shown] / curve.risk[-1]
+            ax.plot(100 * curve.coverage[shown], part, label=name, **line_style(i))
         ax.axhline(1, color=GREY, linestyle=":", linewidth=1.2, label="chance")
-        quiet(
-            ax,
-            "pictures kept, the most trusted first (%)",
-            "mean error / mean error of all" * (ax.get_subplotspec().is_first_col()),
-            error,
-        )
-    figure.legend(
-        *ax.get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=len(curves) + 1,
-        frameon=False,
-    )
+        ylabel = "mean error / mean error of all" if k == 0 else ""
+        quiet(ax, "pictures kept, the most trusted first (%)", ylabel, error)
+    handles, labels = axes[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     if title:
         figure.suptitle(title, fontsize=11, weight="bold")
     return with_alt(figure, alt)
