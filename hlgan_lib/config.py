@@ -30,6 +30,15 @@ class RunConfig:
     # Pictures and networks
     size_hi: Annotated[int, Spec("side of the sharp pictures", "pixels", "paper")] = 64
     size_lo: Annotated[int, Spec("side of the poor pictures", "pixels", "paper")] = 16
+    h2l_model: Annotated[
+        Literal["paper", "camera"],
+        Spec(
+            "what H2L is: the paper's network, or a small differentiable camera whose numbers z chooses",
+            "name",
+            "paper",
+            "camera is ours",
+        ),
+    ] = "paper"
     h2l_width: Annotated[
         int, Spec("channels of H2L, the same at every size", "channels", "released code")
     ] = 64
@@ -170,6 +179,16 @@ class RunConfig:
             "weight",
             "ours",
             "1711.11585",
+        ),
+    ] = 0.0
+    w_stats: Annotated[
+        float,
+        Spec(
+            "weight, beside the GAN loss of H2L, of the energy distance between statistics of made "
+            "and of real LR pictures; 0 leaves it out",
+            "weight",
+            "ours",
+            "holds H2L where LR pictures are few",
         ),
     ] = 0.0
     w_r1: Annotated[

@@ -16,17 +16,20 @@ from .data.faces import check_square
 from .degradations import Degradation
 from .degradations import degradation as fixed_degradation
 from .errors import HLError
+from .networks import H2L, high_to_low
 from .networks.baselines import CycleGAN, SRResNet
 from .networks.blocks import check_images
-from .networks.paper import HighToLow, LowToHigh
+from .networks.paper import LowToHigh
 from .networks.released import ReleasedLowToHigh
 
-NETWORKS: dict[str, type[nn.Module]] = {
-    "h2l": HighToLow,
+# Of each kind of weights: the class (or classes) of its network, and what makes one of a configuration.
+NETWORKS = {
+    "h2l": H2L,
     "l2h": LowToHigh,
     "srgan": SRResNet,
     "cyclegan": CycleGAN,
 }
+BUILDERS = NETWORKS | {"h2l": high_to_low}
 ROLES = dict.fromkeys(NETWORKS, "l2h") | {"h2l": "h2l"}  # the rivals restore, as L2H does
 SHIPPED = Path(__file__).parent / "weights"
 Weights = str | Path | nn.Module
@@ -82,7 +85,7 @@ def load_weights(
         kind = metadata["stage"]
         if kind not in NETWORKS:
             raise HLError(f"weights {path} are of stage {kind!r}, which this version does not know")
-        net = NETWORKS[kind](stored_config(metadata))
+        net = BUILDERS[kind](stored_config(metadata))
         try:
             net.load_state_dict(state)
         except RuntimeError as error:
@@ -95,7 +98,7 @@ def load_weights(
     return net.to(device).eval().requires_grad_(False)
 
 
-def new_z(h2l: HighToLow, n: int, generator: torch.Generator) -> Tensor:
+def new_z(h2l: H2L, n: int, generator: torch.Generator) -> Tensor:
     """Noise for n pictures: (n, z_dim) of N(0, 1), on the generator's device."""
     return torch.randn(n, h2l.cfg.z_dim, generator=generator, device=generator.device)
 
@@ -148,9 +151,7 @@ def resolve_degradation(
 
 
 @torch.no_grad()
-def shots(
-    degradation: str | Degradation | HighToLow, hi: Tensor, n: int = 1, seed: int = 0
-) -> Tensor:
+def shots(degradation: str | Degradation | H2L, hi: Tensor, n: int = 1, seed: int = 0) -> Tensor:
     """n poor pictures of each face: (B, 3, N, N) in [-1, 1] -> (n, B, 3, s, s), the same for the same seed.
 
     degradation: as in `hl.train` ("learned:W", "bilinear", "bicubic", "blur", "handmade", "camera", a function

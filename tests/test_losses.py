@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from hlgan_lib import losses
+from hlgan_lib.degradations.optics import srgb_decode, srgb_encode
 
 
 def test_hinge_d_by_hand():
@@ -103,3 +104,42 @@ def test_diff_augment_is_seeded_and_differentiable():
     assert torch.equal(
         x.grad.sum((2, 3)), (a != 0).float().sum((2, 3))
     )  # a pixel that is seen counts once
+
+
+def test_statistics_say_what_was_done_to_a_picture():
+    """A stop of light, a warmer colour, a drag along the rows: each moves the number it is named for."""
+    smooth = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    x = 0.8 * smooth - 0.9
+    plain = losses.picture_statistics(x)
+    assert plain.shape == (8, 20) and plain.isfinite().all()
+
+    light = srgb_decode((x + 1) / 2)
+    brighter = losses.picture_statistics(2 * srgb_encode(2 * light) - 1) - plain
+    assert brighter[:, 0].mean().item() == pytest.approx(1.0, abs=0.02)
+    assert brighter[:, 1:3].abs().max() < 0.02
+
+    gains = torch.tensor([2**0.3, 1.0, 2**-0.3])[:, None, None]
+    warmer = losses.picture_statistics(2 * srgb_encode(gains * light) - 1) - plain
+    assert warmer[:, 1].mean().item() == pytest.approx(0.3, abs=0.02)
+
+    dragged = (x + x.roll(1, -1) + x.roll(-1, -1)) / 3
+    direction = losses.picture_statistics(dragged)[:, 17] - plain[:, 17]
+    assert (direction < -0.5).all()  # less is left across than down
+
+
+def test_energy_distance_is_least_where_the_laws_agree():
+    rng = torch.Generator().manual_seed(0)
+    real = torch.randn(4000, 3, generator=rng)
+    same, wide, moved = torch.randn(3, 1000, 3, generator=rng)
+    at = {
+        name: losses.energy_distance(a, real).item()
+        for name, a in {"same": same, "wide": 1.5 * wide, "moved": moved + 0.5}.items()
+    }
+    assert at["same"] + 0.05 < min(at["wide"], at["moved"])
+
+    shift = torch.full((3,), 0.5, requires_grad=True)
+    losses.energy_distance(same + shift, real).backward()
+    assert (shift.grad > 0).all()  # back towards the real ones
+    flat = torch.zeros(4, 3, requires_grad=True)
+    losses.energy_distance(flat, real).backward()
+    assert flat.grad.isfinite().all()

@@ -1,12 +1,24 @@
-"""The networks: the paper's three, their parts, the rivals' and the authors' released L2H."""
+"""The networks: the paper's three, the learned camera, the baselines' and the released L2H."""
 
+from ..config import RunConfig
 from .baselines import CycleGAN, CycleGenerator, SRResNet, enlarged
 from .blocks import PAPER, ResBlock, check_images, count_parameters, norm_layer, unsquash
+from .camera import LAWS, LearnedCamera
 from .noise_inputs import Grain, LearnedShot, MeasuredJPEG, NoiseInput
 from .paper import CoarseDiscriminator, Discriminator, HighToLow, LowToHigh, opponent_colours
 from .released import ReleasedLowToHigh
 
+H2L = HighToLow | LearnedCamera
+
+
+def high_to_low(cfg: RunConfig) -> H2L:
+    """The H2L that `cfg.h2l_model` names, untrained."""
+    return LearnedCamera(cfg) if cfg.h2l_model == "camera" else HighToLow(cfg)
+
+
 __all__ = [
+    "H2L",
+    "LAWS",
     "PAPER",
     "CoarseDiscriminator",
     "CycleGAN",
@@ -14,6 +26,7 @@ __all__ = [
     "Discriminator",
     "Grain",
     "HighToLow",
+    "LearnedCamera",
     "LearnedShot",
     "LowToHigh",
     "MeasuredJPEG",
@@ -24,6 +37,7 @@ __all__ = [
     "check_images",
     "count_parameters",
     "enlarged",
+    "high_to_low",
     "norm_layer",
     "opponent_colours",
     "unsquash",

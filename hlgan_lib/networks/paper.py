@@ -213,10 +213,9 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         check_images("x", x, self.size)
         x = opponent_colours(x) if self.opponent else x
-        score = self.fc(F.relu(self.blocks(self.stem(x))).flatten(1)).squeeze(1)
-        return (
-            score.float()
-        )  # of float16 the gradient of a scaled loss would overflow, and the first update be lost
+        features = F.relu(self.blocks(self.stem(x))).flatten(1)
+        # Scores in float32: of a float16 one the gradient of a scaled loss would overflow.
+        return self.fc(features).squeeze(1).float()
 
 
 def opponent_colours(x: Tensor, gain: float = 4.0) -> Tensor:

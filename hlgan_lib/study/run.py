@@ -24,11 +24,13 @@ LOOKS = {"tick_images", "save_images"}  # how often a run is looked at: changes 
 READERS = {
     **dict.fromkeys(
         (
+            "h2l_model",
             "h2l_width",
             "z_dim",
             "z_input",
             "w_z",
             "w_coarse",
+            "w_stats",
             "d_opponent",
             "down",
             "down_first",

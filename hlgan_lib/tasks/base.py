@@ -54,9 +54,14 @@ def g_terms(
     cfg: RunConfig,
     rng: torch.Generator,
     gan: GAN,
+    w_pix: float | None = None,
 ) -> tuple[Tensor, Logs]:
-    """loss = alpha * pixel + beta * GAN (the paper's equation 1); without a discriminator the pixel loss alone."""
-    loss, logs = cfg.w_pix * pixel, {"pix": pixel}
+    """loss = alpha * pixel + beta * GAN (the paper's equation 1); without a discriminator the pixel loss alone.
+
+    w_pix: alpha, where it is another than the configuration's.
+    """
+    alpha = cfg.w_pix if w_pix is None else w_pix
+    loss, logs = alpha * pixel, {"pix": pixel}
     if d is not None:
         logs["gan"] = gan.g(d(diff_augment(fake, rng) if cfg.d_aug else fake))
         loss = loss + cfg.w_gan * logs["gan"]

@@ -10,13 +10,46 @@ from ..data.faces import FaceSet
 from ..degradations import Degradation
 from ..errors import HLError
 from ..health import z_spread
-from ..losses import mode_seeking, pixel_h2l, pixel_l2h
+from ..losses import energy_distance, mode_seeking, picture_statistics, pixel_h2l, pixel_l2h
 from ..metrics.distances import frechet
 from ..metrics.features import enlarge_lo, extract
-from ..networks.paper import CoarseDiscriminator, Discriminator, HighToLow, LowToHigh
+from ..networks import high_to_low
+from ..networks.paper import CoarseDiscriminator, Discriminator, LowToHigh
 from .base import N_PREVIEW, Logs, Task, d_terms, g_terms, grid, spread
 
 N_PREVIEW_Z = 3
+
+
+class RealStatistics:
+    """The statistics of all LR pictures of a dataset, standardised.
+
+    Args:
+        lo: the real LR pictures.
+        device: where to keep the statistics.
+    """
+
+    N = 256  # real pictures that a batch is compared with
+    CHUNK = 1024  # pictures measured at a time
+
+    def __init__(self, lo: FaceSet, device: torch.device):
+        parts = []
+        for i in range(0, len(lo), self.CHUNK):
+            parts.append(picture_statistics(lo.batch(slice(i, i + self.CHUNK), device)))
+        measured = torch.cat(parts)
+        self.mean = measured.mean(0)
+        self.std = measured.std(0) + 1e-6
+        self.real = self.standardised(measured)
+
+    def standardised(self, statistics: Tensor) -> Tensor:
+        """(B, k) in units of the real pictures' spread."""
+        return (statistics - self.mean) / self.std
+
+    def distance(self, lo_fake: Tensor, rng: torch.Generator) -> Tensor:
+        """Energy distance of a batch (B, 3, s, s) in [-1, 1] to N real pictures drawn at random."""
+        with torch.autocast(lo_fake.device.type, enabled=False):
+            fake = self.standardised(picture_statistics(lo_fake.float()))
+            drawn = torch.randint(len(self.real), (self.N,), generator=rng, device=self.real.device)
+            return energy_distance(fake, self.real[drawn])
 
 
 class H2LTask(Task):
@@ -38,7 +71,7 @@ class H2LTask(Task):
     ):
         super().__init__(cfg, hi, rng, device)
         self.add_lo(lo)
-        self.generators["h2l"] = h2l = HighToLow(cfg)
+        self.generators["h2l"] = h2l = high_to_low(cfg)
         if h2l.jpeg and jpeg is None:
             raise HLError(
                 "jpeg must be given where the configuration's jpeg is 'measured': pass "
@@ -46,6 +79,7 @@ class H2LTask(Task):
             )
         if h2l.jpeg:
             h2l.jpeg.set(*jpeg)
+        self.real_statistics = RealStatistics(lo, device) if cfg.w_stats else None
         if cfg.w_gan:
             self.discriminators["d_lo"] = Discriminator(
                 cfg.size_lo, cfg.d_width, cfg.d_pool, cfg.d_opponent, cfg.d_norm
@@ -74,9 +108,14 @@ class H2LTask(Task):
     def g_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
         hi, z, h2l = batch["hi"], batch["z"], self.generators["h2l"]
         lo_fake = h2l(hi, z)
-        loss, logs = g_terms(
-            pixel_h2l(lo_fake, hi), self.d_or_none("d_lo"), lo_fake, self.cfg, self.rng, self.gan
-        )
+        # A camera keeps the face by itself: its pixel loss is logged and weighs nothing.
+        w_pix = 0.0 if self.cfg.h2l_model == "camera" else self.cfg.w_pix
+        pixel = pixel_h2l(lo_fake, hi)
+        d_lo = self.d_or_none("d_lo")
+        loss, logs = g_terms(pixel, d_lo, lo_fake, self.cfg, self.rng, self.gan, w_pix)
+        if self.real_statistics:
+            logs["stats"] = self.real_statistics.distance(lo_fake, self.rng)
+            loss = loss + self.cfg.w_stats * logs["stats"]
         if d_coarse := self.d_or_none("d_coarse"):
             logs["coarse_gan"] = self.gan.g(d_coarse(lo_fake))
             loss = loss + self.cfg.w_gan * self.cfg.w_coarse * logs["coarse_gan"]
