@@ -10,10 +10,11 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export JUPYTER_PLATFORM_DIRS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help install run test lint unit notebooks student lab book results repo-url clean
+.PHONY: help install run test fast lint unit notebooks student lab book results repo-url clean
 help:
 	@echo "make run      install, then notebooks 00-07 (quick preset, shipped weights) -> outputs/index.html"
 	@echo "make test     install, then every test: ruff, import-linter, mypy, unit, CLI, notebooks with the smoke preset"
+	@echo "make fast     for daily work: lint, types and the tests that train nothing, about a minute"
 	@echo "make install  only the set-up: .venv with everything in pyproject.toml (make PYTHON=/path/to/python3.12 ...)"
 	@echo "make lab      install, then JupyterLab on the first restored face and your own photograph"
 	@echo "make student  for maintainers: the students' copies, notebooks/student/, from the notebooks"
@@ -55,6 +56,11 @@ lint: $(STAMP)
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/lint-imports
 	$(PY) -m mypy
+
+# Leaves out what trains, starts a Python of its own or takes long (tests/conftest.py): those are for make test.
+fast: $(STAMP)
+	@$(MAKE) --no-print-directory lint
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --fast
 
 unit: $(STAMP)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --durations 10

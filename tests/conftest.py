@@ -2,6 +2,9 @@
 
 import hashlib
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -10,13 +13,87 @@ os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from torch.optim.optimizer import register_optimizer_step_pre_hook  # noqa: E402
 
 torch.set_num_threads(1)
+
+# More than about a second on an idle core each: left out by --fast. A test checks that each is there.
+LONG = frozenset(
+    """
+    analysis/test_card.py
+    analysis/test_validation.py
+    test_access.py
+    viz/test_card.py
+    test_a2_is_never_used
+    test_a_measured_jpeg_codes_as_measured_and_lets_gradients_through
+    test_a_picture_has_the_same_trust_in_any_company
+    test_a_stored_run_is_found_by_cell_and_seed
+    test_all_are_drawn_in_time_with_a_manifest_that_says_of_what
+    test_causes_find_what_the_camera_was_told_to_do
+    test_distance_of_small_pictures_rises_with_each_step_of_damage
+    test_each_suspect_lacks_its_one_thing
+    test_effective_kernel_recovers_a_gaussian_from_pictures
+    test_every_training_of_the_grid_makes_an_update
+    test_finished_runs_are_scored_once_and_gaps_are_closed
+    test_frechet_is_that_of_torchmetrics_on_the_same_module
+    test_grain_alone_has_no_direction
+    test_made_checkpoint_round_trips
+    test_more_noise_makes_more_noise
+    test_noise_on_the_input_lowers_the_trust_in_the_shipped_networks
+    test_paper_inception_gives_the_pooled_features_of_torchvisions_network
+    test_probe_kernel_of_known_filters
+    test_residual_of_the_camera_holds_at_least_its_random_part
+    test_shot_noise_grows_with_the_light_and_read_noise_does_not
+    test_the_directions_that_matter_are_found_and_no_more
+    test_twenty_faces_are_about_as_many_times_further_apart_as_they_are_fewer
+    test_upscale_with_trust_writes_the_table_and_names_the_doubtful
+    test_vgg_maps_are_those_before_the_last_pool
+    test_what_cannot_be_an_answer_never_stops_the_notebook
+    """.split()
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fast",
+        action="store_true",
+        help="leave out what trains, starts a Python or takes long",
+    )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
+    long = item.get_closest_marker("slow") or item.get_closest_marker("browser")
+    file = item.path.relative_to(Path(__file__).parent).as_posix()
+    long = long or not LONG.isdisjoint({file, getattr(item, "originalname", item.name)})
+    if long and item.config.getoption("--fast"):
+        pytest.skip("takes long")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def fast(request):
+    """With --fast a test ends where it takes a training step or starts a Python: no list of such tests to keep."""
+    if not request.config.getoption("--fast"):
+        yield
+        return
+
+    start = subprocess.Popen.__init__
+
+    def start_no_python(self, args, *rest, **more):
+        command = args if isinstance(args, (str, Path)) else args[0]
+        if Path(command).parent == Path(sys.executable).parent:
+            pytest.skip("starts a Python of its own")
+        start(self, args, *rest, **more)
+
+    def take_no_step(*_):
+        pytest.skip("trains")
+
+    hook = register_optimizer_step_pre_hook(take_no_step)
+    subprocess.Popen.__init__ = start_no_python
+    yield
+    subprocess.Popen.__init__ = start
+    hook.remove()
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,7 @@ from ..errors import HLError
 from ..metrics.distances import frechet, kernel_distance, kernel_interval
 from ..metrics.features import FEATURES, LO_RULE, extract
 from ..metrics.pairs import consistency, psnr, ssim
+from ..metrics.score import Score
 from ..networks.paper import HighToLow
 from ..rng import subsample
 from ..stats import distance_interval, mean_interval
@@ -139,17 +140,22 @@ def _short(value: float) -> float:
     return float(f"{value:.5g}")
 
 
+def _stored(score: Score) -> dict:
+    """{value, ci} of five digits, as results hold it."""
+    ci = score.interval and [_short(x) for x in score.interval]
+    return {"value": _short(score.value), "ci": ci}
+
+
 def _mean(values: Tensor) -> dict:
     values = values.double().cpu()
-    ci = mean_interval(values)
-    return {"value": _short(float(values.mean())), "ci": ci and [_short(x) for x in ci]}
+    return _stored(Score(float(values.mean()), mean_interval(values)))
 
 
 def _distances(a: Tensor, b: Tensor) -> dict[str, dict]:
     """Both distances of two sets of features at equal n."""
-    kernel = kernel_distance(a, b)[0]
-    values = {
-        "frechet_lite0": (frechet(a, b), distance_interval(frechet, a, b)),
-        "kernel_lite0": (kernel, kernel_interval(a, b, kernel)),
+    kernel, _ = kernel_distance(a, b)
+    scores = {
+        "frechet_lite0": Score(frechet(a, b), distance_interval(frechet, a, b)),
+        "kernel_lite0": Score(kernel, kernel_interval(a, b, kernel)),
     }
-    return {k: {"value": _short(v), "ci": [_short(x) for x in ci]} for k, (v, ci) in values.items()}
+    return {name: _stored(score) for name, score in scores.items()}

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -240,19 +241,21 @@ def test_code_states_what_must_be_true_and_draws_through_viz(path):
     assert not any(line.lstrip().startswith(("!", "%")) for line in source.splitlines())
 
 
+@cache
+def defined_in_the_library():
+    names = set()
+    for file in (ROOT / "hlgan_lib").rglob("*.py"):
+        body = ast.parse(file.read_text()).body
+        names |= {n.name for n in body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    return names
+
+
 @each
 def test_no_library_function_is_pasted(path):
     """No definition of a notebook has the name of a public one of the library."""
-    library = set()
-    for file in (ROOT / "hlgan_lib").rglob("*.py"):
-        library |= {
-            n.name
-            for n in ast.parse(file.read_text()).body
-            if isinstance(n, (ast.FunctionDef, ast.ClassDef))
-        }
     tree = ast.parse("\n\n".join(c.source for c in code(read(path))))
     mine = {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
-    assert not mine & library
+    assert not mine & defined_in_the_library()
 
 
 @each
