@@ -1,9 +1,9 @@
-"""The scores that are reported: one function for restorers, one for degraders, both on `faces:test` at equal n.
+"""The scores that are reported, of restorers and of degradations, on `faces:test` at equal n.
 
 Three tests of a restorer, the same people in all:
-    camera   real shots with their truth (a camera that is simulated makes that possible)
-    clean    the truth, shrunk bilinearly: what most papers report
-    wild     the same shots as camera, their truth put aside: distances to `faces:train-hi` only
+    camera   real shots with their ground truth (a simulated camera makes that possible)
+    clean    the ground truth, reduced bilinearly: what most papers report
+    wild     the same shots without their ground truth: distances to `faces:train-hi` only
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .. import analysis, inference
+from ..data.faces import unit_range
 from ..data.loading import load_faces
 from ..degradations.handmade import bilinear
 from ..errors import HLError
@@ -28,19 +29,19 @@ from ..rng import subsample
 from ..stats import distance_interval, mean_interval
 from .grid import N_SHOWN
 
-N_Z, N_DIVERSE = 8, 100
+N_Z, N_DIVERSE = 8, 100  # shots of a face, and faces, of which the diversity is measured
 Restorer = Callable[[Tensor], Tensor]  # lo (B, 3, s, s) -> hi (B, 3, S, S), both in [-1, 1]
 
 
 @dataclass(frozen=True)
 class TestSet:
-    """The pictures and the features that every score is taken against; n people."""
+    """The images and the features that every score is taken against; n people."""
 
     hi: Tensor
     lo: Tensor
-    hi_features: Tensor  # of the truth
+    hi_features: Tensor  # of the ground truth
     lo_features: Tensor  # of the shots, enlarged
-    train_features: Tensor  # of 5 n sharp training faces, for `gap_closed`
+    train_features: Tensor  # of 5 n HR training faces, for `gap_closed`
     train_equal: Tensor  # n of them
 
     __test__ = False  # it is no test, pytest
@@ -48,22 +49,26 @@ class TestSet:
 
 @lru_cache(maxsize=2)
 def test_set(n: int | None = None) -> TestSet:
-    """`faces:test`, or its first n faces, with the features of what it is compared with. HLError for a wrong n."""
+    """`faces:test`, or its first n faces, with the features that they are compared with.
+
+    Raises HLError for a wrong n.
+    """
     pairs = load_faces("faces:test")
-    n = len(pairs.hi) if n is None else n
-    if not 2 <= n <= len(pairs.hi):
+    n_all = len(pairs.hi)
+    n = n_all if n is None else n
+    if not 2 <= n <= n_all:
         raise HLError(
-            f"n must be 2 to {len(pairs.hi)}, the faces of faces:test, got {n}: leave it out for all"
+            f"n must be 2 to {n_all}, the faces of faces:test, got {n}: leave it out for all"
         )
     hi, lo = (side.batch(slice(0, n)) for side in pairs)
     train = extract(load_faces("faces:train-hi")[: 5 * n])  # all 3,000 where n is all 600
     return TestSet(
         hi,
         lo,
-        extract((hi + 1) / 2),
-        extract((lo + 1) / 2, enlarge=True),
-        train,
-        train[subsample(len(train), n, 0)],
+        hi_features=extract(unit_range(hi)),
+        lo_features=extract(unit_range(lo), enlarge=True),
+        train_features=train,
+        train_equal=train[subsample(len(train), n, 0)],
     )
 
 
@@ -72,12 +77,12 @@ test_set.__test__ = False
 
 @dataclass(frozen=True)
 class Scored:
-    """scores: test -> metric -> {value, ci}; faces: PSNR of each test face, dB; features and pictures of the shots."""
+    """What is measured of a restorer."""
 
-    scores: dict[str, dict[str, dict]]
-    faces: list[float]
-    features: Tensor
-    pictures: Tensor
+    scores: dict[str, dict[str, dict]]  # test -> metric -> {value, ci}, as they are stored
+    faces: list[float]  # PSNR of each test face, dB
+    features: Tensor  # of the restored shots
+    pictures: Tensor  # the first restored shots
 
     def value(self, test: str, metric: str) -> float:
         return self.scores[test][metric]["value"]
@@ -85,27 +90,37 @@ class Scored:
 
 @torch.no_grad()
 def score_restorer(restore: Restorer, n: int | None = None) -> Scored:
-    """A restorer on the three tests, with 95 % bootstrap intervals over faces. HLError where it gives another size."""
+    """A restorer on the three tests, with 95 % bootstrap intervals over faces.
+
+    Raises HLError where it makes images of another size than the ground truth's.
+    """
     t = test_set(n)
-    shots, clean = restore(t.lo), restore(bilinear(t.hi, t.lo.shape[-1]))
+    shots = restore(t.lo)
+    clean = restore(bilinear(t.hi, t.lo.shape[-1]))
     if shots.shape != t.hi.shape:
         raise HLError(
             f"a restorer must make {tuple(t.hi.shape[1:])} pictures, got {tuple(shots.shape[1:])}"
         )
-    features, scores = extract((shots + 1) / 2), {}
-    for test, fake, seen in (
-        ("camera", shots, features),
-        ("clean", clean, extract((clean + 1) / 2)),
-    ):
-        a, b = (fake + 1) / 2, (t.hi + 1) / 2
-        scores[test] = {
-            "psnr": _mean(psnr(a, b)),
-            "ssim": _mean(ssim(a, b)),
-            **_distances(seen, t.hi_features),
-        }
-    explained = consistency((shots + 1) / 2, (t.lo + 1) / 2)
-    scores["wild"] = {**_distances(features, t.train_equal), "consistency": _mean(explained)}
-    faces = [round(float(x), 2) for x in psnr((shots + 1) / 2, (t.hi + 1) / 2)]
+    truth, lo, shown = unit_range(t.hi), unit_range(t.lo), unit_range(shots)
+    features = extract(shown)
+    psnr_of_faces = psnr(shown, truth)
+    scores = {
+        "camera": {
+            "psnr": _mean(psnr_of_faces),
+            "ssim": _mean(ssim(shown, truth)),
+            **_distances(features, t.hi_features),
+        },
+        "clean": {
+            "psnr": _mean(psnr(unit_range(clean), truth)),
+            "ssim": _mean(ssim(unit_range(clean), truth)),
+            **_distances(extract(unit_range(clean)), t.hi_features),
+        },
+        "wild": {
+            **_distances(features, t.train_equal),
+            "consistency": _mean(consistency(shown, lo)),
+        },
+    }
+    faces = [round(float(x), 2) for x in psnr_of_faces]
     return Scored(scores, faces, features, shots[:N_SHOWN])
 
 
@@ -113,20 +128,27 @@ def score_restorer(restore: Restorer, n: int | None = None) -> Scored:
 def score_degrader(
     degradation: str | HighToLow | Callable, n: int | None = None, seed: int = 0
 ) -> dict:
-    """A degradation (as `inference.shots` takes it) of the test faces: how near it comes to the camera, how it varies.
+    """A degradation of the test faces: how near it comes to the camera, and how it varies.
 
-    {metric: {value, ci}}, distances to the shots of the same faces, and diversity: {total, colour, detail}, the spread
-    over repeated shots of one face, full scale 1.
+    Args:
+        degradation: as `inference.shots` takes it.
+        n: the first n test faces; by default all.
+        seed: of its draws.
+
+    Returns:
+        metric -> {value, ci}, distances to the camera's shots of the same faces; and "diversity":
+        {total, colour, detail}, the spread over repeated shots of one face, full scale 1.
     """
     t = test_set(n)
     made = inference.shots(degradation, t.hi, seed=seed)[0]
-    scores = _distances(extract((made + 1) / 2, enlarge=True), t.lo_features)
-    again = analysis.diversity(inference.shots(degradation, t.hi[:N_DIVERSE], n=N_Z, seed=seed + 1))
-    return {**scores, "diversity": {k: _short(v) for k, v in again._asdict().items()}}
+    scores = _distances(extract(unit_range(made), enlarge=True), t.lo_features)
+    again = inference.shots(degradation, t.hi[:N_DIVERSE], n=N_Z, seed=seed + 1)
+    spread = analysis.diversity(again)._asdict()
+    return {**scores, "diversity": {part: _short(v) for part, v in spread.items()}}
 
 
-def floors(n: int | None = None) -> dict[str, float]:
-    """What is no distance: the test faces' own truth against as many sharp training faces."""
+def floors(n: int | None = None) -> dict[str, float | str]:
+    """What is no distance: the test faces' own ground truth against as many HR training faces."""
     t = test_set(n)
     return {
         "frechet_lite0": _short(frechet(t.hi_features, t.train_equal)),
@@ -136,26 +158,26 @@ def floors(n: int | None = None) -> dict[str, float]:
     }
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.5g}")
-
-
-def _stored(score: Score) -> dict:
-    """{value, ci} of five digits, as results hold it."""
-    ci = score.interval and [_short(x) for x in score.interval]
-    return {"value": _short(score.value), "ci": ci}
-
-
 def _mean(values: Tensor) -> dict:
+    """The stored form of a mean over faces."""
     values = values.double().cpu()
-    return _stored(Score(float(values.mean()), mean_interval(values)))
+    return _stored(float(values.mean()), mean_interval(values))
 
 
 def _distances(a: Tensor, b: Tensor) -> dict[str, dict]:
-    """Both distances of two sets of features at equal n."""
-    kernel, _ = kernel_distance(a, b)
-    scores = {
-        "frechet_lite0": Score(frechet(a, b), distance_interval(frechet, a, b)),
-        "kernel_lite0": Score(kernel, kernel_interval(a, b, kernel)),
+    """The stored form of both distances between two sets of features, at equal n."""
+    kernel = kernel_distance(a, b)[0]
+    return {
+        "frechet_lite0": _stored(frechet(a, b), distance_interval(frechet, a, b)),
+        "kernel_lite0": _stored(kernel, kernel_interval(a, b, kernel)),
     }
-    return {name: _stored(score) for name, score in scores.items()}
+
+
+def _stored(value: float, interval: list[float] | None) -> dict:
+    """A score as JSON holds it, of five digits; the interval is None where there is none."""
+    ci = [_short(end) for end in interval] if interval else None
+    return {"value": _short(value), "ci": ci}
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")
