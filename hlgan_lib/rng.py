@@ -1,4 +1,9 @@
-"""Seeded draws: numbers from a generator on any device, and subsets by seed."""
+"""Seeded draws: numbers from a generator on any device, and subsets by seed.
+
+Every random number of the library comes from a `torch.Generator` that the caller seeds, so that the
+same seed gives the same pixels. A generator belongs to a device; `Draws` draws there and hands the
+numbers over where they are needed.
+"""
 
 from __future__ import annotations
 
@@ -7,42 +12,61 @@ from torch import Tensor
 
 
 class Draws:
-    """Draws n numbers at a time from one generator, on its device, and hands them over on another."""
+    """Draws n numbers at a time, one for each image of a batch.
+
+    Args:
+        n: how many numbers each call draws.
+        generator: where they come from; each call moves it on.
+        device: where the numbers are needed.
+    """
 
     def __init__(self, n: int, generator: torch.Generator, device: torch.device) -> None:
-        self.n, self.generator, self.device = n, generator, device
+        self.n = n
+        self.generator = generator
+        self.device = device
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        """Uniform between low and high: (n, *shape)."""
         u = torch.rand(self.n, *shape, generator=self.generator, device=self.generator.device)
         return (low + (high - low) * u).to(self.device)
 
     def log_uniform(self, low: float, high: float) -> Tensor:
-        return torch.exp(
-            self.uniform(torch.tensor(low).log().item(), torch.tensor(high).log().item())
-        )
+        """Between low and high, uniform in their logarithm: (n,)."""
+        low, high = (torch.tensor(bound).log().item() for bound in (low, high))
+        return torch.exp(self.uniform(low, high))
 
     def mild(self, largest: float, power: float) -> Tensor:
-        """largest * u^power: mostly small, now and then large."""
+        """largest * u^power: mostly small, now and then large; (n,)."""
         return largest * self.uniform(0, 1) ** power
 
     def middling(self, low: float, high: float) -> Tensor:
-        """The mean of two uniform draws: a triangle around the middle of the range."""
+        """The mean of two uniform draws, a triangle around the middle of the range: (n,)."""
         return (self.uniform(low, high) + self.uniform(low, high)) / 2
 
     def integer(self, low: int, high: int, *shape: int) -> Tensor:
+        """Whole numbers from low to high, both included, as int64: (n, *shape)."""
         return self.uniform(low, high + 1, *shape).floor().clamp(max=high).long()
 
     def chance(self, p: float) -> Tensor:
+        """True with probability p: bool (n,)."""
         return self.uniform(0, 1) < p
 
     def normal(self, *shape: int) -> Tensor:
-        return torch.randn(
-            self.n, *shape, generator=self.generator, device=self.generator.device
-        ).to(self.device)
+        """Normal numbers of mean 0 and standard deviation 1: (n, *shape)."""
+        drawn = torch.randn(self.n, *shape, generator=self.generator, device=self.generator.device)
+        return drawn.to(self.device)
 
 
 def restore(generator: torch.Generator, state: Tensor) -> bool:
-    """Set a generator to a stored state; false, and nothing done, where that is of another kind of device."""
+    """Set a generator to a stored state.
+
+    Args:
+        generator: the one to set.
+        state: what `get_state` gave, perhaps on another kind of device.
+
+    Returns:
+        False, and nothing done, where the state is of another kind of device.
+    """
     state = state.cpu()
     fits = len(state) == len(generator.get_state())
     if fits:
@@ -51,5 +75,5 @@ def restore(generator: torch.Generator, state: Tensor) -> bool:
 
 
 def subsample(n: int, k: int, seed: int) -> Tensor:
-    """At most k of n, in random order by seed."""
+    """At most k of the numbers 0..n-1, in random order by seed: int64 (min(n, k),)."""
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:k]

@@ -1,7 +1,14 @@
-"""Faces: arrays with names (`faces`), where they come from (`loading`), batches on the device (`sampling`)."""
+"""Faces: from files to batches on the device.
 
-from .faces import FaceSet, Pairs, to_float, to_uint8
-from .loading import BUILT_IN, SIZES, fit, load_camera_params, load_faces, read_image
+- `faces`: arrays with names (`FaceSet`, `Pairs`) and their ranges of numbers.
+- `loading`: `load_faces`, the door; behind it `builtin`, `pictures` and `npz`.
+- `sampling`: batches (`Sampler`) and augmentation.
+"""
+
+from .builtin import BUILT_IN, SIZES, load_camera_params
+from .faces import FaceSet, Pairs, to_float, to_uint8, unit_range
+from .loading import load_faces
+from .pictures import fit, read_image
 from .sampling import Sampler, augment
 
 __all__ = [
@@ -17,4 +24,5 @@ __all__ = [
     "read_image",
     "to_float",
     "to_uint8",
+    "unit_range",
 ]

@@ -1,24 +1,38 @@
-"""Faces as arrays: `FaceSet` and `Pairs` in memory or mapped from a file, and the two ranges of numbers."""
+"""Faces as arrays: a set of images with names, unpaired or in pairs, and the three ranges of numbers.
+
+On the disk and in a `FaceSet` an image is uint8, 0 to 255, a byte a colour. Networks take and give
+floats in [-1, 1] (`to_float`, `to_uint8`), as the last layer of a generator is a tanh. Metrics and
+figures take [0, 1] (`unit_range`).
+"""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import HLError
+from ..files import atomic
 
 
 @dataclass(frozen=True, eq=False)
 class FaceSet:
-    """Square pictures in memory or mapped from a file: images uint8 (N, 3, H, W), a name each, their source.
+    """A dataset of square images of one size, in memory or mapped from a file.
 
-    skipped holds (file name, reason) of what could not be used. faces[3] is an array (3, H, W); faces[:9] a FaceSet.
+    `faces[3]` is one image, an array (3, H, W); `faces[:9]` and `faces[[1, 8]]` are FaceSets.
+
+    Attributes:
+        images: uint8 (N, 3, H, W), 0..255, read-only.
+        names: the file name of each image.
+        source: the folder, file or built-in name they came from.
+        skipped: (file name, reason) of each file that could not be used.
+
+    Raises:
+        HLError: where images and names do not fit together.
     """
 
     images: np.ndarray
@@ -28,15 +42,12 @@ class FaceSet:
 
     def __post_init__(self) -> None:
         shape = self.images.shape
-        if (
-            self.images.dtype != np.uint8
-            or len(shape) != 4
-            or shape[1] != 3
-            or len(self.names) != shape[0]
-        ):
+        of_images = self.images.dtype == np.uint8 and len(shape) == 4 and shape[1] == 3
+        if not of_images or len(self.names) != shape[0]:
             raise HLError(
                 f"images of {self.source} must be uint8 (N, 3, H, W) with N names, got "
-                f"{self.images.dtype} {shape} and {len(self.names)} names: save them with FaceSet.save"
+                f"{self.images.dtype} {shape} and {len(self.names)} names: "
+                "save them with FaceSet.save"
             )
         if self.images.flags.writeable:
             self.images.flags.writeable = False
@@ -44,72 +55,135 @@ class FaceSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, index: slice | np.ndarray | list) -> FaceSet: ...
+
     def __getitem__(self, index: int | slice | np.ndarray | list) -> np.ndarray | FaceSet:
         if isinstance(index, (int, np.integer)):
             return self.images[index]
         chosen = np.arange(len(self))[index]
-        return FaceSet(self.images[index], tuple(self.names[i] for i in chosen), self.source)
+        names = tuple(self.names[i] for i in chosen)
+        return FaceSet(self.images[index], names, self.source)
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
+        """Height and width, pixels."""
         return self.images.shape[2], self.images.shape[3]
 
     def batch(
         self, index: slice | np.ndarray | list = slice(None), device: torch.device | str = "cpu"
     ) -> Tensor:
-        """The chosen pictures as float (B, 3, H, W) in [-1, 1] on the device."""
-        return to_float(torch.from_numpy(np.array(self.images[index])).to(device))
+        """The chosen images as a network takes them.
+
+        Args:
+            index: which of the N images; all of them by default.
+            device: where the batch is needed.
+
+        Returns:
+            float32 (B, 3, H, W) in [-1, 1].
+        """
+        chosen = torch.from_numpy(np.array(self.images[index]))
+        return to_float(chosen.to(device))
 
     def save(self, path: str | Path) -> Path:
-        """Write an .npz that load_faces maps into memory, replacing it in one step; HLError where it cannot."""
+        """Write an .npz file that `load_faces` maps into memory; a file of that name is replaced whole.
+
+        Args:
+            path: must end in .npz, in a folder that exists.
+
+        Returns:
+            The path written.
+
+        Raises:
+            HLError: for another ending, a missing folder, a full disk.
+        """
         path = Path(path)
         if path.suffix != ".npz":
             raise HLError(f"a FaceSet file must end in .npz, got {path}")
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with open(part, "wb") as file:
-                np.savez(file, images=self.images, names=np.array(self.names, dtype=np.str_))
-            os.replace(part, path)
-        except OSError as error:
-            raise HLError(f"cannot write {path}: {error.strerror or error}") from error
-        finally:
-            part.unlink(missing_ok=True)
+        if not path.parent.is_dir():
+            raise HLError(f"cannot write {path}: make the folder {path.parent} first")
+        names = np.array(self.names, dtype=np.str_)
+        atomic(path, lambda file: np.savez(file, images=self.images, names=names))
         return path
 
 
 class Pairs(NamedTuple):
-    """Sharp faces and their poor shots: hi[i] and lo[i] show the same face in the same framing."""
+    """HR faces and LR images of them: hi[i] and lo[i] show the same face in the same framing.
+
+    Attributes:
+        hi: the HR images.
+        lo: the LR images, as many, in the same order.
+    """
 
     hi: FaceSet
     lo: FaceSet
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 0..255 to float32 in [-1, 1]: v / 127.5 - 1."""
+    """From bytes to what a network takes: v / 127.5 - 1.
+
+    Args:
+        images: uint8, any shape, 0..255.
+
+    Returns:
+        float32 of the same shape in [-1, 1].
+
+    >>> to_float(torch.tensor([0, 255], dtype=torch.uint8))
+    tensor([-1.,  1.])
+    """
     return images.to(torch.float32) / 127.5 - 1
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Float in [-1, 1] (clipped) to uint8: round((x + 1) 127.5)."""
+    """From what a network gives to bytes: round((x + 1) 127.5), the inverse of `to_float`.
+
+    Args:
+        images: float, any shape; what lies outside [-1, 1] is clipped.
+
+    Returns:
+        uint8 of the same shape, 0..255, without a gradient.
+
+    >>> to_uint8(torch.tensor([-1.0, 0.0, 3.0]))
+    tensor([  0, 128, 255], dtype=torch.uint8)
+    """
     return ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 def unit_range(x: Tensor) -> Tensor:
-    """[-1, 1] -> [0, 1], as metrics and figures take it."""
+    """From a network's range to that of metrics and figures: [-1, 1] -> [0, 1], (x + 1) / 2.
+
+    Args:
+        x: float, any shape and precision, in [-1, 1]; nothing is clipped.
+
+    Returns:
+        The same shape and precision, in [0, 1].
+
+    >>> unit_range(torch.tensor([-1.0, 0.0, 1.0]))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
     return (x + 1) / 2
 
 
 def check_square(
     name: str, x: Tensor, shape: str = "(B, 3, s, s)", remedy: str = "take it from FaceSet.batch"
 ) -> None:
-    """Raise HLError unless x is a float batch of square RGB pictures of that shape."""
-    if (
-        x.ndim != shape.count(",") + 1
-        or x.shape[-3] != 3
-        or x.shape[-1] != x.shape[-2]
-        or not x.is_floating_point()
-    ):
+    """Check that x is a float batch of square RGB images.
+
+    Args:
+        name: what the error calls x.
+        x: the batch.
+        shape: its shape in words; the number of dimensions is counted from it.
+        remedy: what the error tells to do.
+
+    Raises:
+        HLError: where it is not.
+    """
+    n_dims = shape.count(",") + 1
+    fits = x.ndim == n_dims and x.shape[-3] == 3 and x.shape[-1] == x.shape[-2]
+    if not fits or not x.is_floating_point():
         raise HLError(
             f"{name} must be float {shape} in [-1, 1], got {x.dtype} {tuple(x.shape)}: {remedy}"
         )

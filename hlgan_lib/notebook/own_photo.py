@@ -1,4 +1,6 @@
-"""A photograph of one's own: drag a box over the face, degrade it, restore it, and read how far to trust the result.
+"""A photograph of one's own.
+
+Drag a box over the face, degrade it, restore it, and read how far to trust the result.
 
 Everything happens in the process that runs the notebook: nothing is sent, nothing is written.
 """
@@ -16,7 +18,7 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from .. import viz
 from ..data.faces import to_float
-from ..data.loading import fit, read_image
+from ..data.pictures import fit, read_image
 from ..errors import HLError
 from ..inference import Weights, degrade
 from ..reliability.trust import pair_of_networks, trust
@@ -25,14 +27,18 @@ from .widgets import address, captioned
 
 SHOWN = 480  # pixels of the longer side on the screen
 INVENTED = (
-    "Most of what is sharp here was invented: 16×16 pixels cannot say who was in front of the camera. "
+    "Most of what is sharp here was invented: 16×16 pixels cannot say who was in "
+    "front of the camera. "
     "Use it to learn about networks, never to recognise anybody."
 )
 
 
 @dataclass(frozen=True)
 class Restored:
-    """What became of a box: name -> picture (3, h, w) in [-1, 1], how far to trust it (0 as usual), and the words."""
+    """What became of a box.
+
+    name -> picture (3, h, w) in [-1, 1], how far to trust it (0 as usual), and the words.
+    """
 
     pictures: dict[str, Tensor]
     trust: float
@@ -49,16 +55,19 @@ def restored_box(
     poor: bool = False,
     seed: int = 0,
 ) -> Restored:
-    """Crop a box (x, y, side) from an RGB picture, make it poor with H2L, restore it with L2H, and judge the result.
+    """Crop a box (x, y, side) from an RGB picture, make it poor with H2L, restore it with L2H, and
+    judge the result.
 
-    poor: the box is a poor picture already; it is reduced to 16x16 and restored, with no degradation before.
-    Raises HLError for a box that leaves the picture or is smaller than the network's input.
+    poor: the box is a poor picture already; it is reduced to 16x16 and restored, with no
+    degradation before. Raises HLError for a box that leaves the picture or is smaller than the
+    network's input.
     """
     l2h, h2l = pair_of_networks(l2h, h2l, "cpu")
     x, y, side = box
     if x < 0 or y < 0 or side < 1 or x + side > image.width or y + side > image.height:
         raise HLError(
-            f"box must lie inside the picture of {image.width}x{image.height}, got {side}x{side} at {x}, {y}"
+            f"box must lie inside the picture of {image.width}x{image.height}, got "
+            f"{side}x{side} at {x}, {y}"
         )
     face = image.crop((x, y, x + side, y + side))
     if poor:
@@ -84,7 +93,9 @@ def as_picture(image: Image.Image) -> Tensor:
 
 
 def own_photograph(static: Figure, l2h: Weights = "l2h", h2l: Weights = "h2l") -> None:
-    """Show `static`, and where a person is watching an upload button, a box to drag over the face, and the result."""
+    """Show `static`, and where a person is watching an upload button, a box to drag over the face,
+    and the result.
+    """
     viz.show(static)
     if not front_end():
         return

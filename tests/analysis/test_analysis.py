@@ -8,7 +8,8 @@ import torch
 
 from hlgan_lib import analysis, inference, stats
 from hlgan_lib.config import preset
-from hlgan_lib.data.loading import load_camera_params, load_faces
+from hlgan_lib.data.builtin import load_camera_params
+from hlgan_lib.data.loading import load_faces
 from hlgan_lib.degradations.camera import Camera
 from hlgan_lib.degradations.handmade import bilinear, pool
 from hlgan_lib.degradations.optics import srgb_decode, srgb_encode

@@ -12,7 +12,8 @@ from hlgan_lib.analysis.card import card_files, degradation_card
 from hlgan_lib.analysis.card.numbers import OF_FACES, OF_MAKER, number
 from hlgan_lib.analysis.card.words import NO_TRUTH, verdicts
 from hlgan_lib.config import preset
-from hlgan_lib.data.loading import load_camera_params, load_faces
+from hlgan_lib.data.builtin import load_camera_params
+from hlgan_lib.data.loading import load_faces
 from hlgan_lib.degradations.handmade import bilinear
 from hlgan_lib.errors import HLError
 from hlgan_lib.networks.paper import HighToLow

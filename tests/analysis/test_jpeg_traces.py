@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from hlgan_lib.analysis.jpeg_traces import block_step, chroma_detail, jpeg_grid, measured_jpeg
-from hlgan_lib.data.loading import load_camera_params, load_faces
+from hlgan_lib.data.builtin import load_camera_params
+from hlgan_lib.data.loading import load_faces
 from hlgan_lib.degradations.handmade import bilinear
 from hlgan_lib.degradations.jpeg import jpeg_inside_photograph
 from hlgan_lib.errors import HLError

@@ -8,7 +8,8 @@ from torchmetrics.image.kid import poly_mmd
 
 from hlgan_lib.analysis import validation
 from hlgan_lib.analysis.blur import _gaussian_reduce
-from hlgan_lib.data.loading import load_camera_params, load_faces
+from hlgan_lib.data.builtin import load_camera_params
+from hlgan_lib.data.loading import load_faces
 from hlgan_lib.errors import HLError
 
 # The largest error of any row, in its unit; what is blind by nature is asserted to be blind below.

@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from hlgan_lib.data.loading import load_camera_params, load_faces
+from hlgan_lib.data.builtin import load_camera_params
+from hlgan_lib.data.loading import load_faces
 from hlgan_lib.degradations import DEGRADATIONS, degradation
 from hlgan_lib.degradations.camera import Camera, lacking
 from hlgan_lib.degradations.handmade import bicubic, bilinear, blurred, pool, second_order

@@ -10,7 +10,7 @@ from torch import nn
 
 import hlgan_lib as hl
 from hlgan_lib import cli, viz
-from hlgan_lib.data.loading import load_camera_params
+from hlgan_lib.data.builtin import load_camera_params
 from hlgan_lib.degradations.handmade import pool
 from hlgan_lib.metrics.features import Lite0, extract, extract_maps
 from hlgan_lib.networks.paper import HighToLow, LowToHigh

@@ -1,4 +1,5 @@
-"""For maintainers: rewrite the trust score's calibration, results/trust.json and its figures from the shipped weights.
+"""For maintainers: rewrite the trust score's calibration, results/trust.json and its figures from
+the shipped weights.
 
     python tools/results/trust.py [--out results] [--figures figures] [--draw]
 
@@ -20,7 +21,7 @@ from torch import Tensor
 
 import hlgan_lib as hl
 from hlgan_lib import viz
-from hlgan_lib.data.loading import load_camera_params
+from hlgan_lib.data.builtin import load_camera_params
 from hlgan_lib.files import save_json
 from hlgan_lib.metrics.features import extract_maps, face_rate
 from hlgan_lib.metrics.pairs import psnr, ssim
@@ -68,7 +69,10 @@ def true_errors(restored: Tensor, hi: Tensor, maps: Tensor, sharp: Sharp) -> dic
 
 
 def scores_of(found: Trust, lo: Tensor, calibration: Calibration) -> dict[str, Tensor]:
-    """What may warn of an error, large where all is well: trust, its signs one by one, the input's sharpness."""
+    """What may warn of an error, large where all is well.
+
+    Trust, its signs one by one, the input's sharpness.
+    """
     alone = {k: -v for k, v in found.signs.items()}
     both = calibration.score(found.signs, PIXEL_SIGNS)
     return {
@@ -80,7 +84,10 @@ def scores_of(found: Trust, lo: Tensor, calibration: Calibration) -> dict[str, T
 
 
 def on(name: str, calibration: Calibration) -> dict:
-    """A set of pairs judged: pictures, Trust, true errors, scores, camera's causes, feature maps."""
+    """A set of pairs judged.
+
+    Pictures, Trust, true errors, scores, camera's causes, feature maps.
+    """
     pairs = hl.load_faces(name)
     hi, lo, sharp = pairs.hi.batch(), pairs.lo.batch(), calibration.sharp_faces()
     found = judge("l2h", "h2l", lo, calibration)
@@ -208,7 +215,10 @@ def made(seed: int) -> dict:
 
 
 def draw(out: Path, drawn: Path) -> None:
-    """figures/risk-coverage.png from results/trust.json alone; failures.png with the pictures that it names."""
+    """figures/risk-coverage.png from results/trust.json alone.
+
+    Failures.png with the pictures that it names.
+    """
     stored = json.loads((out / "trust.json").read_text())
     panels = {}
     for error, title in (("look", "error in look (features)"), ("pixels", "error in pixels (RMS)")):

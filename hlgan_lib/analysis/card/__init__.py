@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...data.loading import load_camera_params, load_faces
+from ...data.builtin import load_camera_params
+from ...data.loading import load_faces
 from ...degradations import Degradation
 from ...degradations.camera import Camera
 from ...degradations.handmade import bilinear
