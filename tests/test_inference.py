@@ -9,6 +9,7 @@ import torch
 import hlgan_lib as hl
 from hlgan_lib import inference
 from hlgan_lib.checkpoint import save_weights
+from hlgan_lib.degradations.handmade import pool
 from hlgan_lib.inference import shipped_weights
 
 CFG = hl.preset("smoke").replace(size_hi=32, size_lo=8)
@@ -122,3 +123,16 @@ def test_shipped_weights_load_and_run(name):
     stage = net.about["stage"]
     out = hl.degrade(net, pictures(1, 64)) if stage == "h2l" else hl.upscale(net, pictures(1, 16))
     assert out.isfinite().all() and out.std() > 0.01
+
+
+def test_shots_of_each_degradation_repeat_by_seed():
+    h2l = hl.HighToLow(hl.preset("smoke"))
+    hi = hl.load_faces("faces:val:hi").batch(slice(0, 3))
+    for degradation in ("bilinear", "camera", h2l, lambda x, generator: pool(x)):
+        los = inference.shots(degradation, hi, n=2, seed=4)
+        assert los.shape == (2, 3, 3, 16, 16)
+        assert torch.equal(los, inference.shots(degradation, hi, n=2, seed=4))
+    assert not torch.equal(*inference.shots("camera", hi, n=2))
+    assert torch.equal(*inference.shots("bilinear", hi, n=2))
+    with pytest.raises(hl.HLError, match="degradation must be one of"):
+        inference.shots("blurry", hi)

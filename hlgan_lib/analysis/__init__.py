@@ -1,4 +1,4 @@
-"""What a degradation does to pictures: spectrum, blur, noise, colour, JPEG, and whether a classifier can tell."""
+"""What a degradation does to pictures: spectrum, blur, noise, colour, JPEG, and who can tell."""
 
 from .blur import BlurFit, Kernel, blur_fit, effective_kernel, probe_kernel
 from .classifier import TwoSample, two_sample

@@ -1,4 +1,4 @@
-"""The classifier two-sample test: how often can a simple classifier tell two sets of pictures apart?"""
+"""The classifier two-sample test: how often can a simple classifier tell two sets apart?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..stats import wilson
 
 
 class TwoSample(NamedTuple):
-    """Held-out accuracy of a classifier between two sets, its 95% interval, and the number of pictures judged."""
+    """Held-out accuracy between two sets, its 95% interval, and n pictures judged."""
 
     accuracy: float
     low: float
@@ -23,35 +23,58 @@ class TwoSample(NamedTuple):
 def two_sample(
     a: Tensor, b: Tensor, seed: int = 0, folds: int = 5, decay: float = 0.1
 ) -> TwoSample:
-    """Can a classifier tell two sets apart? Logistic regression on features (N, F), each picture judged held out.
+    """Can a classifier tell two sets apart? Logistic regression, each picture judged held out.
 
-    50%: it cannot; 100%: it always can. The same number of both, in `folds` folds by seed; standardised features and
-    their squares (so that a wrong spread shows), penalty decay / 2 |w|^2; Wilson's interval at 95%. Put different
-    people into the two sets: a face that is in both pulls the accuracy below 50%. Source: 1610.06545.
+    50%: it cannot; 100%: it always can. It sees standardised features and their squares, so that a
+    wrong spread shows. Put different people into the two sets: a face that is in both pulls the
+    accuracy below 50%. Source: 1610.06545.
+
+    Args:
+        a: features (N, F); the same number of both sets is used.
+        b: features (M, F).
+        seed: of the choice and the folds.
+        folds: parts, each judged by a classifier of the others.
+        decay: penalty decay / 2 |w|^2.
+
+    Returns:
+        Accuracy with Wilson's interval at 95%.
+
+    Raises:
+        HLError: for features that do not match, and fewer than 2 folds pictures.
     """
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2 * folds:
         raise HLError(
-            f"a and b must be features (N, F) of at least {2 * folds} pictures each, got {tuple(a.shape)} "
-            f"and {tuple(b.shape)}: use analysis.statistics or metrics.extract"
+            f"a and b must be features (N, F) of at least {2 * folds} pictures each, got "
+            f"{tuple(a.shape)} and {tuple(b.shape)}: use analysis.statistics or metrics.extract"
         )
-    n, generator = min(len(a), len(b)), torch.Generator().manual_seed(seed)
-    x = torch.cat(
-        [f[torch.randperm(len(f), generator=generator)[:n].to(f.device)].double() for f in (a, b)]
-    )
+    # As many of both, in random order; label 0 for a, 1 for b.
+    n = min(len(a), len(b))
+    generator = torch.Generator().manual_seed(seed)
+    sides = []
+    for features in (a, b):
+        order = torch.randperm(len(features), generator=generator)[:n]
+        sides.append(features[order.to(features.device)].double())
+    x = torch.cat(sides)
     label = torch.arange(2, device=x.device).repeat_interleave(n).double()
     fold = torch.cat([torch.arange(n, device=x.device) % folds] * 2)
+
     right = 0
     for k in range(folds):
-        train = fold != k
-        v = (x - x[train].mean(0)) / x[train].std(0).clamp(min=1e-9)
-        v = torch.cat((torch.ones_like(v[:, :1]), v, v.clamp(-3, 3) ** 2 - 1), 1)
-        guess = v[~train] @ _logistic(v[train], label[train], decay) > 0
-        right += (guess == label[~train].bool()).sum().item()
-    return TwoSample(right / (2 * n), *wilson(right, 2 * n), 2 * n)
+        train, test = fold != k, fold == k
+        v = _expanded((x - x[train].mean(0)) / x[train].std(0).clamp(min=1e-9))
+        guess = v[test] @ _logistic(v[train], label[train], decay) > 0
+        right += int((guess == label[test].bool()).sum())
+    low, high = wilson(right, 2 * n)
+    return TwoSample(right / (2 * n), low, high, 2 * n)
+
+
+def _expanded(v: Tensor) -> Tensor:
+    """A constant, the features, and their squares (an outlier counts as 3 deviations)."""
+    return torch.cat((torch.ones_like(v[:, :1]), v, v.clamp(-3, 3) ** 2 - 1), 1)
 
 
 def _logistic(x: Tensor, label: Tensor, decay: float, steps: int = 30) -> Tensor:
-    """Weights of the logistic regression, the first (of the constant) unpenalised, by Newton's method."""
+    """Weights of the logistic regression by Newton's method; the constant's is unpenalised."""
     penalty = torch.full_like(x[0], decay)
     penalty[0] = 1e-6
     w = torch.zeros_like(x[0])

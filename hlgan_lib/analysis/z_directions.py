@@ -1,7 +1,7 @@
-"""What each principal direction of z controls: which way z moves the pictures most, and what moves with it.
+"""What each principal direction of z controls: how z moves pictures most, and what moves with it.
 
-z is 64 numbers of N(0, 1) without names. Many z are drawn, the same few faces degraded under each, and what is
-measured of their pictures, averaged over the faces, is regressed on z.
+z is 64 numbers of N(0, 1) without names. Many z are drawn, the same few faces degraded under each,
+and what is measured of their pictures, averaged over the faces, is regressed on z.
 """
 
 from __future__ import annotations
@@ -32,13 +32,19 @@ PROPERTIES = (
 
 @dataclass(frozen=True)
 class Directions:
-    """Principal directions of z, strongest first, and their correlation with what was measured on other z.
+    """Principal directions of z, strongest first, and what changes with them on other z.
 
-    axes (k, z_dim), each of length 1; strength (k,): the spread that a direction causes on other z, as a share of how
-    much poor pictures differ; chance (k,): what 95 % of shuffled z's stay below; names (p,) of properties; table
-    (k, p): correlation of z's coordinate with each property, low and high its 95 % interval; governed (p,): share of
-    the variance over z that all of z predicts on other z, linearly; steepest (p, z_dim): the direction, of length 1,
-    along which each property changes most; n_z: draws.
+    Attributes:
+        axes: (k, z_dim), each of length 1.
+        strength: (k,), the spread that a direction causes, as a share of LR pictures' own.
+        chance: (k,), what 95 % of shuffled z's stay below.
+        names: (p,), of the properties.
+        table: (k, p), correlation of z's coordinate with each property.
+        low: (k, p), lower end of its 95 % interval.
+        high: (k, p), upper end.
+        governed: (p,), share of the variance over z that all of z predicts linearly.
+        steepest: (p, z_dim), the direction of length 1 along which each property changes most.
+        n_z: draws.
     """
 
     axes: Tensor
@@ -59,20 +65,29 @@ class Directions:
 
 
 def measure(hi: Tensor, lo: Tensor) -> Tensor:
-    """PROPERTIES of pairs, (B, 7): log2 blur width, log2 noise level, stops of exposure, warmth and tint, block step,
-    chroma detail. hi (B, 3, N, N), lo (B, 3, s, s) in [-1, 1]."""
-    fit, shift = blur_fit(hi, lo), colour_shift(colour_gains(hi, lo))
+    """PROPERTIES of pairs.
+
+    log2 of blur width and noise level; exposure, warmth and tint in stops; block step; chroma
+    detail.
+
+    Args:
+        hi: HR pictures (B, 3, S, S) in [-1, 1].
+        lo: their LR pictures (B, 3, s, s) in [-1, 1].
+
+    Returns:
+        (B, 7).
+    """
+    fit = blur_fit(hi, lo)
+    shift = colour_shift(colour_gains(hi, lo))
     noise = fit.residual.square().mean((1, 2, 3)).sqrt()
-    return torch.stack(
-        (
-            fit.width.log2(),
-            noise.clamp(min=1e-4).log2(),
-            *shift.values(),
-            block_step(lo),
-            chroma_detail(lo),
-        ),
-        1,
+    columns = (
+        fit.width.log2(),
+        noise.clamp(min=1e-4).log2(),
+        *shift.values(),
+        block_step(lo),
+        chroma_detail(lo),
     )
+    return torch.stack(columns, 1)
 
 
 @torch.no_grad()
@@ -86,46 +101,69 @@ def z_directions(
 ) -> Directions:
     """The k directions of z that change pictures most, and what they change.
 
-    d(z) = mean over faces of statistics(h2l(hi, z)), in units of its spread over faces;  on half of the z's
-        d(z) - mean ~ W z  (least squares, slightly damped),   W = U S V'      axes: rows of V'
-    and on the other half the correlation of v . z with each of PROPERTIES (Fisher's interval). Statistics rather than
-    pixels: a direction that makes noise stronger leaves the mean picture as it is. Noise that differs for any two z
-    (`grain`) averages out. Linear only: what depends on |z| stays unseen.
-    h2l: a HighToLow, or a function (hi, z) -> lo with z_dim given; hi: about 8 faces (B, 3, N, N). Raises HLError for
-    too few z or faces, or a network without z. Source: ours; the regression is the mean gradient (Stein's lemma).
+    d(z) = mean over faces of statistics(h2l(hi, z)), in units of its spread over faces. On half of
+    the z's, by slightly damped least squares,
+
+        d(z) - mean ~ W z,    W = U S V'    axes: rows of V'
+
+    and on the other half the correlation of v . z with each of PROPERTIES (Fisher's interval).
+    Statistics rather than pixels: a direction that makes noise stronger leaves the mean picture as
+    it is. Noise that differs for any two z (`grain`) averages out. Linear only: what depends on |z|
+    stays unseen. Source: ours; the regression is the mean gradient (Stein's lemma).
+
+    Args:
+        h2l: a HighToLow, or a function (hi, z) -> lo with z_dim given.
+        hi: about 8 HR faces (B, 3, S, S) in [-1, 1].
+        z_dim: how many numbers z holds.
+        n_z: how many z are drawn.
+        k: how many directions.
+        seed: of z.
+
+    Returns:
+        The directions.
+
+    Raises:
+        HLError: for too few z or faces, or a network without z.
     """
     z_dim = _z_dim(h2l, z_dim)
     if n_z < 6 * z_dim or len(hi) < 2 or not 1 <= k <= z_dim:
         raise HLError(
-            f"z_directions needs n_z of at least 6 z_dim = {6 * z_dim}, 2 faces and k of 1 to {z_dim}, got "
-            f"{n_z}, {len(hi)} and {k}"
+            f"z_directions needs n_z of at least 6 z_dim = {6 * z_dim}, 2 faces and k of 1 to "
+            f"{z_dim}, got {n_z}, {len(hi)} and {k}: raise or lower them"
         )
     z = torch.randn(n_z, z_dim, generator=torch.Generator().manual_seed(seed))
     d, p = _measured(h2l, hi, z)
+
+    # Directions are found on one half of the z's and judged on the other, free of its noise.
     fit, test = slice(0, n_z // 2), slice(n_z // 2, n_z)
-    w, slopes = _regress(z[fit], d[fit]), _regress(z[fit], p[fit])
+    z_test = z[test].double()
+    w = _regress(z[fit], d[fit])
     moves, _, axes = torch.linalg.svd(w.T, full_matrices=False)
     strength, chance = _strength(z[test], d[test], moves[:, :k], axes[:k], seed)
-    r = _correlation(z[test].double() @ axes[:k].T, p[test])
-    sign = torch.where(
-        r.gather(1, r.abs().argmax(1, keepdim=True)) < 0, -1.0, 1.0
-    )  # the largest is positive
-    r, half = sign * r, 1.96 / (n_z - n_z // 2 - 3) ** 0.5
+
+    # Correlation with each property; the sign of an axis is free: the largest is made positive.
+    r = _correlation(z_test @ axes[:k].T, p[test])
+    largest = r.gather(1, r.abs().argmax(1, keepdim=True))
+    sign = torch.where(largest < 0, -1.0, 1.0)
+    r = sign * r
+    half = 1.96 / (n_z - n_z // 2 - 3) ** 0.5
     fisher = torch.atanh(r.clamp(-1 + 1e-9, 1 - 1e-9))
-    missed = (p[test] - p[fit].mean(0) - z[test].double() @ slopes).square().mean(0)
+
+    # How much of each property all of z predicts, and along which direction it changes most.
+    slopes = _regress(z[fit], p[fit])
+    missed = (p[test] - p[fit].mean(0) - z_test @ slopes).square().mean(0)
     governed = 1 - missed / p[test].var(0, unbiased=False).clamp(min=1e-12)
-    steepest = (slopes / slopes.norm(dim=0).clamp(min=1e-12)).T
     return Directions(
-        sign * axes[:k],
-        strength,
-        chance,
-        PROPERTIES,
-        r,
-        torch.tanh(fisher - half),
-        torch.tanh(fisher + half),
-        governed.clamp(min=0),
-        steepest,
-        n_z,
+        axes=sign * axes[:k],
+        strength=strength,
+        chance=chance,
+        names=PROPERTIES,
+        table=r,
+        low=torch.tanh(fisher - half),
+        high=torch.tanh(fisher + half),
+        governed=governed.clamp(min=0),
+        steepest=(slopes / slopes.norm(dim=0).clamp(min=1e-12)).T,
+        n_z=n_z,
     )
 
 
@@ -134,7 +172,8 @@ def _z_dim(h2l: HighToLow | Callable, z_dim: int | None) -> int:
         h2l.eval()
         if not h2l.kinds:
             raise HLError(
-                "h2l takes no noise (z_input none), so z has no directions: train with z_input grain+shot"
+                "h2l takes no noise (z_input none), so z has no directions: train with z_input "
+                "grain+shot"
             )
         return h2l.cfg.z_dim
     if z_dim is None:
@@ -145,28 +184,32 @@ def _z_dim(h2l: HighToLow | Callable, z_dim: int | None) -> int:
 
 
 def _measured(h2l: Callable, hi: Tensor, z: Tensor, part: int = 16) -> tuple[Tensor, Tensor]:
-    """For each z, averaged over the faces: statistics in units of their spread over faces (n, F), PROPERTIES (n, p)."""
+    """For each z, averaged over the faces: statistics (n, F) and PROPERTIES (n, p).
+
+    Statistics are in units of their spread over faces.
+    """
     d, p, within = [], [], []
     for some in z.split(part):
-        sharp = hi.repeat(len(some), 1, 1, 1)
-        lo = h2l(sharp, some.to(hi).repeat_interleave(len(hi), 0))
-        stats = statistics(lo).unflatten(0, (len(some), len(hi)))
+        each_z_of_each_face = (len(some), len(hi))
+        faces = hi.repeat(len(some), 1, 1, 1)
+        lo = h2l(faces, some.to(hi).repeat_interleave(len(hi), 0))
+        stats = statistics(lo).unflatten(0, each_z_of_each_face)
         within.append(stats.var(1))
         d.append(stats.mean(1))
-        p.append(measure(sharp, lo).unflatten(0, (len(some), len(hi))).mean(1))
-    return torch.cat(d) / torch.cat(within).mean(0).sqrt().clamp(min=1e-9), torch.cat(p)
+        p.append(measure(faces, lo).unflatten(0, each_z_of_each_face).mean(1))
+    spread = torch.cat(within).mean(0).sqrt().clamp(min=1e-9)
+    return torch.cat(d) / spread, torch.cat(p)
 
 
 def _regress(z: Tensor, y: Tensor, damp: float = 1e-2) -> Tensor:
     """Least-squares slopes (z_dim, F) of y (n, F) on z (n, z_dim), both centred."""
     z, y = (v.double() - v.double().mean(0) for v in (z, y))
-    return torch.linalg.solve(
-        z.T @ z + damp * len(z) * torch.eye(z.shape[1], dtype=z.dtype), z.T @ y
-    )
+    damping = damp * len(z) * torch.eye(z.shape[1], dtype=z.dtype)
+    return torch.linalg.solve(z.T @ z + damping, z.T @ y)
 
 
 def _correlation(a: Tensor, b: Tensor) -> Tensor:
-    """Of every column of a (n, k) with every column of b (n, p): (k, p), 0 where one does not vary."""
+    """Of each column of a (n, k) with each of b (n, p): (k, p), 0 where one does not vary."""
     a, b = ((v - v.mean(0)) / v.std(0, unbiased=False).clamp(min=1e-12) for v in (a, b))
     return a.T @ b / len(a)
 
@@ -174,24 +217,34 @@ def _correlation(a: Tensor, b: Tensor) -> Tensor:
 def _strength(
     z: Tensor, d: Tensor, moves: Tensor, axes: Tensor, seed: int, rounds: int = 200
 ) -> tuple[Tensor, Tensor]:
-    """u . W v of each direction on other z, W = cov(d, z), and 95 % of the same with z shuffled; over sqrt(statistics).
+    """u . W v of each direction on other z, W = cov(d, z), and 95 % of the same with z shuffled.
 
-    moves u (F, k) and axes v (k, z_dim) were found elsewhere, so that noise has a mean of 0 here.
+    Both over sqrt(statistics). moves u (F, k) and axes v (k, z_dim) were found elsewhere, so that
+    noise has a mean of 0 here.
     """
     generator = torch.Generator().manual_seed(seed + 1)
     a, b = ((v - v.mean(0)) for v in (z.double() @ axes.T, d @ moves))  # (n, k) each
-    order = [
-        torch.arange(len(a)),
-        *(torch.randperm(len(a), generator=generator) for _ in range(rounds)),
-    ]
-    strength = torch.stack([(a[i] * b).mean(0) for i in order]) / d.shape[1] ** 0.5
-    return strength[0], strength[1:].quantile(0.95, dim=0)
+    scale = d.shape[1] ** 0.5
+    strength = (a * b).mean(0) / scale
+    shuffled = []
+    for _ in range(rounds):
+        order = torch.randperm(len(a), generator=generator)
+        shuffled.append((a[order] * b).mean(0) / scale)
+    return strength, torch.stack(shuffled).quantile(0.95, dim=0)
 
 
 def placed(z: Tensor, axes: Tensor, at: Tensor) -> Tensor:
-    """z moved to given coordinates along some directions, and left as it is across them: z - (z V') V + at V.
+    """z moved to given coordinates along some directions, and left as it is across them.
 
-    z (..., z_dim), axes V (k, z_dim) orthonormal, as Directions.axes; at (..., k), 0 is the middle, 1 a spread of z.
+        z - (z V') V + at V
+
+    Args:
+        z: (..., z_dim).
+        axes: V (k, z_dim), orthonormal, as Directions.axes.
+        at: (..., k), 0 is the middle, 1 a standard deviation of z.
+
+    Returns:
+        (..., z_dim).
     """
     return z + (at - z @ axes.T) @ axes
 
@@ -204,15 +257,26 @@ def walk(
     seed: int = 0,
     steps: tuple[float, ...] = (-2.0, -1.0, 0.0, 1.0, 2.0),
 ) -> Tensor:
-    """One face under z that differ along one direction only: z_0, drawn by seed, `placed` at each of steps.
+    """One face under z that differ along one direction only: z_0 `placed` at each of steps.
 
-    hi (3, N, N) or (1, 3, N, N), axis v (z_dim,) of length 1 -> (steps, 3, s, s).
+    Args:
+        h2l: a HighToLow, or a function (hi, z) -> lo.
+        hi: (3, S, S) or (1, 3, S, S) in [-1, 1].
+        axis: v (z_dim,) of length 1.
+        seed: of z_0.
+        steps: coordinates along v, in standard deviations of z.
+
+    Returns:
+        (steps, 3, s, s).
+
+    Raises:
+        HLError: for more than one face, and an axis of another length.
     """
     hi = hi if hi.ndim == 4 else hi[None]
     if hi.shape[0] != 1 or axis.ndim != 1 or abs(axis.norm() - 1) > 1e-3:
         raise HLError(
-            f"walk needs one face and an axis (z_dim,) of length 1, got {tuple(hi.shape)} and an axis "
-            f"{tuple(axis.shape)} of length {axis.norm():.3g}: take a row of Directions.axes"
+            f"walk needs one face and an axis (z_dim,) of length 1, got {tuple(hi.shape)} and an "
+            f"axis {tuple(axis.shape)} of length {axis.norm():.3g}: take a row of Directions.axes"
         )
     axis = axis.float()
     z = torch.randn(len(axis), generator=torch.Generator().manual_seed(seed))

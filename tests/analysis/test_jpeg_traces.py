@@ -1,4 +1,4 @@
-"""JPEG traces: found where a picture was coded at a known quality and place, not found where it never was."""
+"""JPEG traces: found where a picture was coded at a known quality and place, and nowhere else."""
 
 import pytest
 import torch
@@ -73,7 +73,7 @@ def test_steps_grow_as_quality_falls_and_chroma_loses_its_detail(clean):
 
 
 def test_steps_of_a_picture_made_of_flat_blocks():
-    """Flat halves 0.2 apart: a step of 0.2 at the edge, of 0.1 beside it (as lines run on), 0 elsewhere."""
+    """Flat halves 0.2 apart: a step of 0.2 at the edge, 0.1 beside it (lines run on), else 0."""
     lo = torch.zeros(1, 3, 16, 16)
     lo[..., 8:] = 0.4
     lo[..., 8:, :] += 0.4

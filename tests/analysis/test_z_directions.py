@@ -19,7 +19,7 @@ KNOWN = {"blur width": 0, "exposure": 1, "noise level": 2, "warmth": 3}
 
 
 def known(hi, z, grain=0.03):
-    """z_0: width of the blur, z_1: exposure, z_2: level of noise that is new for every z, z_3: warmth; no more."""
+    """z_0: blur width, z_1: exposure, z_2: noise, new for every z, z_3: warmth; no more."""
     width = 1.8 * torch.exp(0.4 * z[:, 0])
     x = blur(hi, gaussian(width, width, torch.zeros(len(z)), 9))
     light = srgb_decode((avg_pool2d(x[..., 1:-1, 1:-1], 2, 4).clamp(-1, 1) + 1) / 2)
@@ -71,7 +71,7 @@ def test_grain_alone_has_no_direction(hi):
 
 
 def test_intervals_hold_what_does_not_depend_on_z(found):
-    """Correlations of directions with one another's properties are not all nonzero: some intervals must hold 0."""
+    """Not all directions correlate with one another's properties: some intervals must hold 0."""
     assert ((found.low < 0) & (found.high > 0)).any() and ((found.low > 0) | (found.high < 0)).any()
 
 

@@ -1,4 +1,5 @@
-"""For maintainers: measure what the shipped H2L learned and draw its card (results/card.json, estimators.json).
+"""For maintainers: measure what the shipped H2L learned and draw its card (results/card.json,
+estimators.json).
 
     python tools/results/card.py [--out DIR]
 
@@ -15,8 +16,9 @@ import torch
 
 import hlgan_lib as hl
 from hlgan_lib import inference
+from hlgan_lib.analysis.camera_validation import validate_on_camera
 from hlgan_lib.analysis.card import degradation_card
-from hlgan_lib.analysis.validation import Estimate, table, validate, validate_on_camera
+from hlgan_lib.analysis.validation import Estimate, table, validate
 from hlgan_lib.viz.canvas import save_figure
 from hlgan_lib.viz.card import draw_card
 
@@ -25,7 +27,9 @@ COMMAND = "python tools/results/card.py"
 
 
 def card(out: Path = ROOT) -> None:
-    """Measure the estimators and the shipped weights `h2l` on faces:test, and write results and figure under `out`."""
+    """Measure the estimators and the shipped weights `h2l` on faces:test, and write results and
+    figure under `out`.
+    """
     hi, lo = (side.batch() for side in hl.load_faces("faces:test"))
     drawn = {k: torch.from_numpy(v) for k, v in hl.data.load_camera_params("faces:test").items()}
     (out / "results").mkdir(parents=True, exist_ok=True)

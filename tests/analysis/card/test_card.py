@@ -1,7 +1,6 @@
-"""The card: right about the camera itself, right about bilinear, silent where nothing can be known, honest in words."""
+"""The card: right about the camera itself and bilinear, silent where nothing can be known."""
 
 import json
-import math
 from pathlib import Path
 
 import pytest
@@ -9,40 +8,13 @@ import torch
 
 from hlgan_lib import cli, health
 from hlgan_lib.analysis.card import card_files, degradation_card
-from hlgan_lib.analysis.card.numbers import OF_FACES, OF_MAKER, number
-from hlgan_lib.analysis.card.words import NO_TRUTH, verdicts
+from hlgan_lib.analysis.card.numbers import OF_FACES, OF_MAKER
+from hlgan_lib.analysis.card.words import NO_TRUTH
 from hlgan_lib.config import preset
-from hlgan_lib.data.builtin import load_camera_params
-from hlgan_lib.data.loading import load_faces
 from hlgan_lib.degradations.handmade import bilinear
 from hlgan_lib.errors import HLError
-from hlgan_lib.networks.paper import HighToLow
 
 N = 44
-
-
-@pytest.fixture(scope="module")
-def faces():
-    return tuple(side.batch(slice(0, N)) for side in load_faces("faces:val"))
-
-
-@pytest.fixture(scope="module")
-def of_camera(faces):
-    """The best H2L there can be: the camera itself."""
-    drawn = {k: torch.from_numpy(v[:N]) for k, v in load_camera_params("faces:val").items()}
-    return degradation_card("camera", *faces, paired=True, truth="camera", drawn=drawn, n_boot=60)
-
-
-@pytest.fixture(scope="module")
-def own(faces):
-    """Users' own faces: sharp ones, and poor ones of other people; an H2L that ignores z."""
-    torch.manual_seed(0)
-    net = HighToLow(preset("smoke").replace(z_dim=4, z_input="shot", skip=True))
-    with torch.no_grad():
-        for layer in (net.shot.kernel, net.shot.light):
-            layer.weight.zero_()
-    poor = load_faces("faces:train-lo").batch(slice(0, 4 * 120, 4))
-    return degradation_card(net, faces[0], poor, paired=False, n_boot=40, n_z=24)
 
 
 def numbers(x):
@@ -96,22 +68,6 @@ def test_the_camera_as_degradation_is_like_the_camera(of_camera):
     assert 0.01 < of_camera["drawn"]["noise alone"]["value"] < real["left over (noise)"]["value"]
 
 
-def test_curves_are_those_of_the_analysis(of_camera, faces):
-    from hlgan_lib import analysis
-
-    fit = analysis.blur_fit(*faces)
-    curve = of_camera["ways"]["real"]["noise curve"]
-    direct = analysis.noise_curve(fit.fitted, fit.residual)
-    held = direct.n >= 100
-    assert torch.allclose(
-        torch.tensor([y or 0 for y in curve["y"]]).double()[held], direct.y[held], rtol=1e-3
-    )
-    assert curve["n"] == direct.n.tolist()
-    spectrum = torch.tensor(of_camera["ways"]["real"]["spectrum"]["y"]).double()
-    assert torch.allclose(spectrum, analysis.power_spectrum(faces[1]).y, rtol=1e-3)
-    assert abs(of_camera["ways"]["real"]["blur width"]["value"] - fit.width.mean()) < 1e-3
-
-
 def test_without_truth_nothing_is_made_up(own):
     real = own["ways"]["real"]
     assert all(
@@ -140,38 +96,12 @@ def test_the_alarm_is_that_of_health(own, of_camera):
     assert z_words in health.diagnose(ticks, preset("study"))
 
 
-def test_words_follow_the_numbers(of_camera):
-    text = "\n".join(of_camera["verdicts"])
-    assert "Noise: " in text and "Directions" not in text
-    changed = json.loads(json.dumps(of_camera))
-    changed["ways"]["learned"]["blur width"] = {"value": 9.0, "ci": [8.9, 9.1], "n": N}
-    assert any(
-        v.startswith("Blur: 9 px against the camera's") and ": more," in v
-        for v in verdicts(changed)
-    )
-    changed["ways"]["learned"]["blur width"] = {"value": 0.5, "ci": [0.4, 0.6], "n": N}
-    assert any(v.startswith("Blur: 0.5 px") and ": less," in v for v in verdicts(changed))
-
-
-def test_interval_of_a_mean_and_a_spread():
-    v = torch.randn(900, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    for statistic, true, half in (("mean", 0, 1.96 / 30), ("spread", 1, 1.96 / math.sqrt(1800))):
-        n = number(v, statistic)
-        assert (
-            n["ci"][0] < true < n["ci"][1]
-            and 0.7 * half < (n["ci"][1] - n["ci"][0]) / 2 < 1.3 * half
-        )
-    assert number(torch.tensor([3.0, 4.0, float("nan")]), "rms")["value"] == pytest.approx(
-        math.sqrt(12.5)
-    )
-
-
 def test_files_of_ones_own_faces_say_that_there_is_no_truth(tmp_path, monkeypatch):
     seen = {}
 
     def measured(degradation, hi, lo, **how):
         seen.update(how, degradation=degradation, n=(len(hi), len(lo)))
-        return json.loads((Path(__file__).parents[2] / "results" / "card.json").read_text())
+        return json.loads((Path(__file__).parents[3] / "results" / "card.json").read_text())
 
     monkeypatch.setattr("hlgan_lib.analysis.card.degradation_card", measured)
     card, written = card_files("h2l", "faces:train-hi", "faces:train-lo", tmp_path / "out")
