@@ -20,7 +20,8 @@ torch.set_num_threads(1)
 # More than about a second on an idle core each: left out by --fast. A test checks that each is there.
 LONG = frozenset(
     """
-    analysis/test_card.py
+    analysis/card
+    analysis/test_camera_validation.py
     analysis/test_validation.py
     test_access.py
     viz/test_card.py
@@ -65,8 +66,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
     long = item.get_closest_marker("slow") or item.get_closest_marker("browser")
-    file = item.path.relative_to(Path(__file__).parent).as_posix()
-    long = long or not LONG.isdisjoint({file, getattr(item, "originalname", item.name)})
+    file = item.path.relative_to(Path(__file__).parent)
+    known_by = {getattr(item, "originalname", item.name), file.as_posix(), file.parent.as_posix()}
+    long = long or not LONG.isdisjoint(known_by)
     if long and item.config.getoption("--fast"):
         pytest.skip("takes long")
 

@@ -1,7 +1,9 @@
-"""Find the bug: six faults that public re-implementations of this paper really have, and runs of seconds to see them.
+"""Find the bug: six faults that public re-implementations of this paper really have, and runs of
+seconds to see them.
 
-None of them raises anything. Each is a few lines, to be read beside the healthy ones of this library; notebook 07 runs
-both and shows the symptom. What a learner makes of them is checked by `exercises_bugs`.
+None of them raises anything. Each is a few lines, to be read beside the healthy ones of this
+library; notebook 07 runs both and shows the symptom. What a learner makes of them is checked by
+`nb07_find_the_bug`.
 """
 
 from __future__ import annotations
@@ -36,9 +38,12 @@ FAULTS = (
 DAMAGE = ("faded", "darker", "blurred", "reddish")
 
 
-# ---- small runs ------------------------------------------------------------------------------------------------------
+# ---- small runs ----------------------------------------------------------------------------------
 def small(cfg: RunConfig) -> RunConfig:
-    """`cfg` for a run of seconds: networks no wider than quick's, 8 faces a batch at most, two losses."""
+    """`cfg` for a run of seconds.
+
+    Networks no wider than quick's, 8 faces a batch at most, two losses.
+    """
     cfg = cfg if cfg.h2l_width <= 8 else config.preset("quick").replace(seed=cfg.seed)
     return cfg.replace(
         w_z=0.0,
@@ -58,7 +63,10 @@ def start(
     degrade: Degradation | None = None,
     device: torch.device | str = "cpu",
 ) -> Loop:
-    """A run on the shipped faces that begins the same for every task and loop: L2H with `degrade`, else H2L."""
+    """A run on the shipped faces that begins the same for every task and loop.
+
+    L2H with `degrade`, else H2L.
+    """
     hi, rng = load_faces("faces:train-hi"), torch.Generator(device).manual_seed(cfg.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(cfg.seed)
@@ -90,7 +98,7 @@ def watch(loop: Loop, n: int, look: Callable[[H2LTask], float]) -> list[float]:
     return [look(loop.task), *(look(advance(loop, 1).task) for _ in range(n))]
 
 
-# ---- 1: gradients leak -----------------------------------------------------------------------------------------------
+# ---- 1: gradients leak ---------------------------------------------------------------------------
 class LeakyLoop(Loop):
     """A loop that clears all gradients once, at the top of an update."""
 
@@ -104,7 +112,10 @@ class LeakyLoop(Loop):
 
 
 def leak(task: H2LTask) -> float:
-    """What H2L's loss would leave in D's gradient, as a part of D's own: |grad_D L_G| / |grad_D L_D| on `exam`."""
+    """What H2L's loss would leave in D's gradient, as a part of D's own.
+
+    |grad_D L_G| / |grad_D L_D| on `exam`.
+    """
     batch, weights = exam(task), list(task.discriminators.parameters())
     theirs, own = (
         flat(torch.autograd.grad(loss_of(batch)[0], weights))
@@ -118,9 +129,9 @@ def flat(parts: Iterable[Tensor | None]) -> Tensor:
     return torch.cat([g.detach().flatten() for g in parts if g is not None])
 
 
-# ---- 2: unpaired pixels ----------------------------------------------------------------------------------------------
+# ---- 2: unpaired pixels --------------------------------------------------------------------------
 class UnpairedPixels(H2LTask):
-    """A task that holds H2L's pictures to the poor ones of the batch."""
+    """A task that holds H2L's pictures to the LR ones of the batch."""
 
     def g_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
         lo_fake = self.generators["h2l"](batch["hi"], batch["z"])
@@ -128,9 +139,9 @@ class UnpairedPixels(H2LTask):
         return g_terms(pixel, self.d_or_none("d_lo"), lo_fake, self.cfg, self.rng, self.gan)
 
 
-# ---- 3: sharp as real ------------------------------------------------------------------------------------------------
+# ---- 3: sharp as real ----------------------------------------------------------------------------
 class SharpAsReal(H2LTask):
-    """A task that shows D_low the sharp faces, pooled down, as real."""
+    """A task that shows D_low the HR faces, pooled down, as real."""
 
     def d_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
         with torch.no_grad():
@@ -141,7 +152,10 @@ class SharpAsReal(H2LTask):
 
 
 def train_d(task: H2LTask, n: int) -> H2LTask:
-    """n updates of the task's discriminators alone, H2L standing still; returns the task. HLError for n below 1."""
+    """n updates of the task's discriminators alone, H2L standing still; returns the task.
+
+    HLError for n below 1.
+    """
     if n < 1:
         raise HLError(f"n must be at least 1 update, got {n}")
     opt = torch.optim.Adam(task.discriminators.parameters(), 1e-3, betas=(0.0, 0.9))
@@ -152,7 +166,7 @@ def train_d(task: H2LTask, n: int) -> H2LTask:
     return task
 
 
-# ---- 4: batch statistics ---------------------------------------------------------------------------------------------
+# ---- 4: batch statistics -------------------------------------------------------------------------
 def score_as_it_is(net: nn.Module, lo: Tensor, hi: Tensor) -> Tensor:
     """PSNR (B,) of restored faces in the middle of a training."""
     with torch.no_grad():
@@ -169,25 +183,28 @@ def score_to_trust(net: nn.Module, lo: Tensor, hi: Tensor) -> Tensor:
     return scores
 
 
-# ---- 5: stretched ----------------------------------------------------------------------------------------------------
+# ---- 5: stretched --------------------------------------------------------------------------------
 def unit(x: Tensor) -> Tensor:
     """Pictures in [-1, 1] to [0, 1], by the fixed range; what lies outside is clipped."""
     return (x.clamp(-1, 1) + 1) / 2
 
 
 def score_of_stretched(made: Tensor, hi: Tensor) -> Tensor:
-    """PSNR (B,) of pictures in [-1, 1] after `protocols.stretch`, as a picture viewer saves them."""
+    """PSNR (B,) of pictures in [-1, 1], each stretched first as a picture viewer would."""
     return psnr(stretch(unit(made)), unit(hi))
 
 
 def damage(x: Tensor) -> dict[str, Tensor]:
-    """A face spoilt in each way of DAMAGE: (B, 3, s, s) in [-1, 1] -> name -> the same shape and range."""
+    """A face degraded by each kind of DAMAGE.
+
+    (B, 3, s, s) in [-1, 1] -> name -> the same shape and range.
+    """
     soft = F.interpolate(pool(x, x.shape[-1] // 2), scale_factor=2, mode="bilinear")
     red = x * x.new_tensor([1.0, 0.6, 0.6]).view(3, 1, 1)
     return {"faded": 0.5 * x, "darker": 0.6 * x - 0.4, "blurred": soft, "reddish": red}
 
 
-# ---- 6: wrong key ----------------------------------------------------------------------------------------------------
+# ---- 6: wrong key --------------------------------------------------------------------------------
 def save_generator(net: nn.Module, path: Path) -> None:
     """Write a trained network, as the training script does."""
     torch.save({"net_g": net.state_dict()}, path)

@@ -1,4 +1,7 @@
-"""How the exercises compare: what a learner made against the library's own, with a hint for each known mistake."""
+"""How the exercises compare.
+
+what a learner made against the library's own, with a hint for each known mistake.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,12 @@ from ..data.loading import load_faces
 
 
 def numbers(got: Any, want: Any, *mistakes: tuple, tolerance: float = 1e-4) -> str | None:
-    """None where `got` is `want`; else the hint of the mistake that gives it, else where the two differ.
+    """None where `got` is `want`.
 
-    got, want: a number, a sequence of numbers or a tensor; mistakes: (hint, what that mistake gives, ...). tolerance:
-    as a part of the largest number of `want`.
+    Else the hint of the mistake that gives it, else where the two differ.
+
+    got, want: a number, a sequence of numbers or a tensor; mistakes: (hint, what that mistake
+    gives, ...). tolerance: as a part of the largest number of `want`.
     """
     if got is None:
         return "the function gives nothing back: does it end with `return`?"
@@ -43,7 +48,9 @@ def _some(x: Tensor) -> str:
 
 
 def names(got: Any, want: Mapping[str, str], hints: Mapping[str, str]) -> str | None:
-    """None where `got` gives every key of `want` its name; else the hint of the first that is wrong.
+    """None where `got` gives every key of `want` its name.
+
+    Else the hint of the first that is wrong.
 
     hints: by key, or by "key: name" where a wrong name has a hint of its own.
     """
@@ -57,15 +64,21 @@ def names(got: Any, want: Mapping[str, str], hints: Mapping[str, str]) -> str | 
 
 
 def letters(given: Iterable[str]) -> dict[str, str]:
-    """Letter -> name, in the order of the names read backwards: an order that gives nothing away."""
+    """Letter -> name, in the order of the names read backwards.
+
+    An order that gives nothing away.
+    """
     return dict(zip("ABCDEFGH", sorted(given, key=lambda name: name[::-1])))
 
 
-def first(wrong: Mapping[str, Any]) -> str | None:
-    """The first hint whose condition is true, or None."""
-    return next((hint for hint, true in wrong.items() if true), None)
+def first(*wrong: tuple[Any, str]) -> str | None:
+    """The hint of the first pair (condition, hint) whose condition is true, or None."""
+    for condition, hint in wrong:
+        if condition:
+            return hint
+    return None
 
 
 def val_faces(n: int) -> tuple[Tensor, Tensor]:
-    """The first n pairs of faces:val: sharp and poor, in [-1, 1]."""
+    """The first n pairs of faces:val: HR and LR, in [-1, 1]."""
     return tuple(side.batch(slice(0, n)) for side in load_faces("faces:val"))

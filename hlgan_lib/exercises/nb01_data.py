@@ -1,8 +1,11 @@
-"""The exercises of notebook 01: each check passes (None) or names the mistake in a hint, never giving the line.
+"""The exercises of notebook 01.
 
-A check takes what a learner made: a number, names, or a function, which is tried on given inputs and compared with the
-library's own. A hint is for one mistake: its condition, or what that mistake computes, stands beside it. What else may
-be passed in gives a hint too, or an exception, which `notebook.attempt` turns into one.
+Each check passes (None) or names the mistake in a hint, never giving the line.
+
+A check takes what a learner made: a number, names, or a function, which is tried on given inputs
+and compared with the library's own. A hint is for one mistake: its condition, or what that mistake
+computes, stands beside it. What else may be passed in gives a hint too, or an exception, which
+`notebook.attempt` turns into one.
 """
 
 from __future__ import annotations
@@ -25,16 +28,22 @@ HARMLESS = {"flip"}
 
 
 def finest_detail(x: Tensor) -> Tensor:
-    """Spread of what differs between pixels that touch, both ways at once, log10: (B, 3, s, s) -> (B,).
+    """Spread of what differs between pixels that touch, both ways at once, log10.
 
-    A light pixel beside a dark one counts; a slope, however steep, does not: the second difference removes it.
+    (B, 3, s, s) -> (B,).
+
+    A light pixel beside a dark one counts; a slope, however steep, does not: the second difference
+    removes it.
     """
     return x.diff(dim=2).diff(dim=3).std((1, 2, 3)).log10()
 
 
 @cache
 def _piles() -> tuple[Tensor, Tensor]:
-    """The two piles that notebook 01 compares: 800 faces shrunk by a formula, 800 taken by the camera."""
+    """The two sets that notebook 01 compares.
+
+    800 faces shrunk by a formula, 800 taken by the camera.
+    """
     return (
         bilinear(load_faces("faces:train-hi").batch(slice(0, 800))),
         load_faces("faces:train-lo").batch(slice(0, None, 6)),
@@ -42,8 +51,12 @@ def _piles() -> tuple[Tensor, Tensor]:
 
 
 def measured_piles() -> dict[str, str]:
-    """Which pile, "formula" or "camera", has the wider brightness, more of the finest detail, a wider spread of it."""
-    light, detail = [x.mean((1, 2, 3)) for x in _piles()], [finest_detail(x) for x in _piles()]
+    """Which set, "formula" or "camera", has the larger value of each measure.
+
+    The spread of brightness, the finest detail, the spread of that.
+    """
+    light = [x.mean((1, 2, 3)) for x in _piles()]
+    detail = [finest_detail(x) for x in _piles()]
     pairs = {
         "brightness": [x.std() for x in light],
         "detail": [x.mean() for x in detail],
@@ -58,9 +71,12 @@ def check_piles(mine: Mapping[str, str]) -> str | None:
         mine,
         measured_piles(),
         {
-            "brightness": "a formula leaves the light as it was. What does a camera set anew for every shot?",
-            "detail": "noise adds fine detail, but blur takes what the face itself had, and more of it. Which one wins?",
-            "spread of detail": "one filter treats every picture alike. And a camera that is sharp once and shaken next?",
+            "brightness": "a formula leaves the light as it was. What does a camera set anew "
+            "for every shot?",
+            "detail": "noise adds fine detail, but blur takes what the face itself had, and "
+            "more of it. Which one wins?",
+            "spread of detail": "one filter treats every picture alike. And a camera that is "
+            "steady once and shaken next?",
         },
     )
 
@@ -73,12 +89,14 @@ def check_finest_detail(mine: Callable[[Tensor], Tensor]) -> str | None:
         mine(x),
         finest_detail(x),
         (
-            "one difference also counts a slow slope from light to dark as detail. What of the other direction?",
+            "one difference also counts a slow slope from light to dark as detail. What of "
+            "the other direction?",
             x.diff(dim=3).std((1, 2, 3)).log10(),
             x.diff(dim=2).std((1, 2, 3)).log10(),
         ),
         (
-            "this is one number for all pictures together: over which dimensions is the spread to be taken?",
+            "this is one number for all pictures together: over which dimensions is the "
+            "spread to be taken?",
             both.std().log10(),
             both.std(),
         ),
@@ -90,7 +108,10 @@ def check_finest_detail(mine: Callable[[Tensor], Tensor]) -> str | None:
 
 
 def same_picture() -> Tensor:
-    """The one picture (3, 16, 16) that a pixel loss against random poor pictures of faces:train-lo[::6] ends with."""
+    """The one picture (3, 16, 16) that a pixel loss against random LR pictures ends with.
+
+    The pictures are faces:train-lo[::6].
+    """
     return _piles()[1].mean(0)
 
 
@@ -101,12 +122,16 @@ def check_same_picture(mine: Tensor) -> str | None:
         mine,
         same_picture(),
         (
-            "one colour is not the best yet: every place in the picture can have its own best value.",
+            "one colour is not the best yet: every place in the picture can have its own "
+            "best value.",
             lo.mean(),
             lo.mean((0, 2, 3)),
             lo.mean().expand(3, 16, 16),
         ),
-        ("this is the mean of the sharp pile, and the loss never looks at it.", shrunk.mean(0)),
+        (
+            "this is the mean of the reduced HR faces, and the loss never looks at it.",
+            shrunk.mean(0),
+        ),
         (
             "this is the median, the best for absolute distances. What is best for squared ones?",
             lo.median(0).values,
@@ -124,35 +149,41 @@ def check_stages(mine: Sequence[str]) -> str | None:
         return "each of these is wanted once, in a list: " + ", ".join(sorted(STAGES)) + "."
     at = {name: mine.index(name) for name in STAGES}
     return first(
-        {
-            "a file is written last: what could still change the light after the picture is saved?": at[
-                "JPEG"
-            ]
-            < 5,
-            "noise comes from counting photons. Put after the tone curve, it would be as strong in shadows as in lights.": at[
-                "noise"
-            ]
-            > at["tone"],
-            "the lens is in front of the sensor: it blurs light, not pixels.": at["lens"]
-            > at["sensor"],
-            "noise belongs to the pixels of the sensor. Made before the lens, it would be blurred with the face.": at[
-                "noise"
-            ]
-            < at["sensor"],
-            "exposure and white balance scale the light that comes in, in this camera before anything else.": at[
-                "light"
-            ]
-            > 0,
-        }
+        (
+            at["JPEG"] < 5,
+            "a file is written last: what could still change the light after the picture is saved?",
+        ),
+        (
+            at["noise"] > at["tone"],
+            "noise comes from counting photons. Put after the tone curve, it would be as "
+            "strong in shadows as in lights.",
+        ),
+        (
+            at["lens"] > at["sensor"],
+            "the lens is in front of the sensor: it blurs light, not pixels.",
+        ),
+        (
+            at["noise"] < at["sensor"],
+            "noise belongs to the pixels of the sensor. Made before the lens, it would be "
+            "blurred with the face.",
+        ),
+        (
+            at["light"] > 0,
+            "exposure and white balance scale the light that comes in, in this camera "
+            "before anything else.",
+        ),
     )
 
 
 def check_harmless(mine: Iterable[str]) -> str | None:
-    """Which of CHANGES leave the noise, blur and light of a poor picture as they were?"""
+    """Which of CHANGES leave the noise, blur and light of an LR picture as they were?"""
     if isinstance(mine, str) or not isinstance(mine, Iterable) or not set(mine) <= set(CHANGES):
         return "a set of some of these is expected: " + ", ".join(CHANGES) + "."
     if {"rotate", "zoom"} & set(mine):
-        return "turned and zoomed pixels land between pixels, and a mean of neighbours takes their place: a blur."
+        return (
+            "turned and zoomed pixels land between pixels, and a mean of neighbours takes "
+            "their place: a blur."
+        )
     if "recolour" in mine:
         return (
             "tint and exposure are part of what the camera did: new colours are another camera's."

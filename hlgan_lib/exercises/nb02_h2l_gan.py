@@ -30,11 +30,12 @@ def check_hinge_d(mine: Callable[[Tensor, Tensor], Tensor]) -> str | None:
             losses.hinge_d(-real, -fake),
         ),
         (
-            "without the bend at 0 D is rewarded for shouting ever louder: what of a real picture with score 5?",
+            "without the bend at 0 D is rewarded for shouting ever louder: what of a real "
+            "picture with score 5?",
             a.mean() + b.mean(),
         ),
         (
-            "the larger pile counts for more: each pile is averaged on its own.",
+            "the larger set counts for more: each set is averaged on its own.",
             torch.cat([a, b]).relu().mean(),
         ),
         (
@@ -42,7 +43,7 @@ def check_hinge_d(mine: Callable[[Tensor, Tensor], Tensor]) -> str | None:
             a.mean().relu() + b.mean().relu(),
         ),
         (
-            "a sum grows with the batch: take the mean over each pile.",
+            "a sum grows with the batch: take the mean over each set.",
             a.relu().sum() + b.relu().sum(),
         ),
     )
@@ -56,7 +57,7 @@ def check_by_hand(mine: Sequence[float]) -> str | None:
         mine,
         (l_d, l_g),
         (
-            "L_D holds sums: divide each by the number of its own pile.",
+            "L_D holds sums: divide each by the number of its own set.",
             (a.relu().sum() + b.relu().sum(), l_g),
         ),
         (
@@ -64,7 +65,7 @@ def check_by_hand(mine: Sequence[float]) -> str | None:
             (a.mean() + b.mean(), l_g),
         ),
         (
-            "L_D is one mean over all five: each pile is averaged on its own.",
+            "L_D is one mean over all five: each set is averaged on its own.",
             (torch.cat([a, b]).relu().mean(), l_g),
         ),
         ("L_G has the wrong sign: H2L wants high scores, so low ones must cost.", (l_d, -l_g)),
@@ -91,18 +92,20 @@ def check_pixel_loss(mine: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> 
         mine(made, batch),
         pixel_loss(made, batch),
         (
-            "compared at 64x64 H2L would pay for detail that 16x16 pixels cannot hold: bring hi down instead.",
+            "compared at 64x64 H2L would pay for detail that 16x16 pixels cannot hold: "
+            "bring hi down instead.",
             *(
                 (interpolate(made, size, mode=mode) - hi).square().mean()
                 for mode in ("nearest", "bilinear")
             ),
         ),
         (
-            "a sum grows with the batch and the size, and beta would mean something else each time: take the mean.",
+            "a sum grows with the batch and the size, and beta would mean something else "
+            "each time: take the mean.",
             difference.square().sum(),
         ),
         (
-            "this compares with `lo`, the poor picture of *another* person: there are no pairs.",
+            "this compares with `lo`, the LR picture of *another* person: there are no pairs.",
             (made - lo).square().mean(),
         ),
         ("absolute differences: the paper squares them.", difference.abs().mean()),
@@ -112,7 +115,9 @@ def check_pixel_loss(mine: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> 
 def one_update(
     task: H2LTask, opt_d: torch.optim.Optimizer, opt_g: torch.optim.Optimizer, n_d: int = 5
 ) -> None:
-    """n_d updates of the discriminator, then one of the generator, as `loop.Loop.update` makes them."""
+    """n_d updates of the discriminator, then one of the generator, as `loop.Loop.update` makes
+    them.
+    """
     for loss_of, opt, n in ((task.d_loss, opt_d, n_d), (task.g_loss, opt_g, 1)):
         task.discriminators.requires_grad_(opt is opt_d)
         for _ in range(n):
@@ -123,14 +128,17 @@ def one_update(
 
 
 class _Watched(H2LTask):
-    """A task that notes what its generator step finds: gradients left of the last step, and D's before and after."""
+    """A task that notes what its generator step finds.
 
-    def __init__(self):
-        faces = load_faces("faces:train-hi")[:24], load_faces("faces:train-lo")[:24]
-        super().__init__(
-            config.preset("smoke"), *faces, torch.Generator().manual_seed(0), torch.device("cpu")
-        )
-        self.stale, self.of_d = False, []
+    Gradients left of the last step, and D's before and after.
+    """
+
+    def __init__(self) -> None:
+        hi, lo = load_faces("faces:train-hi")[:24], load_faces("faces:train-lo")[:24]
+        rng = torch.Generator().manual_seed(0)
+        super().__init__(config.preset("smoke"), hi, lo, rng, torch.device("cpu"))
+        self.stale = False
+        self.of_d: list[Tensor] = []
 
     def grads(self, nets: torch.nn.Module) -> list[Tensor]:
         return [p.grad.clone() for p in nets.parameters() if p.grad is not None]
@@ -150,39 +158,61 @@ class _Watched(H2LTask):
 
 
 def check_one_update(mine: Callable[..., None]) -> str | None:
-    """A function (task, opt_d, opt_g, n_d) as `one_update`; tried twice on a small H2L with n_d = 3."""
-    task, steps, leaks = _Watched(), {"d": 0, "g": 0}, []
-    opt_d, opt_g = (
-        torch.optim.Adam(nets.parameters(), 1e-3) for nets in (task.discriminators, task.generators)
-    )
-    opt_d.register_step_post_hook(lambda *_: steps.update(d=steps["d"] + 1))
-    opt_g.register_step_post_hook(
-        lambda *_: (steps.update(g=steps["g"] + 1), leaks.append(task.leaks()))
-    )
+    """A function (task, opt_d, opt_g, n_d) as `one_update`.
+
+    Tried twice on a small H2L with n_d = 3.
+    """
+    task = _Watched()
+    steps = {"d": 0, "g": 0}
+    leaks: list[bool] = []
+
+    def d_moved(*_: object) -> None:
+        steps["d"] += 1
+
+    def g_moved(*_: object) -> None:
+        steps["g"] += 1
+        leaks.append(task.leaks())
+
+    opt_d = torch.optim.Adam(task.discriminators.parameters(), 1e-3)
+    opt_g = torch.optim.Adam(task.generators.parameters(), 1e-3)
+    opt_d.register_step_post_hook(d_moved)
+    opt_g.register_step_post_hook(g_moved)
     try:
         for _ in range(2):
             mine(task, opt_d, opt_g, 3)
     except RuntimeError as error:
         if "does not require grad" not in str(error):
             raise
-        return "at the second update D can learn no more: what is off for H2L's step must be on again for D's next one."
+        return (
+            "at the second update D can learn no more: what is off for H2L's step must be "
+            "on again for D's next one."
+        )
     return first(
-        {
-            f"in two updates with n_d = 3 D moved {steps['d']} times, not 6.": steps["d"] != 6,
-            "H2L never moves: its loss needs backward(), and its optimiser a step().": steps["g"]
-            == 0,
-            "H2L moves as often as D: its step comes once, after all of D's.": steps["g"] == 6,
-            f"in two updates H2L moved {steps['g']} times, not twice.": steps["g"] != 2,
-            "H2L's step leaves gradients in D's weights: they are not to be asked for while H2L learns.": any(
-                leaks
-            ),
-            "H2L's gradients of the last update are still there when new ones are added: clear them first.": task.stale,
-        }
+        (steps["d"] != 6, f"in two updates with n_d = 3 D moved {steps['d']} times, not 6."),
+        (
+            steps["g"] == 0,
+            "H2L never moves: its loss needs backward(), and its optimiser a step().",
+        ),
+        (steps["g"] == 6, "H2L moves as often as D: its step comes once, after all of D's."),
+        (steps["g"] != 2, f"in two updates H2L moved {steps['g']} times, not twice."),
+        (
+            any(leaks),
+            "H2L's step leaves gradients in D's weights: they are not to be asked for "
+            "while H2L learns.",
+        ),
+        (
+            task.stale,
+            "H2L's gradients of the last update are still there when new ones are added: "
+            "clear them first.",
+        ),
     )
 
 
 def unnamed(runs: Mapping[str, Any]) -> dict[str, Any]:
-    """The runs without their names: "A", "B", ... in place of those of BROKEN; what else there is keeps its own."""
+    """The runs without their names: "A", "B", ...
+
+    In place of those of BROKEN; what else there is keeps its own.
+    """
     return {k: v for k, v in runs.items() if k not in BROKEN} | {
         a: runs[k] for a, k in letters(BROKEN).items()
     }
@@ -194,8 +224,10 @@ def check_broken_runs(mine: Mapping[str, str]) -> str | None:
         mine,
         letters(BROKEN),
         {
-            "A": "A has scores, and they stay small. But one of its losses never comes down: which?",
-            "A: far too fast": "A's faces get lost too, but its scores never leap: what is missing from its loss?",
+            "A": "A has scores, and they stay small. But one of its losses never comes down: "
+            "which?",
+            "A: far too fast": "A's faces get lost too, but its scores never leap: what is "
+            "missing from its loss?",
             "B": "in B there are no scores to draw. Who gives them?",
             "C": "C has all its terms. Mind the scale of its scores and losses.",
         },

@@ -32,16 +32,19 @@ def check_colour_spread(mine: Callable[[Tensor], Tensor]) -> str | None:
         mine(los),
         split.colour,
         (
-            "this is the total: what is the same all over a picture has to be taken out of it first.",
+            "this is the total: what is the same all over a picture has to be taken out of "
+            "it first.",
             split.total,
         ),
         ("this is the detail, the other part.", split.detail),
         (
-            "the channels are mixed: one that goes up and one that goes down would cancel. A mean for each.",
+            "the channels are mixed: one that goes up and one that goes down would cancel. "
+            "A mean for each.",
             d.mean((2, 3, 4)).square().mean().sqrt(),
         ),
         (
-            "over the draws d has mean 0 by its making: m is the mean over the *pixels* of a picture.",
+            "over the draws d has mean 0 by its making: m is the mean over the *pixels* of "
+            "a picture.",
             d.mean(0).square().mean().sqrt(),
         ),
         (
@@ -60,18 +63,25 @@ def check_white_noise(mine: Sequence[float]) -> str | None:
         (s**2, s**2),
         ("this is the spread itself. Power is counted in full scale *squared*.", (s, s)),
         (
-            "pictures run over a range of 2 inside, but power is in units of full scale: black 0, white 1.",
+            "pictures run over a range of 2 inside, but power is in units of full scale: "
+            "black 0, white 1.",
             (4 * s**2, 4 * s**2),
         ),
         tolerance=0.02,
     )
     if said and isinstance(mine, Sequence) and len(mine) == 2 and mine[0] != mine[1]:
-        return "pixels that know nothing of each other prefer no frequency: white light holds all colours alike."
+        return (
+            "pixels that know nothing of each other prefer no frequency: white light holds "
+            "all colours alike."
+        )
     return said
 
 
 def box_width(n: int = 4) -> float:
-    """The standard deviation of the n pixel positions under a box of n pixels: sqrt((n^2 - 1) / 12)."""
+    """The standard deviation of the n pixel positions under a box of n pixels.
+
+    Sqrt((n^2 - 1) / 12).
+    """
     return ((n**2 - 1) / 12) ** 0.5
 
 
@@ -106,20 +116,36 @@ def check_told_apart(mine: Callable[[TwoSample], bool]) -> str | None:
     tests = [TwoSample(right / 400, *wilson(right, 400), 400) for right in (226, 210, 200, 160)]
     clear, perhaps, even, below = (bool(mine(test)) for test in tests)
     return first(
-        {
-            "it says no to 226 right of 400, and chance hardly ever gives that: the interval tells.": not clear,
-            "it says yes to 200 right of 400, which is guessing: which end of the interval counts?": even,
-            "210 right of 400 is more than half, but chance gives that often: ask the interval, not the share.": perhaps,
-            "160 right of 400 is worse than guessing: a fault of the test, no knowledge of the pictures.": below,
-        }
+        (
+            not clear,
+            "it says no to 226 right of 400, and chance hardly ever gives that: the "
+            "interval tells.",
+        ),
+        (
+            even,
+            "it says yes to 200 right of 400, which is guessing: which end of the interval counts?",
+        ),
+        (
+            perhaps,
+            "210 right of 400 is more than half, but chance gives that often: ask the "
+            "interval, not the share.",
+        ),
+        (
+            below,
+            "160 right of 400 is worse than guessing: a fault of the test, no knowledge of "
+            "the pictures.",
+        ),
     )
 
 
 def suspects() -> dict[str, Degradation]:
-    """Three degradations that each lack one thing that the camera has: letter -> (hi, generator) -> lo; see FAULTS.
+    """Three degradations that each lack one thing that the camera has.
 
-    "one setting": one draw of the camera's parameters for every shot, as if z made nothing but grain; "no blur":
-    neither motion nor defocus, and a fine sensor; "no colour": exposure, white balance and tone as in the sharp face.
+    Letter -> (hi, generator) -> lo; see FAULTS.
+
+    "one setting": one draw of the camera's parameters for every shot, as if z made nothing but
+    grain; "no blur": neither motion nor defocus, and a fine sensor; "no colour": exposure, white
+    balance and tone as in the HR face.
     """
     camera = Camera()
     makers = {
@@ -143,8 +169,10 @@ def check_suspects(mine: Mapping[str, str]) -> str | None:
         mine,
         letters(FAULTS),
         {
-            "A": "two shots of one face by A differ in grain and little else. Look at *both* parts of its diversity.",
-            "A: no colour": "A's colour hardly varies, true. But its detail, where blur and contrast count, hardly either.",
+            "A": "two shots of one face by A differ in grain and little else. Look at *both* "
+            "parts of its diversity.",
+            "A: no colour": "A's colour hardly varies, true. But its detail, where blur and "
+            "contrast count, hardly either.",
             "B": "B's shots differ as much as the camera's do. What of their sharpness?",
             "C": "C is as blurred as the camera, and its detail varies. What does not?",
         },

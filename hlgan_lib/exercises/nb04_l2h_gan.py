@@ -16,12 +16,15 @@ from ..networks.paper import HighToLow
 from .checks import first, letters, names, numbers, val_faces
 
 RESTORERS = ("bilinear pairs", "learned pairs", "pixels alone")
-HALF = 0.5  # the mean's squared error as a part of that of a guess drawn like the truth
+HALF = 0.5  # the mean's squared error as a part of that of a guess drawn like the ground truth
 
 
 @torch.no_grad()
 def degrade_anew(h2l: HighToLow, hi: Tensor, generator: torch.Generator) -> Tensor:
-    """Faces as H2L spoils them, with a noise of its own for each, drawn from the generator: (B, 3, s, s)."""
+    """Faces as H2L degrades them, with a noise of its own for each, drawn from the generator.
+
+    (B, 3, s, s).
+    """
     return h2l(hi, new_z(h2l, len(hi), generator))
 
 
@@ -34,25 +37,29 @@ def check_degrade(mine: Callable[[HighToLow, Tensor, torch.Generator], Tensor]) 
         one, two = (mine(h2l, hi, rng) for _ in range(2))
         again = mine(h2l, hi, torch.Generator().manual_seed(5))
     if not torch.is_tensor(one) or one.shape != (4, 3, 16, 16):
-        return f"four poor pictures (4, 3, 16, 16) are expected, got {tuple(getattr(one, 'shape', ()))}."
-    same = lambda x, y: torch.allclose(x, y, atol=1e-6)  # noqa: E731
+        return (
+            f"four LR pictures (4, 3, 16, 16) are expected, got {tuple(getattr(one, 'shape', ()))}."
+        )
+
+    def same(x: Tensor, y: Tensor) -> bool:
+        return torch.allclose(x, y, atol=1e-6)
+
     return first(
-        {
-            "one noise for ever: the same face has the same damage in every batch, and L2H can learn that by heart.": same(
-                one, two
-            ),
-            "one noise for the whole batch: every face needs a row of its own.": same(
-                one[0], one[1]
-            ),
-            "the noise does not come from the generator, so that a run cannot be repeated.": not same(
-                one, again
-            ),
-        }
+        (
+            same(one, two),
+            "one noise for ever: the same face has the same damage in every batch, and L2H "
+            "can learn that by heart.",
+        ),
+        (same(one[0], one[1]), "one noise for the whole batch: every face needs a row of its own."),
+        (
+            not same(one, again),
+            "the noise does not come from the generator, so that a run cannot be repeated.",
+        ),
     )
 
 
 def residual_block(x: Tensor, conv1: Callable, conv2: Callable) -> Tensor:
-    """y = x + conv2(relu(conv1(relu(x)))), the body of `networks.ResBlock` without normalisation."""
+    """y = x + conv2(relu(conv1(relu(x)))), as `networks.ResBlock` without normalisation."""
     return x + conv2(relu(conv1(relu(x))))
 
 
@@ -105,13 +112,15 @@ def check_pixel_l2h(mine: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> s
         mine(hi_fake, {"hi": hi, "lo_fake": lo}),
         losses.pixel_l2h(hi_fake, hi),
         (
-            "a sum grows with the batch and the size, and beta would mean something else each time: take the mean.",
+            "a sum grows with the batch and the size, and beta would mean something else "
+            "each time: take the mean.",
             off.square().sum(),
             off.square().sum((1, 2, 3)).mean(),
         ),
         ("absolute differences: the paper squares them.", off.abs().mean()),
         (
-            "this compares with the poor picture: the network would be paid for leaving everything as it is.",
+            "this compares with the LR picture: the network would be paid for leaving "
+            "everything as it is.",
             *(
                 (hi_fake - interpolate(lo, scale_factor=4, mode=m)).square().mean()
                 for m in ("nearest", "bilinear")
@@ -124,17 +133,19 @@ def check_pixel_l2h(mine: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> s
 
 
 def check_half(mine: float) -> str | None:
-    """The squared error of the mean as a part of that of a guess drawn like the truth."""
+    """The squared error of the mean as a part of that of a guess drawn like the ground truth."""
     return numbers(
         mine,
         HALF,
         (
-            "this would be so if the guess were the truth itself. It is another of the twenty-five.",
+            "this would be so if the guess were the ground truth itself. It is another of the "
+            "twenty-five.",
             1.0,
         ),
         ("turn it over: the mean is the better one by this loss.", 2.0),
         (
-            "noise averages out like this; but the truth is *one* of the faces, and keeps its own distance from the mean.",
+            "noise averages out like this; but the ground truth is *one* of the faces, and keeps "
+            "its own distance from the mean.",
             1 / 25,
             1 / 5,
         ),
@@ -160,7 +171,8 @@ def check_restorers(mine: Mapping[str, str]) -> str | None:
         letters(RESTORERS),
         {
             "A": "A invents no edge that it is not sure of. Which loss is served best by that?",
-            "B": "B has edges, and hardly a grain of the noise became one: it has met noise before.",
+            "B": "B has edges, and hardly a grain of the noise became one: it has met noise "
+            "before.",
             "C": "C turns noise into grids and spots. Which pairs hold no noise?",
         },
     )

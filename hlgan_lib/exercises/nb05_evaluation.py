@@ -13,7 +13,8 @@ from ..metrics.pairs import psnr
 from .checks import first, letters, names, numbers, val_faces
 
 SLIPS = ("pairs out of order", "a tenth of the faces", "range of 1")
-FEWER = 30  # times fewer faces, 20 for 600: about as many times the distance of two samples of one crowd
+# Times fewer faces, 20 for 600: about as many times the distance of two samples of one dataset.
+FEWER = 30
 
 
 def decibels(x: Tensor, y: Tensor) -> Tensor:
@@ -23,12 +24,14 @@ def decibels(x: Tensor, y: Tensor) -> Tensor:
 
 def check_decibels(mine: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     """A function as `decibels`."""
-    x, y = (
-        val_faces(6)[0],
-        val_faces(6)[0].roll(1, 3) * torch.linspace(0.2, 0.9, 6)[:, None, None, None],
-    )
+    x = val_faces(6)[0]
+    y = x.roll(1, 3) * torch.linspace(0.2, 0.9, 6)[:, None, None, None]
     off = (x - y).square()
-    each, ten = off.mean((1, 2, 3)), lambda v: 10 * torch.log10(v)  # noqa: E731
+    each = off.mean((1, 2, 3))
+
+    def ten(ratio: Tensor) -> Tensor:
+        return 10 * torch.log10(ratio)
+
     return numbers(
         mine(x, y),
         decibels(x, y),
@@ -54,7 +57,10 @@ def check_decibels(mine: Callable[[Tensor, Tensor], Tensor]) -> str | None:
 
 
 def mean_part(a: Tensor, b: Tensor) -> Tensor:
-    """The first part of the Frechet distance of two sets of features (N, d): |mu_a - mu_b|^2, a scalar."""
+    """The first part of the Frechet distance of two sets of features (N, d).
+
+    |mu_a - mu_b|^2, a scalar.
+    """
     return (a.mean(0) - b.mean(0)).square().sum()
 
 
@@ -68,7 +74,8 @@ def check_mean_part(mine: Callable[[Tensor, Tensor], Tensor]) -> str | None:
         mean_part(a, b),
         ("this is the length: the formula has its square.", gap.norm()),
         (
-            "the length of a vector sums over its numbers; a mean makes it 80 times too small for 80 features.",
+            "the length of a vector sums over its numbers; a mean makes it 80 times too "
+            "small for 80 features.",
             gap.square().mean(),
         ),
         (
@@ -77,7 +84,8 @@ def check_mean_part(mine: Callable[[Tensor, Tensor], Tensor]) -> str | None:
             (a.mean() - b.mean()).square() * 5,
         ),
         (
-            "the faces are compared one by one, and so their own spread counts too: take the means first.",
+            "the faces are compared one by one, and so their own spread counts too: take "
+            "the means first.",
             (a[:, None] - b).square().sum(2).mean(),
             (a[:30] - b).square().sum(1).mean(),
         ),
@@ -90,34 +98,45 @@ def check_fewer(mine: float) -> str | None:
     if isinstance(mine, bool) or not isinstance(mine, (int, float)):
         return f"a number is expected, and this is of type {type(mine).__name__}."
     return first(
-        {
-            "the true distance is zero in both cases, but what is measured is not.": mine <= 0
-            or 0.9 < mine < 1.1,
-            "turn it over: fewer faces, more misfit.": mine < 0.9,
-            "the means scatter like this, but the distance is their *square*.": 4 <= mine <= 7,
-            "too much: a misfit shrinks like one over the root of n, and the distance is its square.": mine
-            >= 300,
-            "how does the square of a misfit shrink with the number of faces? Compare 20 with 600.": not 20
-            <= mine
-            <= 40,
-        }
+        (
+            mine <= 0 or 0.9 < mine < 1.1,
+            "the true distance is zero in both cases, but what is measured is not.",
+        ),
+        (mine < 0.9, "turn it over: fewer faces, more misfit."),
+        (4 <= mine <= 7, "the means scatter like this, but the distance is their *square*."),
+        (
+            mine >= 300,
+            "too much: a misfit shrinks like one over the root of n, and the distance is "
+            "its square.",
+        ),
+        (
+            not 20 <= mine <= 40,
+            "how does the square of a misfit shrink with the number of faces? Compare 20 with 600.",
+        ),
     )
 
 
 def share(low: float, mid: float, high: float) -> float:
-    """The part of the way from the low score to the high one that mid has gone; see `metrics.gap_closed`."""
+    """The part of the way from the low score to the high one that mid has gone.
+
+    See `metrics.gap_closed`.
+    """
     return (mid - low) / (high - low)
 
 
 def check_share(mine: Callable[[float, float, float], float]) -> str | None:
     """A function as `share`; tried on distances, which fall, and on PSNR, which rises."""
     cases = ((300.0, 210.0, 180.0), (19.0, 19.75, 20.5))
-    both = lambda f: [float(f(*case)) for case in cases]  # noqa: E731
+
+    def both(f: Callable[[float, float, float], float]) -> list[float]:
+        return [float(f(*case)) for case in cases]
+
     return numbers(
         both(mine),
         both(share),
         (
-            "the sign is wrong: a score that has moved towards the camera's closes a positive share.",
+            "the sign is wrong: a score that has moved towards the camera's closes a "
+            "positive share.",
             both(lambda low, mid, high: (mid - low) / (low - high)),
         ),
         ("this is what is left open.", both(lambda low, mid, high: (high - mid) / (high - low))),
@@ -132,7 +151,8 @@ def check_share(mine: Callable[[float, float, float], float]) -> str | None:
             both(lambda *case: 100 * share(*case)),
         ),
         (
-            "right for one kind of score only: here one falls on the way to the better, the other rises.",
+            "right for one kind of score only: here one falls on the way to the better, "
+            "the other rises.",
             both(lambda low, mid, high: (low - mid) / abs(low - high)),
             both(lambda low, mid, high: (mid - low) / abs(low - high)),
         ),
@@ -142,14 +162,16 @@ def check_share(mine: Callable[[float, float, float], float]) -> str | None:
 def slipped(
     fake: Tensor, real: Tensor, seen: Tensor, reference: Tensor
 ) -> dict[str, tuple[float, float]]:
-    """(mean PSNR, Frechet distance) of restored faces by three slips of evaluation, SLIPS, without their names.
+    """(mean PSNR, Frechet distance) of restored faces by three slips of evaluation, SLIPS, without
+    their names.
 
-    fake, real: pairs (B, 3, H, W) in [-1, 1]; seen, reference: features (B, d) of the restored and of sharp faces.
-    Raises HLError for fewer than 20 pairs.
+    fake, real: pairs (B, 3, H, W) in [-1, 1]; seen, reference: features (B, d) of the restored and
+    of HR faces. Raises HLError for fewer than 20 pairs.
     """
     if len(fake) < 20:
         raise HLError(
-            f"fake must hold at least 20 faces, a tenth of which still has a spread, got {len(fake)}"
+            "fake must hold at least 20 faces, a tenth of which still has a spread, got "
+            f"{len(fake)}"
         )
     few, whole = len(fake) // 10, frechet(seen, reference)
     rows = {
@@ -172,9 +194,12 @@ def slipped(
 def check_slips(mine: Mapping[str, str]) -> str | None:
     """Which of SLIPS is which letter of `slipped`?"""
     hints = {
-        "range of 1": "the pile is the same, and every pair has lost the same six decibels: a constant.",
-        "pairs out of order": "a pile has no order, a pair has: the distance does not move, PSNR falls far.",
-        "a tenth of the faces": "PSNR is a mean over faces and stays about; what grows when faces are few?",
+        "range of 1": "the set is the same, and every pair has lost the same six decibels: a "
+        "constant.",
+        "pairs out of order": "a set has no order, a pair has: the distance does not move, "
+        "PSNR falls far.",
+        "a tenth of the faces": "PSNR is a mean over faces and stays about; what grows when "
+        "faces are few?",
     }
     return names(
         mine, letters(SLIPS), {letter: hints[name] for letter, name in letters(SLIPS).items()}

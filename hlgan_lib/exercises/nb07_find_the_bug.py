@@ -1,7 +1,9 @@
-"""The exercises of notebook 07, find the bug: each check passes (None) or names the mistake in a hint.
+"""The exercises of notebook 07, find the bug.
 
-A repair is tried on a small network and compared with what the library itself computes; what a wrong repair gives
-stands beside its hint.
+Each check passes (None) or names the mistake in a hint.
+
+A repair is tried on a small network and compared with what the library itself computes; what a
+wrong repair gives stands beside its hint.
 """
 
 from __future__ import annotations
@@ -45,43 +47,45 @@ LOADED = 0
 SYMPTOMS = letters(FAULTS)
 
 
-# ---- 1: gradients leak -----------------------------------------------------------------------------------------------
+# ---- 1: gradients leak ---------------------------------------------------------------------------
 def check_leaking_parts(mine: Iterable[str]) -> str | None:
     """Which of PARTS are in D's gradient when LeakyLoop takes D's step?"""
     if said := _chosen(mine, PARTS):
         return said
     return first(
-        {
-            "its own loss is what D's step is for: backward() adds it to the rest.": "D's own loss"
-            not in mine,
-            "the pixel loss knows nothing of D's weights, so it has no gradient there.": "the pixel loss"
-            in mine,
-            "the update before is gone: look at the first two lines.": "the update before" in mine,
-            "H2L's loss is computed *through* D. Where do gradients stay on the way back?": "H2L's GAN loss"
-            not in mine,
-        }
+        (
+            "D's own loss" not in mine,
+            "its own loss is what D's step is for: backward() adds it to the rest.",
+        ),
+        (
+            "the pixel loss" in mine,
+            "the pixel loss knows nothing of D's weights, so it has no gradient there.",
+        ),
+        ("the update before" in mine, "the update before is gone: look at the first two lines."),
+        (
+            "H2L's GAN loss" not in mine,
+            "H2L's loss is computed *through* D. Where do gradients stay on the way back?",
+        ),
     )
 
 
 def check_update(mine: Callable[[Loop], None]) -> str | None:
-    """A function of a loop that updates both networks once, as `Loop.update`; tried twice on a small H2L."""
+    """A function of a loop that updates both networks once, as `Loop.update`.
+
+    Tried twice on a small H2L.
+    """
     loop = Loop(*_small_task(w_gan=1.0), 9)
     task, batch = loop.task, loop.task.batch()
-    task.batch = lambda: (
-        batch
-    )  # always the same, so that the gradients of each loss can be taken again beside
+    # Always the same batch, so that the gradients of each loss can be taken again beside.
+    task.batch = lambda: batch
     found: dict[str, list[tuple[Tensor, Tensor]]] = {"d": [], "g": []}
 
     def note(who: str, nets: nn.ModuleDict, loss_of: Callable) -> Callable:
         def at_step(*_: Any) -> None:
             weights = list(nets.parameters())
             own = torch.autograd.grad(loss_of(batch)[0], weights)
-            found[who].append(
-                (
-                    flat(torch.zeros_like(p) if p.grad is None else p.grad for p in weights),
-                    flat(own),
-                )
-            )
+            present = [torch.zeros_like(p) if p.grad is None else p.grad for p in weights]
+            found[who].append((flat(present), flat(own)))
 
         return at_step
 
@@ -93,31 +97,43 @@ def check_update(mine: Callable[[Loop], None]) -> str | None:
     except RuntimeError as error:
         if "does not require grad" not in str(error):
             raise
-        return "in the second update D can learn no more: what is off for H2L's step must be on again for D's."
+        return (
+            "in the second update D can learn no more: what is off for H2L's step must be "
+            "on again for D's."
+        )
     if len(found["d"]) != 2 or len(found["g"]) != 2:
-        return f"in two updates D moved {len(found['d'])} times and H2L {len(found['g'])} times: twice each is wanted."
+        return (
+            f"in two updates D moved {len(found['d'])} times and H2L {len(found['g'])} "
+            "times: twice each is wanted."
+        )
     rest = [got - own for got, own in found["d"]]
-    big = lambda x, beside: x.norm() > 1e-3 * beside.norm()  # noqa: E731
+
+    def big(x: Tensor, beside: Tensor) -> bool:
+        return bool(x.norm() > 1e-3 * beside.norm())
+
     return first(
-        {
-            "the step finds gradients of zero: they are cleared between backward() and step().": any(
-                not got.any() for got, _ in found["d"] + found["g"]
-            ),
-            "D's gradients of the last update are still there at the next one: who clears them?": not big(
-                rest[0], found["d"][0][1]
-            )
+        (
+            any(not got.any() for got, _ in found["d"] + found["g"]),
+            "the step finds gradients of zero: they are cleared between backward() and step().",
+        ),
+        (
+            not big(rest[0], found["d"][0][1])
             and not big(rest[1] - found["d"][0][0], found["d"][0][0]),
-            "D's step still uses what H2L's loss left in D: clear *after* H2L's backward(), or ask for none there.": any(
-                big(r, own) for r, (_, own) in zip(rest, found["d"], strict=True)
-            ),
-            "H2L's gradients of the last update are still there at the next one.": any(
-                big(got - own, own) for got, own in found["g"]
-            ),
-        }
+            "D's gradients of the last update are still there at the next one: who clears them?",
+        ),
+        (
+            any(big(r, own) for r, (_, own) in zip(rest, found["d"], strict=True)),
+            "D's step still uses what H2L's loss left in D: clear *after* H2L's "
+            "backward(), or ask for none there.",
+        ),
+        (
+            any(big(got - own, own) for got, own in found["g"]),
+            "H2L's gradients of the last update are still there at the next one.",
+        ),
     )
 
 
-# ---- 2: unpaired pixels ----------------------------------------------------------------------------------------------
+# ---- 2: unpaired pixels --------------------------------------------------------------------------
 def loss_of_h2l(task: H2LTask, batch: Mapping[str, Tensor]) -> Tensor:
     """H2L's loss alone, a scalar."""
     return task.g_loss(batch)[0]
@@ -144,7 +160,8 @@ def check_generator_loss(mine: Callable[[H2LTask, Mapping[str, Tensor]], Tensor]
                 (lo_fake - batch["lo"]).square().mean() + gan,
             ),
             (
-                "compared at 64x64 H2L would pay for detail that 16x16 pixels cannot hold: bring hi down instead.",
+                "compared at 64x64 H2L would pay for detail that 16x16 pixels cannot hold: "
+                "bring hi down instead.",
                 *(
                     (F.interpolate(lo_fake, hi.shape[-2:], mode=m) - hi).square().mean() + gan
                     for m in ("nearest", "bilinear")
@@ -154,13 +171,18 @@ def check_generator_loss(mine: Callable[[H2LTask, Mapping[str, Tensor]], Tensor]
             ("the GAN term is gone: H2L would learn to reduce, and no degradation.", pixel),
         )
     if said is None:
-        way = torch.autograd.grad(got, weights, allow_unused=True) if got.requires_grad else (None,)
-        if None in way or not torch.allclose(flat(way), want, atol=1e-6):
-            return "its value is right, but a gradient to H2L is missing: is there a detach() or no_grad() on the way?"
+        grads = (
+            torch.autograd.grad(got, weights, allow_unused=True) if got.requires_grad else (None,)
+        )
+        if None in grads or not torch.allclose(flat(grads), want, atol=1e-6):
+            return (
+                "its value is right, but a gradient to H2L is missing: is there a detach() "
+                "or no_grad() on the way?"
+            )
     return said
 
 
-# ---- 3: sharp as real ------------------------------------------------------------------------------------------------
+# ---- 3: sharp as real ----------------------------------------------------------------------------
 def loss_of_d_low(task: H2LTask, batch: Mapping[str, Tensor]) -> Tensor:
     """D_low's loss alone, a scalar."""
     return task.d_loss(batch)[0]
@@ -176,13 +198,17 @@ def check_discriminator_loss(mine: Callable[[H2LTask, Mapping[str, Tensor]], Ten
     except HLError as error:
         if "x must be float" not in str(error):
             raise
-        return "D_low is shown pictures of 64x64. Smaller ones would fit, but which of the two piles is poor?"
+        return (
+            "D_low is shown pictures of 64x64. Smaller ones would fit, but which of the "
+            "two sets is LR?"
+        )
     with torch.no_grad():
         said = numbers(
             got,
             hinge_d(d(lo), d(lo_fake)),
             (
-                "D is shown the sharp faces, reduced, as real: then a clean reduction is the best H2L can make.",
+                "D is shown the HR faces, reduced, as real: then a clean reduction is the "
+                "best H2L can make.",
                 *(
                     hinge_d(d(x), d(lo_fake))
                     for x in (pool(hi), F.interpolate(hi, lo.shape[-2:], mode="bilinear"))
@@ -201,26 +227,35 @@ def check_discriminator_loss(mine: Callable[[H2LTask, Mapping[str, Tensor]], Ten
     return said
 
 
-# ---- 4: batch statistics ---------------------------------------------------------------------------------------------
+# ---- 4: batch statistics -------------------------------------------------------------------------
 def check_company(mine: Iterable[str]) -> str | None:
     """Which of COMPANY change the score of a face in train mode?"""
     if said := _chosen(mine, COMPANY):
         return said
     return first(
-        {
-            "mean and variance of a batch do not ask for the order.": "companions in another order"
-            in mine,
-            "the same batch has the same mean: only the running averages move, and train mode does not use them.": "the same batch again"
-            in mine,
-            "the mean and variance are taken over all pictures of the batch: other pictures, another mean.": "other companions"
-            not in mine,
-            "a batch of one has a mean too: that of the face itself.": "no companions" not in mine,
-        }
+        (
+            "companions in another order" in mine,
+            "mean and variance of a batch do not ask for the order.",
+        ),
+        (
+            "the same batch again" in mine,
+            "the same batch has the same mean: only the running averages move, and train "
+            "mode does not use them.",
+        ),
+        (
+            "other companions" not in mine,
+            "the mean and variance are taken over all pictures of the batch: other "
+            "pictures, another mean.",
+        ),
+        ("no companions" not in mine, "a batch of one has a mean too: that of the face itself."),
     )
 
 
 def check_score(mine: Callable[[nn.Module, Tensor, Tensor], Tensor]) -> str | None:
-    """A function (net, lo, hi) -> PSNR (B,), as `score_to_trust`; tried on a small L2H with batch norm."""
+    """A function (net, lo, hi) -> PSNR (B,), as `score_to_trust`.
+
+    Tried on a small L2H with batch norm.
+    """
     hi, lo = (side.batch(slice(0, 6)) for side in load_faces("faces:val"))
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
@@ -241,46 +276,53 @@ def check_score(mine: Callable[[nn.Module, Tensor, Tensor], Tensor]) -> str | No
         got,
         want,
         (
-            "each face still depends on who is beside it: no_grad() does not change what batch norm does.",
+            "each face still depends on who is beside it: no_grad() does not change what "
+            "batch norm does.",
             batch,
         ),
         (
-            "a batch of one has statistics of its own: the faces are alone now, but still not in eval mode.",
+            "a batch of one has statistics of its own: the faces are alone now, but still "
+            "not in eval mode.",
             alone,
         ),
     )
     return said or first(
-        {
-            "the network is left in eval mode, and its training goes on like that: give it its mode back.": not all(
-                m.training for m in net.modules()
-            ),
-            "scoring has changed the network: its running averages are not what they were.": any(
-                not torch.equal(v, before[k]) for k, v in net.state_dict().items()
-            ),
-            "a network that came in eval mode leaves in train mode: remember how it came.": mine(
-                net.eval(), lo, hi
-            )
-            is None
-            or net.training,
-        }
+        (
+            not all(m.training for m in net.modules()),
+            "the network is left in eval mode, and its training goes on like that: give it "
+            "its mode back.",
+        ),
+        (
+            any(not torch.equal(v, before[k]) for k, v in net.state_dict().items()),
+            "scoring has changed the network: its running averages are not what they were.",
+        ),
+        (
+            mine(net.eval(), lo, hi) is None or net.training,
+            "a network that came in eval mode leaves in train mode: remember how it came.",
+        ),
     )
 
 
-# ---- 5: stretched ----------------------------------------------------------------------------------------------------
+# ---- 5: stretched --------------------------------------------------------------------------------
 def check_unseen(mine: Iterable[str]) -> str | None:
     """Which kinds of DAMAGE are gone after a stretch of each picture?"""
     if said := _chosen(mine, DAMAGE):
         return said
     return first(
-        {
-            "a stretch takes whatever range there is to the full one: half a range too.": "faded"
-            not in mine,
-            "the range of a blurred face may be full; its edges stay soft.": "blurred" in mine,
-            "there is *one* minimum and *one* maximum for all three channels: a cast stays.": "reddish"
-            in mine,
-            "less contrast and less light are one gain and one offset, and the stretch undoes both.": "darker"
-            not in mine,
-        }
+        (
+            "faded" not in mine,
+            "a stretch takes whatever range there is to the full one: half a range too.",
+        ),
+        ("blurred" in mine, "the range of a blurred face may be full; its edges stay soft."),
+        (
+            "reddish" in mine,
+            "there is *one* minimum and *one* maximum for all three channels: a cast stays.",
+        ),
+        (
+            "darker" not in mine,
+            "less contrast and less light are one gain and one offset, and the stretch "
+            "undoes both.",
+        ),
     )
 
 
@@ -308,22 +350,25 @@ def check_unit(mine: Callable[[Tensor], Tensor]) -> str | None:
     )
 
 
-# ---- 6: wrong key ----------------------------------------------------------------------------------------------------
+# ---- 6: wrong key --------------------------------------------------------------------------------
 def check_loaded_tensors(mine: int) -> str | None:
     """How many tensors of the file does `load_generator` put into the network?"""
     if not isinstance(mine, int):
         return f"a whole number is expected, and this is of type {type(mine).__name__}."
     return first(
-        {
-            "the file holds *one* entry, and no layer has its name.": mine == 1,
-            "compare what the network misses with all that it has: is anything left that was loaded?": mine
-            != 0,
-        }
+        (mine == 1, "the file holds *one* entry, and no layer has its name."),
+        (
+            mine != 0,
+            "compare what the network misses with all that it has: is anything left that "
+            "was loaded?",
+        ),
     )
 
 
 def check_load(mine: Callable[[nn.Module, Path], nn.Module]) -> str | None:
-    """A function (net, path) that loads what `save_generator` wrote, and says so where something is missing."""
+    """A function (net, path) that loads what `save_generator` wrote, and says so where something is
+    missing.
+    """
     with torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(0)
         trained, fresh, other = (nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2)) for _ in range(3))
@@ -349,16 +394,21 @@ def check_load(mine: Callable[[nn.Module, Path], nn.Module]) -> str | None:
             mine(other, path)
         except (RuntimeError, KeyError):
             return None
-        return "the key is right, but a file with a layer missing still loads without a word: strict=False."
+        return (
+            "the key is right, but a file with a layer missing still loads without a word: "
+            "strict=False."
+        )
 
 
-# ---- all six ---------------------------------------------------------------------------------------------------------
+# ---- all six -------------------------------------------------------------------------------------
 def check_symptoms(mine: Mapping[str, str]) -> str | None:
     """Which of FAULTS is which letter of SYMPTOMS?"""
     said = {
-        "gradients leak": "D gets worse than guessing by something that moves its weights. What else does?",
-        "unpaired pixels": "every face is drawn to the middle of a crowd. Which loss wants the mean of strangers?",
-        "sharp as real": "something is never looked at. Which pile can be replaced by noise here?",
+        "gradients leak": "D gets worse than guessing by something that moves its weights. "
+        "What else does?",
+        "unpaired pixels": "every face is drawn to the middle of a crowd. Which loss wants the "
+        "mean of strangers?",
+        "sharp as real": "something is never looked at. Which set can be replaced by noise here?",
         "batch statistics": "the same weights, the same face: what differs is the company.",
         "stretched": "two pictures that differ by light alone get one score.",
         "wrong key": "as good as never trained: what if it is the untrained network?",
@@ -373,7 +423,9 @@ def _chosen(mine: Iterable[str], of: Iterable[str]) -> str | None:
 
 
 def _small_task(**changes: Any) -> tuple[RunConfig, H2LTask]:
-    """An H2L of 24 faces without spectral norm, so that the same batch gives the same numbers twice."""
+    """An H2L of 24 faces without spectral norm, so that the same batch gives the same numbers
+    twice.
+    """
     cfg = config.preset("smoke").replace(w_z=0.0, w_coarse=0.0, d_norm="none", ema=0.0, **changes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

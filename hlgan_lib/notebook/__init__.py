@@ -1,4 +1,7 @@
-"""What every notebook shares: its set-up, source shown from the library, live training, exercises that never stop."""
+"""What every notebook shares.
+
+Its set-up, source shown from the library, live training, exercises that never stop.
+"""
 
 from __future__ import annotations
 
@@ -32,13 +35,16 @@ T = TypeVar("T")
 UNTRIED = "Not tried yet: going on with the reference."
 
 
-# ---- set-up ----------------------------------------------------------------------------------------------------------
+# ---- set-up --------------------------------------------------------------------------------------
 def hello() -> None:
-    """Print versions and device, how to switch a GPU on where there is none, and how runs last on Colab and Kaggle."""
+    """Print versions and device, how to switch a GPU on where there is none, and how runs last on
+    Colab and Kaggle.
+    """
     from .. import __version__
 
     print(
-        f"hlgan_lib {__version__} · Python {platform.python_version()} · torch {torch.__version__.partition('+')[0]}"
+        f"hlgan_lib {__version__} · Python {platform.python_version()} · torch "
+        f"{torch.__version__.partition('+')[0]}"
     )
     if torch.cuda.is_available():
         print(f"device: {torch.cuda.get_device_name(0)}")
@@ -49,7 +55,9 @@ def hello() -> None:
 
 
 def resolve_preset(name: str = "auto") -> str:
-    """`name`; for "auto" the variable HLGAN_PRESET, or else "colab" with a CUDA GPU and "quick" without."""
+    """`name`; for "auto" the variable HLGAN_PRESET, or else "colab" with a CUDA GPU and "quick"
+    without.
+    """
     if name == "auto":
         name = os.environ.get("HLGAN_PRESET") or ("colab" if torch.cuda.is_available() else "quick")
     config.preset(name)  # raises HLError for an unknown one
@@ -58,7 +66,10 @@ def resolve_preset(name: str = "auto") -> str:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a notebook goes on with: the preset's name, its configuration with the seed, a device, a folder for runs."""
+    """What a notebook goes on with.
+
+    The preset's name, its configuration with the seed, a device, a folder for runs.
+    """
 
     preset: str
     cfg: RunConfig
@@ -67,14 +78,18 @@ class Lesson:
     seed: int
 
     def generator(self, offset: int = 0) -> torch.Generator:
-        """A random stream on the CPU, the same at every run; another offset gives another stream."""
+        """A random stream on the CPU, the same at every run.
+
+        Another offset gives another stream.
+        """
         return torch.Generator().manual_seed(self.seed + offset)
 
 
 def setup(preset: str = "auto", seed: int = 0, out: str | Path = "runs") -> Lesson:
-    """Fix preset, seed, figure style, device and the folder for runs (made where it is missing), and print them.
+    """Fix preset, seed, figure style, device and the folder for runs, and print them.
 
-    preset as in `resolve_preset`, out as in `hosts.run_folder`. Raises HLError for an unknown preset, and as that.
+    preset as in `resolve_preset`; out as in `hosts.run_folder`, made where it is missing. Raises
+    HLError for an unknown preset, and as that.
     """
     name = resolve_preset(preset)
     cfg = config.preset(name).replace(seed=seed)
@@ -90,29 +105,34 @@ def setup(preset: str = "auto", seed: int = 0, out: str | Path = "runs") -> Less
 
 
 def weights(name: str, use_shipped: bool, fallback: str | Path) -> torch.nn.Module:
-    """The shipped network of that name where it is wanted and there, else that of the run `fallback`; says which."""
+    """The shipped network of that name, or that of the run `fallback`; prints which.
+
+    The shipped one where it is wanted and there.
+    """
     if use_shipped and name in shipped_weights():
         print(f"{name}: the shipped weights, trained far longer than this notebook has time for")
         return load_weights(name)
-    print(
-        f"{name}: the run in {fallback}"
-        + (" (no shipped weights of that name here)" if use_shipped else "")
-    )
+    why = " (no shipped weights of that name here)" if use_shipped else ""
+    print(f"{name}: the run in {fallback}{why}")
     return load_weights(fallback)
 
 
-# ---- stored numbers --------------------------------------------------------------------------------------------------
+# ---- stored numbers ------------------------------------------------------------------------------
 def results(name: str, *, quiet: bool = False) -> dict | None:
-    """The stored numbers of results/NAME.json in a clone of the repository, or None, with a word where they would be.
+    """The stored numbers of results/NAME.json; or None, and a line says where they would be.
 
-    Looked for in the folder that HLGAN_RESULTS names, in every folder above the notebook, and beside the package.
+    Looked for in the folder that HLGAN_RESULTS names, in every folder above the notebook, and
+    beside the package.
     """
     place = _folder_with(name, quiet)
     return json.loads((place / f"{name}.json").read_text()) if place else None
 
 
 def evidence() -> Stored | None:
-    """The stored results of the grid (results/ablation.json and .npz), or None; looked for as in `results`."""
+    """The stored results of the grid (results/ablation.json and .npz), or None.
+
+    Looked for as in `results`.
+    """
     from ..study.results import load
 
     place = _folder_with("ablation")
@@ -120,18 +140,12 @@ def evidence() -> Stored | None:
 
 
 def _folder_with(name: str, quiet: bool = False) -> Path | None:
-    places = (
-        [Path(os.environ["HLGAN_RESULTS"])]
-        if "HLGAN_RESULTS" in os.environ
-        else [
-            *(
-                p / "results"
-                for p in (Path.cwd(), *Path.cwd().parents)
-                if (p / "pyproject.toml").is_file()
-            ),
-            Path(__file__).parents[2] / "results",
-        ]
-    )
+    if "HLGAN_RESULTS" in os.environ:
+        places = [Path(os.environ["HLGAN_RESULTS"])]
+    else:
+        above = (Path.cwd(), *Path.cwd().parents)
+        places = [p / "results" for p in above if (p / "pyproject.toml").is_file()]
+        places.append(Path(__file__).parents[2] / "results")
     found = next((p for p in places if (p / f"{name}.json").is_file()), None)
     if found is None and not quiet:
         print(
@@ -142,7 +156,10 @@ def _folder_with(name: str, quiet: bool = False) -> Path | None:
 
 
 def at_a_glance(notebook: str) -> None:
-    """Print the measured minutes of a notebook: results/timings.json, notebooks -> name -> {hardware: minutes}."""
+    """Print the measured minutes of a notebook.
+
+    Results/timings.json, notebooks -> name -> {hardware: minutes}.
+    """
     measured = (results("timings", quiet=True) or {}).get("notebooks", {}).get(notebook, {})
     if measured:
         said = "; ".join(f"{minutes:.1f} minutes on {where}" for where, minutes in measured.items())
@@ -151,8 +168,9 @@ def at_a_glance(notebook: str) -> None:
         print("Run all: not measured in this copy (results/timings.json holds the minutes)")
 
 
-# ---- source ----------------------------------------------------------------------------------------------------------
-# A colour of shown source and the name of JupyterLab's own, light or dark, that takes its place where there is one.
+# ---- source --------------------------------------------------------------------------------------
+# A colour of shown source and the name of JupyterLab's own, light or dark, that takes its place
+# where there is one.
 THEME = {
     "#F5F5F5": "cell-editor-background",
     "#DDDDDE": "border-color2",
@@ -166,7 +184,9 @@ THEME = {
 
 
 class Source:
-    """Source text that displays highlighted in a notebook, in the theme's colours, and plain elsewhere."""
+    """Source text that displays highlighted in a notebook, in the theme's colours, and plain
+    elsewhere.
+    """
 
     def __init__(self, text: str, where: str):
         self.text, self.where = text, where
@@ -194,7 +214,8 @@ class Source:
             }
 
         box = (
-            "background: #F5F5F5; border: 1px solid #DDDDDE; color: #111112; font: 85% monospace; padding: 0.6em; "
+            "background: #F5F5F5; border: 1px solid #DDDDDE; color: #111112; font: 85% "
+            "monospace; padding: 0.6em; "
             "overflow-x: auto"
         )
         code = highlight(
@@ -206,7 +227,10 @@ class Source:
 
 
 def show_source(what: Any) -> Source:
-    """The library's own text of a function, class or method, highlighted: nothing is pasted into a notebook."""
+    """The library's own text of a function, class or method, highlighted.
+
+    Nothing is pasted into a notebook.
+    """
     try:
         text, file = textwrap.dedent(inspect.getsource(what)), Path(inspect.getsourcefile(what))
     except (TypeError, OSError) as error:
@@ -222,13 +246,15 @@ def show_source(what: Any) -> Source:
     return Source(text.rstrip() + "\n", f"{where}: {getattr(what, '__qualname__', file.stem)}")
 
 
-# ---- exercises -------------------------------------------------------------------------------------------------------
+# ---- exercises -----------------------------------------------------------------------------------
 def attempt(mine: T | None, reference: T, check: Callable[[T], Any]) -> T:
-    """Check an exercise and go on with what works: `mine` where it passes, else `reference`; never raises.
+    """Check an exercise and go on with what works: `mine` where it passes, else `reference`.
 
-    mine is None, ... or raises a bare NotImplementedError: "not tried yet". check(mine) passes by returning None or
-    True; it fails by returning a hint (text) or False, or by raising. An endless loop ends with the stop button. Prints
-    one line.
+    Never raises.
+
+    mine is None, ... or raises a bare NotImplementedError: "not tried yet". check(mine) passes by
+    returning None or True; it fails by returning a hint (text) or False, or by raising. An endless
+    loop ends with the stop button. Prints one line.
     """
     if mine is None or mine is ...:
         print(UNTRIED)

@@ -1,4 +1,7 @@
-"""Widgets that answer in the browser itself: a before/after edge, a square to drag over a face, a stop button."""
+"""Widgets that answer in the browser itself.
+
+A before/after edge, a square to drag over a face, a stop button.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ STATIC = Path(__file__).parent / "static"
 
 
 class BeforeAfter(anywidget.AnyWidget):
-    """Pairs of pictures, as data addresses; from the left up to `position` (per cent) each shows `after`."""
+    """Pairs of pictures, as data addresses.
+
+    From the left up to `position` (per cent) each shows `after`.
+    """
 
     _esm = STATIC / "before_after.js"
     before = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -23,7 +29,10 @@ class BeforeAfter(anywidget.AnyWidget):
 
 
 class FaceBox(anywidget.AnyWidget):
-    """A picture and a square on it. size: (width, height) of the picture; box: (x, y, side), in its pixels."""
+    """A picture and a square on it.
+
+    size: (width, height) of the picture; box: (x, y, side), in its pixels.
+    """
 
     _esm = STATIC / "face_box.js"
     picture = traitlets.Unicode().tag(sync=True)
@@ -34,7 +43,10 @@ class FaceBox(anywidget.AnyWidget):
 
 
 class StopButton(anywidget.AnyWidget):
-    """Interrupts the kernel of that id, while Python is busy. Where the page is not Jupyter's, it says how else."""
+    """Interrupts the kernel of that id, while Python is busy.
+
+    Where the page is not Jupyter's, it says how else.
+    """
 
     _esm = STATIC / "stop_button.js"
     kernel = traitlets.Unicode().tag(sync=True)

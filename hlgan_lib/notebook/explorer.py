@@ -1,4 +1,7 @@
-"""The degradation explorer: one face, z by sliders along its principal directions, and what is measured below."""
+"""The degradation explorer.
+
+One face, z by sliders along its principal directions, and what is measured below.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +31,12 @@ REACH = 3.0  # of each slider, in spreads of z
 
 
 class Explorer:
-    """What the explorer shows: the face `face`, degraded by H2L at coordinates `at` of z's directions, and by others.
+    """What the explorer shows.
 
-    hi (B, 3, N, N), real (B, 3, s, s) camera shots of the same faces, both in [-1, 1]. What no slider changes is
-    measured once.
+    The face `face`, degraded by H2L at coordinates `at` of z's directions, and by others.
+
+    hi (B, 3, N, N), real (B, 3, s, s) camera shots of the same faces, both in [-1, 1]. What no
+    slider changes is measured once.
     """
 
     def __init__(
@@ -39,7 +44,8 @@ class Explorer:
     ):
         if len(hi) != len(real) or not len(hi):
             raise HLError(
-                f"hi and real must show the same faces, got {len(hi)} and {len(real)}: take both of a Pairs"
+                f"hi and real must show the same faces, got {len(hi)} and {len(real)}: take "
+                "both of a Pairs"
             )
         self.h2l, self.hi, self.directions = h2l, hi, directions
         self.others = {"bilinear": bilinear(hi), "camera": real}
@@ -61,25 +67,25 @@ class Explorer:
         return self.h2l(self.hi[face : face + 1], z[None].to(self.hi))
 
     def html(self, face: int, at: tuple[float, ...]) -> str:
-        """Sharp, learned, bilinear and camera side by side; below each what it measures."""
-        made, one = self.learned(face, at), slice(face, face + 1)
-        pictures = {"sharp": self.hi[one], "learned": made} | {
-            name: lo[one] for name, lo in self.others.items()
-        }
-        measured = {"learned": measure(self.hi[one], made)[0]} | {
-            k: v[face] for k, v in self.measured.items()
-        }
+        """HR, learned, bilinear and camera side by side; below each what it measures."""
+        hi, made = self.hi[face : face + 1], self.learned(face, at)
+        pictures = {"HR": hi, "learned": made}
+        measured = {"learned": measure(hi, made)[0]}
+        for name, lo in self.others.items():
+            pictures[name] = lo[face : face + 1]
+            measured[name] = self.measured[name][face]
+
+        # One column a picture, one row a property.
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in ("", *measured, "unit"))
-        rows = [
-            f'<tr><th scope="row">{name}</th>'
-            + "".join(f"<td>{scale(v[i]).item():.2f}</td>" for v in measured.values())
-            + f"<td>{unit}</td></tr>"
-            for name, (i, unit, scale) in ROWS.items()
-        ]
+        rows = []
+        for name, (i, unit, scale) in ROWS.items():
+            cells = "".join(f"<td>{scale(v[i]).item():.2f}</td>" for v in measured.values())
+            rows.append(f'<tr><th scope="row">{name}</th>{cells}<td>{unit}</td></tr>')
         where = ", ".join(f"{name} at {v:+.1f}" for name, v in zip(self.names, at))
         return (
             captioned(pictures, 128, f"face {face + 1}, {where}")
-            + f'<table style="margin-top:8px;text-align:right;border-spacing:12px 2px;border-collapse:separate">'
+            + '<table style="margin-top:8px;text-align:right;border-spacing:12px 2px;'
+            'border-collapse:separate">'
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
         )
 
@@ -87,9 +93,10 @@ class Explorer:
 def degradation_explorer(
     h2l: HighToLow, directions: Directions, hi: Tensor, real: Tensor, static: Figure, seed: int = 0
 ) -> None:
-    """Show `static`, and where a person is watching sliders for the face and for each direction of z.
+    """Show `static`, and where a person is watching sliders for the face and the directions of z.
 
-    As Explorer, which says what is shown. A move takes one face through H2L and the estimators: tens of milliseconds.
+    As Explorer, which says what is shown. A move takes one face through H2L and the estimators:
+    tens of milliseconds.
     """
     viz.show(static)
     if not front_end():
@@ -107,10 +114,10 @@ def degradation_explorer(
     again = w.Button(description="draw the rest of z anew", layout={"width": "16em"})
     shown, seeds = w.HTML(), iter(range(seed + 1, seed + 10_000))
 
-    def redraw(_=None) -> None:
+    def redraw(_: object = None) -> None:
         shown.value = explorer.html(face.value, tuple(s.value for s in sliders))
 
-    def anew(_) -> None:
+    def anew(_: object) -> None:
         explorer.draw_rest(next(seeds))
         redraw()
 

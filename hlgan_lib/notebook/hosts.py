@@ -1,4 +1,7 @@
-"""Where a notebook runs (Colab, Kaggle, a machine of one's own) and what that changes: the GPU, and runs that last."""
+"""Where a notebook runs (Colab, Kaggle, a machine of one's own) and what that changes.
+
+The GPU, and runs that last.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from ..errors import HLError
 
 DRIVE = Path("/content/drive")  # where Colab shows a reader's Drive once it is mounted
 GPU_HELP = {
-    "colab": "No GPU is on. To switch one on: Runtime > Change runtime type > T4 GPU, then Run all again",
-    "kaggle": "No GPU is on. To switch one on: Settings > Accelerator > GPU T4 x2, then Run all again",
+    "colab": "No GPU is on. To switch one on: Runtime > Change runtime type > T4 GPU, then "
+    "Run all again",
+    "kaggle": "No GPU is on. To switch one on: Settings > Accelerator > GPU T4 x2, then Run "
+    "all again",
     "local": "No GPU is on, which is fine: these lessons fit a CPU. To switch one on:\n"
     "  Colab: Runtime > Change runtime type > T4 GPU · Kaggle: Settings > Accelerator > GPU T4 x2\n"
     "  your own machine: a PyTorch build with CUDA",
@@ -33,7 +38,10 @@ def in_kernel() -> bool:
 
 
 def front_end() -> bool:
-    """Is a person watching: JupyterLab, VS Code, Colab or Kaggle, and not a script that executes the notebook?"""
+    """Is a person watching.
+
+    JupyterLab, VS Code, Colab or Kaggle, and not a script that executes the notebook?
+    """
     if not in_kernel():
         return False
     shell = sys.modules["IPython"].get_ipython()
@@ -56,9 +64,11 @@ def custom_widgets() -> None:
 def keeping() -> str:
     """How runs outlive a session here, in one line; empty on a machine that forgets nothing."""
     return {
-        "colab": "Colab forgets files when it disconnects. To keep runs, and to go on with one that was cut off: "
+        "colab": "Colab forgets files when it disconnects. To keep runs, and to go on with one "
+        "that was cut off: "
         f'OUT = "{DRIVE / "MyDrive" / "hlgan"}" in the next cell (it asks for your Drive)',
-        "kaggle": "Kaggle forgets files between sessions. To keep runs, and to go on with one that was cut off: "
+        "kaggle": "Kaggle forgets files between sessions. To keep runs, and to go on with one "
+        "that was cut off: "
         "Settings > Persistence > Files only",
         "local": "",
     }[host()]
@@ -67,9 +77,9 @@ def keeping() -> str:
 def run_folder(out: str | Path, preset: str) -> Path:
     """The folder for runs, made where it is missing: `out`; on Colab and Kaggle `out`/`preset`.
 
-    There a session may come back without its GPU, and so with a smaller preset, whose runs must not take the place of
-    those that were cut off. On Colab a folder on Drive mounts Drive first, which asks. Raises HLError where Drive is
-    not given, or the folder cannot be made.
+    There a session may come back without its GPU, and so with a smaller preset, whose runs must not
+    take the place of those that were cut off. On Colab a folder on Drive mounts Drive first, which
+    asks. Raises HLError where Drive is not given, or the folder cannot be made.
     """
     here, folder = host(), Path(out)
     if here == "colab" and folder.is_relative_to(DRIVE):
@@ -81,7 +91,8 @@ def run_folder(out: str | Path, preset: str) -> Path:
             Exception
         ) as error:  # a refusal is a ValueError or an error of Colab's own, by version
             raise HLError(
-                f'OUT {out} is on Drive, which was not mounted ({error}): allow it, or set OUT = "runs", '
+                f"OUT {out} is on Drive, which was not mounted ({error}): allow it, or set OUT "
+                '= "runs", '
                 "which is lost when Colab disconnects"
             ) from error
     folder = folder if here == "local" else folder / preset
@@ -89,7 +100,8 @@ def run_folder(out: str | Path, preset: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HLError(
-            f"OUT must be a folder that can be made here, got {out} ({error.strerror}): choose another, such "
+            f"OUT must be a folder that can be made here, got {out} ({error.strerror}): "
+            "choose another, such "
             'as "runs"'
         ) from error
     return folder

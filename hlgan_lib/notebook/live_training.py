@@ -1,4 +1,7 @@
-"""A training watched from a notebook: curves, samples, health, and a button that stops and saves."""
+"""A training watched from a notebook.
+
+Curves, samples, health, and a button that stops and saves.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from .. import viz
 from ..errors import HLError
@@ -18,11 +23,14 @@ REDRAW_S = 2.0  # a redrawn figure costs about 0.3 s of training time
 
 
 def live(ticks: Iterable[Tick], title: str = "training", rows: Sequence[str] = ()) -> list[Tick]:
-    """Run a training to its end and return its ticks; curves, samples and health are drawn while it runs.
+    """Run a training to its end and return its ticks.
 
-    rows: names of the rows of the sample grid. With nobody watching the figures are drawn once, at the end; outside a
-    notebook there is a progress bar. The stop button, or interrupting the kernel, ends it after the next tick and
-    returns what there is; a training with a run folder saves itself there first.
+    Curves, samples and health are drawn while it runs.
+
+    rows: names of the rows of the sample grid. With nobody watching the figures are drawn once, at
+    the end; outside a notebook there is a progress bar. The stop button, or interrupting the
+    kernel, ends it after the next tick and returns what there is; a training with a run folder
+    saves itself there first.
     """
     history: list[Tick] = []
     panel = _Panel(title, rows) if in_kernel() else _Bar(title)
@@ -41,7 +49,8 @@ def live(ticks: Iterable[Tick], title: str = "training", rows: Sequence[str] = (
             print(f"Stopped after {len(history)} ticks; going on with what there is.")
     if not history:
         raise HLError(
-            "the training gave no ticks: is the run in --out already finished? Choose another folder"
+            "the training gave no ticks: is the run in --out already finished? Choose "
+            "another folder"
         )
     panel.close(history)
     return history
@@ -99,29 +108,34 @@ class _Bar:
 
 
 class _Panel:
-    """Curves and newest samples in place; at the end without any times, so that the stored figure repeats."""
+    """Curves and newest samples in place.
+
+    At the end without any times, so that the stored figure repeats.
+    """
 
     def __init__(self, title: str, rows: Sequence[str]):
-        self.title, self.rows, self.curves, self.samples, self.shown = title, rows, None, None, -1
+        self.title, self.rows = title, rows
+        self.curves = self.samples = None  # handles of what is shown
+        self.shown = -1  # images seen at the samples that are shown
 
     def draw(self, history: Sequence[Tick], final: bool = False) -> None:
         tick = history[-1]
         so_far = "" if final else f" · {tick.rate:.0f} images/s, {tick.left_s:.0f} s left"
-        title = f"{self.title} · {tick.images:,} images{so_far}\n" + textwrap.fill(
-            health_line(history), 120
-        )
-        figure = viz.training_curves(history, title=title)
-        self.curves = viz.show(figure, handle=self.curves)
+        health = textwrap.fill(health_line(history), 120)
+        title = f"{self.title} · {tick.images:,} images{so_far}\n{health}"
+        self.curves = viz.show(viz.training_curves(history, title=title), handle=self.curves)
+
+        # Samples are taken less often than curves grow: drawn only when they are new.
         taken = next((t for t in reversed(history) if t.samples is not None), None)
         if taken and taken.images != self.shown:
-            self.samples, self.shown = (
-                viz.show(self._samples(taken), handle=self.samples),
-                taken.images,
-            )
+            self.samples = viz.show(self._samples(taken), handle=self.samples)
+            self.shown = taken.images
 
-    def _samples(self, tick: Tick) -> viz.Figure:
-        n_rows = (tick.samples.shape[1] - 2) // 66
-        names = [*self.rows, *(f"row {i + 1}" for i in range(len(self.rows), n_rows))][:n_rows]
+    def _samples(self, tick: Tick) -> Figure:
+        assert tick.samples is not None
+        n_rows = (tick.samples.shape[1] - 2) // 66  # 64 pixels and a margin of 2
+        unnamed = [f"row {i + 1}" for i in range(len(self.rows), n_rows)]
+        names = [*self.rows, *unnamed][:n_rows]
         rows = {name: viz.sample_row(tick.samples, i, n=6) for i, name in enumerate(names)}
         return viz.grid_of_shown(
             rows,

@@ -52,13 +52,14 @@ def restored_box(
     l2h: Weights = "l2h",
     h2l: Weights = "h2l",
     *,
-    poor: bool = False,
+    is_lo: bool = False,
     seed: int = 0,
 ) -> Restored:
-    """Crop a box (x, y, side) from an RGB picture, make it poor with H2L, restore it with L2H, and
-    judge the result.
+    """Crop a box from an RGB picture, degrade it with H2L, restore it with L2H, judge the result.
 
-    poor: the box is a poor picture already; it is reduced to 16x16 and restored, with no
+    box: (x, y, side) in pixels of the picture.
+
+    is_lo: the box is an LR picture already; it is reduced to 16x16 and restored, with no
     degradation before. Raises HLError for a box that leaves the picture or is smaller than the
     network's input.
     """
@@ -70,7 +71,7 @@ def restored_box(
             f"{side}x{side} at {x}, {y}"
         )
     face = image.crop((x, y, x + side, y + side))
-    if poor:
+    if is_lo:
         lo = as_picture(fit(face, l2h.cfg.size_lo))[None]
         pictures = {"your box, reduced": lo[0]}
     else:
@@ -108,7 +109,7 @@ def own_photograph(static: Figure, l2h: Weights = "l2h", h2l: Weights = "h2l") -
     networks = pair_of_networks(l2h, h2l, "cpu")
     upload = w.FileUpload(accept="image/*", description="your photograph", layout={"width": "16em"})
     kind = w.RadioButtons(
-        options={"sharp: degrade it first": False, "poor already: restore it as it is": True},
+        options={"HR: degrade it first": False, "LR already: restore it as it is": True},
         description="The face is",
         style={"description_width": "initial"},
         layout={"width": "32em"},
@@ -141,9 +142,9 @@ def own_photograph(static: Figure, l2h: Weights = "l2h", h2l: Weights = "h2l") -
         square.picture = address(small)
         square.layout.display, go.disabled, shown.value = None, False, ""
 
-    def restore(_) -> None:
+    def restore(_: object) -> None:
         try:
-            found = restored_box(held["image"], tuple(square.box), *networks, poor=kind.value)
+            found = restored_box(held["image"], tuple(square.box), *networks, is_lo=kind.value)
             shown.value = (
                 captioned(found.pictures, 192, "from your photograph")
                 + f'<p style="line-height:1.4">{escape(found.words)}</p>'

@@ -34,10 +34,13 @@ def fresh(folder: str | Path) -> Path:
 
 
 def train(cfg: RunConfig, stage: str, *, out: str | Path, **what: Any) -> Iterator[Tick]:
-    """`hl.train` for a cell that is run again: an unfinished run of the same settings in `out` goes on.
+    """`hl.train` for a cell that is run again.
 
-    A finished one, or one of other settings, gives way to a new one. A run that goes on repeats the ticks that its log
-    holds, so that curves begin at the beginning. what: as in `hl.train`. Raises HLError as `fresh` and `hl.train`.
+    An unfinished run of the same settings in `out` goes on.
+
+    A finished one, or one of other settings, gives way to a new one. A run that goes on repeats the
+    ticks that its log holds, so that curves begin at the beginning. what: as in `hl.train`. Raises
+    HLError as `fresh` and `hl.train`.
     """
     folder = RunFolder(out)
     if folder.last.is_file() and not folder.finished:
@@ -47,7 +50,8 @@ def train(cfg: RunConfig, stage: str, *, out: str | Path, **what: Any) -> Iterat
             pass
         else:
             print(
-                f"{out} holds a run of these settings that was cut off: going on from its last checkpoint"
+                f"{out} holds a run of these settings that was cut off: going on from its last "
+                "checkpoint"
             )
             return _from_the_start(ticks, folder, getattr(cfg, f"{stage}_steps"))
     return training.train(cfg, stage, out=fresh(out), **what)
@@ -55,14 +59,14 @@ def train(cfg: RunConfig, stage: str, *, out: str | Path, **what: Any) -> Iterat
 
 def logged(folder: RunFolder, steps: int) -> Iterator[Tick]:
     """The ticks in the log of a run of `steps` updates, with the samples that were kept."""
-    for line in folder.log.read_text().splitlines() if folder.log.is_file() else ():
+    if not folder.log.is_file():
+        return
+    for line in folder.log.read_text().splitlines():
         entry = json.loads(line)
         picture = folder.samples / f"{entry['step']:07d}.png"
-        samples = (
-            torch.from_numpy(np.array(Image.open(picture))).permute(2, 0, 1)
-            if picture.is_file()
-            else None
-        )
+        samples = None
+        if picture.is_file():
+            samples = torch.from_numpy(np.array(Image.open(picture))).permute(2, 0, 1)
         left_s = (steps - entry["step"]) / entry["step"] * entry["images"] / entry["rate"]
         yield Tick(
             entry["step"],

@@ -1,7 +1,7 @@
 """Sliders where a person is watching; a static picture that says the same everywhere else.
 
-Every widget takes that picture as `static` and shows it first, so that a notebook which a script executes needs no
-widget to be read.
+Every widget takes that picture as `static` and shows it first, so that a notebook which a script
+executes needs no widget to be read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ V = TypeVar("V")
 
 
 def explore(draw: Callable[[V], Figure], values: Sequence[V], name: str, static: Figure) -> None:
-    """Show `static`, and under it, where a person is watching, a slider over values that redraws draw(value).
+    """Show `static`, and under it, where a person is watching, a slider over values that redraws
+    draw(value).
 
     name: what the slider changes, with its unit. Raises HLError for no values.
     """
@@ -51,16 +52,18 @@ def explore(draw: Callable[[V], Figure], values: Sequence[V], name: str, static:
 def before_after(
     rows: Mapping[str, viz.Pictures], static: Figure, *, alt: str, n: int = 4, side: int = 192
 ) -> None:
-    """Show `static`, and where a person is watching n pairs of pictures with a movable edge between the two.
+    """Show `static`, and where a person is watching n pairs of pictures with a movable edge between
+    the two.
 
-    rows: two names -> pictures (B, 3, h, w) of the same faces, before and after; sides may differ. alt: what is seen,
-    for each pair. side: pixels a picture on the screen, best a multiple of both sizes. Raises HLError for other than
-    two rows of one length.
+    rows: two names -> pictures (B, 3, h, w) of the same faces, before and after; sides may differ.
+    alt: what is seen, for each pair. side: pixels a picture on the screen, best a multiple of both
+    sizes. Raises HLError for other than two rows of one length.
     """
     pictures = [viz.as_uint8(p)[:n] for p in rows.values()]
     if len(pictures) != 2 or len(pictures[0]) != len(pictures[1]):
         raise HLError(
-            f"rows must be two, of as many pictures, got {[len(p) for p in pictures]}: give before and after"
+            f"rows must be two, of as many pictures, got {[len(p) for p in pictures]}: give "
+            "before and after"
         )
     viz.show(static)
     if not front_end():
@@ -74,9 +77,12 @@ def before_after(
     display(BeforeAfter(before=before, after=after, names=list(rows), alt=alt, side=side))
 
 
-# ---- what they are made of -------------------------------------------------------------------------------------------
+# ---- what they are made of -----------------------------------------------------------------------
 def address(picture: np.ndarray | Image.Image, side: int | None = None) -> str:
-    """A picture, uint8 (h, w, 3) or PIL, as a data address that a browser shows: an exact PNG, enlarged to side."""
+    """A picture, uint8 (h, w, 3) or PIL, as a data address that a browser shows.
+
+    An exact PNG, enlarged to side.
+    """
     picture = np.asarray(picture)
     file = io.BytesIO()
     Image.fromarray(viz.enlarge(picture, side) if side else picture).save(file, "PNG")
@@ -84,13 +90,18 @@ def address(picture: np.ndarray | Image.Image, side: int | None = None) -> str:
 
 
 def captioned(pictures: Mapping[str, viz.Pictures], side: int, alt: str) -> str:
-    """Pictures side by side as HTML, each under its name and true size. name -> one picture (3, h, w) in [-1, 1]."""
+    """Pictures side by side as HTML, each under its name and true size.
+
+    name -> one picture (3, h, w) in [-1, 1].
+    """
     figures = []
     for name, picture in pictures.items():
         shown = viz.as_uint8(picture)[0]
         figures.append(
-            f'<figure style="margin:0"><figcaption>{escape(name)}<br>{shown.shape[1]}×{shown.shape[0]} px'
+            f'<figure style="margin:0"><figcaption>{escape(name)}<br>'
+            f"{shown.shape[1]}×{shown.shape[0]} px"
             f'</figcaption><img src="{address(shown, side)}" width="{side}" height="{side}" '
             f'alt="{escape(name)}: {escape(alt)}"></figure>'
         )
-    return f'<div style="display:flex;flex-wrap:wrap;gap:12px;align-items:end;line-height:1.4">{"".join(figures)}</div>'
+    style = "display:flex;flex-wrap:wrap;gap:12px;align-items:end;line-height:1.4"
+    return f'<div style="{style}">{"".join(figures)}</div>'

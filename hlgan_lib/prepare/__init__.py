@@ -1,4 +1,4 @@
-"""Real data sets into FaceSet files. So far: any folder of pictures."""
+"""Real datasets into FaceSet files. So far: any folder of pictures."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from ..errors import HLError
 from ..files import save_png
 
 KINDS = ("folder",)
-N_SHEET, SHEET_TILE = (
-    64,
-    64,
-)  # pictures on a contact sheet; small ones are enlarged to this many pixels
+N_SHEET = 64  # pictures on a contact sheet
+SHEET_TILE = 64  # pixels a side that small ones are enlarged to
 
 
 def prepare(
@@ -29,11 +27,12 @@ def prepare(
     size: int | None = None,
     contact_sheet: str | Path | None = None,
 ) -> FaceSet:
-    """Read a data set in its owners' own layout, fit it to one size, and write it as a FaceSet file.
+    """Read a dataset in its owners' layout, fit it to one size, and write it as a FaceSet file.
 
-    kind: "folder" (any pictures, read recursively). role: "hi" (sharp; by default 64 pixels) or "lo" (poor; 16); both
-    are centre-cropped and reduced with antialiasing, never enlarged. contact_sheet: a PNG of 64 evenly spaced pictures.
-    Raises HLError before anything is written where an input or an output cannot be right.
+    kind: "folder" (any pictures, read recursively). role: "hi" (HR; by default 64 pixels) or
+    "lo" (LR; 16); both are centre-cropped and reduced with antialiasing, never enlarged.
+    contact_sheet: a PNG of 64 evenly spaced pictures. Raises HLError before anything is written
+    where an input or an output cannot be right.
     """
     if kind not in KINDS:
         raise HLError(f"KIND must be one of {', '.join(KINDS)}, got {kind!r}")
@@ -48,6 +47,7 @@ def prepare(
         if Path(path).is_dir():
             raise HLError(f"{path} is a folder: give the name of a file")
     faces = load_faces(src, size, role=role)
+    assert isinstance(faces, FaceSet)  # of a folder
     out.parent.mkdir(parents=True, exist_ok=True)
     faces.save(out)
     if contact_sheet:
@@ -56,10 +56,12 @@ def prepare(
 
 
 def contact(faces: FaceSet, n: int = N_SHEET) -> torch.Tensor:
-    """n evenly spaced pictures, nothing selected -> uint8 (3, H, W); small pictures are enlarged without smoothing."""
+    """n evenly spaced pictures, nothing selected -> uint8 (3, H, W).
+
+    Small pictures are enlarged without smoothing.
+    """
     chosen = np.unique(np.linspace(0, len(faces) - 1, min(n, len(faces))).astype(int))
     tiles = torch.from_numpy(np.array(faces.images[chosen]))
-    tiles = tiles.repeat_interleave(
-        factor := max(1, SHEET_TILE // faces.size[0]), 2
-    ).repeat_interleave(factor, 3)
+    factor = max(1, SHEET_TILE // faces.size[0])
+    tiles = tiles.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
     return make_grid(tiles, nrow=max(1, int(len(tiles) ** 0.5)), padding=2, pad_value=255)

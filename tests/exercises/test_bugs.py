@@ -1,4 +1,6 @@
-"""The six faults: each shows the symptom that notebook 07 promises, and the healthy variant beside it does not."""
+"""The six faults: each shows the symptom that notebook 07 promises, and the healthy variant beside
+it does not.
+"""
 
 import copy
 
@@ -69,7 +71,7 @@ def test_unpaired_pixels_drown_the_faces_in_a_mean():
     assert tasks.spread(made[bugs.UnpairedPixels]) < tasks.spread(made[tasks.H2LTask])
 
 
-def test_sharp_as_real_never_looks_at_the_poor_faces():
+def test_sharp_as_real_never_looks_at_the_lr_faces():
     for task, looks in ((tasks.H2LTask, True), (bugs.SharpAsReal, False)):
         made = bugs.start(CFG.replace(d_norm="none"), task).task
         batch = bugs.exam(made)
@@ -80,7 +82,7 @@ def test_sharp_as_real_never_looks_at_the_poor_faces():
         assert torch.equal(*of) is not looks
 
 
-def test_sharp_as_real_teaches_d_that_clean_reductions_are_poor_faces():
+def test_sharp_as_real_teaches_d_that_clean_reductions_are_lr_faces():
     prefers = {}
     for task in (tasks.H2LTask, bugs.SharpAsReal):
         made = bugs.train_d(bugs.start(CFG, task).task, 30)

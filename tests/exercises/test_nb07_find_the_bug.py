@@ -1,4 +1,7 @@
-"""The checks of notebook 07: each passes the reference and gives every likely wrong repair a hint of its own."""
+"""The checks of notebook 07.
+
+Each passes the reference and gives every likely wrong repair a hint of its own.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +14,7 @@ from hlgan_lib.metrics.pairs import psnr
 from hlgan_lib.metrics.protocols import stretch
 
 
-# ---- wrong repairs ---------------------------------------------------------------------------------------------------
+# ---- wrong repairs -------------------------------------------------------------------------------
 def update(
     clear=lambda loop, opt: opt.zero_grad(),
     freeze=None,
@@ -185,7 +188,7 @@ MISTAKES = {
         ),
     ],
     "check_discriminator_loss": [
-        (lambda task, batch: bugs.SharpAsReal.d_loss(task, batch)[0], "shown the sharp faces"),
+        (lambda task, batch: bugs.SharpAsReal.d_loss(task, batch)[0], "shown the HR faces"),
         (d_loss(lambda b: bilinear(b["hi"])), None),
         (d_loss(lambda b: b["hi"]), "pictures of 64x64"),
         (d_loss(swapped=True), "swapped"),

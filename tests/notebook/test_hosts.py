@@ -1,4 +1,7 @@
-"""Colab, Kaggle and a machine of one's own; and the set-up cell on each of them, in a clean environment."""
+"""Colab, Kaggle and a machine of one's own.
+
+And the set-up cell on each of them, in a clean environment.
+"""
 
 import sys
 import types
@@ -84,3 +87,13 @@ def test_no_drive_and_no_folder_are_said_in_one_line(colab, monkeypatch, tmp_pat
     (tmp_path / "file").touch()
     with pytest.raises(HLError, match="OUT must be a folder that can be made here"):
         hosts.run_folder(tmp_path / "file" / "runs", "smoke")
+
+
+def test_nobody_watches_a_test_or_a_script(monkeypatch):
+    assert not hosts.in_kernel() and not hosts.front_end()
+    shell = types.SimpleNamespace(kernel=1, user_ns={})
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    assert hosts.in_kernel() and not hosts.front_end(), "a kernel alone is nbclient's"
+    monkeypatch.setenv("JPY_SESSION_NAME", "01_data.ipynb")
+    assert hosts.front_end()

@@ -1,4 +1,6 @@
-"""The notebooks in a real browser: JupyterLab on loopback, headless Chromium, all cells run, a slider dragged.
+"""The notebooks in a real browser.
+
+JupyterLab on loopback, headless Chromium, all cells run, a slider dragged.
 
 Screenshots in the light and the dark theme stay in .scratch/screenshots, for people to look at.
 """
@@ -46,10 +48,12 @@ SETTINGS = {
 }
 
 
-# ---- JupyterLab and the browser --------------------------------------------------------------------------------------
+# ---- JupyterLab and the browser ------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """(address with a place for a path, folder of notebooks without outputs) of a server with nobody's own settings."""
+    """(address with a place for a path, folder of notebooks without outputs) of a server with
+    nobody's own settings.
+    """
     home = tmp_path_factory.mktemp("lab")
     folder = home / "notebooks"
     folder.mkdir()
@@ -137,7 +141,7 @@ def browser():
         chromium.close()
 
 
-# ---- what a reader does ----------------------------------------------------------------------------------------------
+# ---- what a reader does --------------------------------------------------------------------------
 def choose(page, *menu):
     """Open a menu and click through its items."""
     page.locator(".lm-MenuBar-itemLabel", has_text=re.compile(f"^{menu[0]}$")).click()
@@ -212,7 +216,9 @@ def photograph(page, name):
 
 
 def opened(browser, address, path):
-    """A page in which all cells of a notebook have been told to run, and what went wrong in the page itself."""
+    """A page in which all cells of a notebook have been told to run, and what went wrong in the
+    page itself.
+    """
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
     page.set_default_timeout(120_000)
     wrong = []
@@ -225,7 +231,10 @@ def opened(browser, address, path):
 
 
 def wait_for_kernel(page, address, path):
-    """Until the server has an idle kernel for the notebook and the page knows it: before, JupyterLab asks for one."""
+    """Until the server has an idle kernel for the notebook and the page knows it.
+
+    Before, JupyterLab asks for one.
+    """
     sessions = address.format("").replace("/doc/tree/", "/api/sessions")
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
@@ -254,10 +263,13 @@ def run_all(page):
 
 
 def check_cells(page, path):
-    """All cells ran, in order, and none failed, on the screen and in the file that JupyterLab writes."""
+    """All cells ran, in order, and none failed, on the screen and in the file that JupyterLab
+    writes.
+    """
     page.wait_for_function(
         """() => {
-        const said = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(e => e.textContent);
+        const prompts = document.querySelectorAll('.jp-CodeCell .jp-InputPrompt');
+        const said = [...prompts].map(e => e.textContent);
         const error = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]');
         return error || said.every(text => /\\d/.test(text));
     }""",
@@ -276,7 +288,9 @@ def check_cells(page, path):
 
 
 def check_sliders(page, name):
-    """In each cell that has sliders, the first and the last of them change what a picture of that cell looks like."""
+    """In each cell that has sliders, the first and the last of them change what a picture of that
+    cell looks like.
+    """
     page.locator(HANDLES).first.wait_for()
     for i, cell in enumerate(page.locator(".jp-CodeCell", has=page.locator(HANDLES)).all(), 1):
         handles = cell.locator(HANDLES)

@@ -1,4 +1,7 @@
-"""Static rules for every notebook (the house style, as far as a machine can check it). Execution is nbval's part."""
+"""Static rules for every notebook (the house style, as far as a machine can check it).
+
+Execution is nbval's part.
+"""
 
 import ast
 import base64
@@ -198,7 +201,10 @@ def test_solutions_pass(path):
 
 @each
 def test_an_exercise_is_one_answer_that_can_be_left_out(path):
-    """What is passed to attempt is what the student fills in: unfilled, it says "not tried yet" and the run goes on."""
+    """What is passed to attempt is what the student fills in.
+
+    Unfilled, it says "not tried yet" and the run goes on.
+    """
     for cell in tagged(read(path), "solution"):
         (call,) = attempts(cell)
         mine, _, check = map(ast.unparse, call.args)
@@ -292,6 +298,9 @@ def test_every_picture_has_alt_text_and_opens(path):
 
 @each
 def test_prose_holds_no_result_that_training_would_change(path):
-    """Scores live in results/ and in outputs: a distance, dB or minutes in prose drifts from what the code gives."""
+    """Scores live in results/ and in outputs.
+
+    A distance, dB or minutes in prose drifts from what the code gives.
+    """
     text = "\n".join(c.source for c in prose(read(path)))
     assert not re.findall(r"\d+(?:\.\d+)? ?(?:dB|minutes on)", text)

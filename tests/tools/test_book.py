@@ -1,4 +1,6 @@
-"""The book: a site of all notebooks and docs, without dead links, mute pictures or anything from other hosts."""
+"""The book: a site of all notebooks and docs, without dead links, mute pictures or anything from
+other hosts.
+"""
 
 import html
 import importlib.util
@@ -76,7 +78,10 @@ def alt_texts_lost(out):
     return alts
 
 
-GOOD = '<html><body id="top"><a href="b.html#here">b</a><img src="dot.png" alt="a grey dot"></body></html>'
+GOOD = (
+    '<html><body id="top"><a href="b.html#here">b</a><img src="dot.png" alt="a '
+    'grey dot"></body></html>'
+)
 
 
 @pytest.mark.parametrize(

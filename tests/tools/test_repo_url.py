@@ -1,4 +1,7 @@
-"""`make repo-url`: one address in pyproject, set-up cells, badges, README; a round trip leaves every byte as it was."""
+"""`make repo-url`: one address in pyproject, set-up cells, badges, README.
+
+A round trip leaves every byte as it was.
+"""
 
 import json
 import re
@@ -18,7 +21,10 @@ URL = "https://github.com/ann/course"
 
 @pytest.fixture
 def root(tmp_path):
-    """A copy of what the tool writes, without an address; 01 has a student copy, made without badges."""
+    """A copy of what the tool writes, without an address.
+
+    01 has a student copy, made without badges.
+    """
     (tmp_path / "notebooks" / "student").mkdir(parents=True)
     for path in (
         ROOT / "pyproject.toml",
@@ -117,7 +123,9 @@ def test_what_is_no_address_changes_nothing(root, url, capsys):
 
 
 def test_what_is_committed_is_what_the_tool_writes():
-    """Badges and set-up cells of every notebook and student copy, for the address that pyproject.toml holds."""
+    """Badges and set-up cells of every notebook and student copy, for the address that
+    pyproject.toml holds.
+    """
     url = repo_url.stored()
     for path in repo_url.notebooks():
         text = path.read_text("utf-8")

@@ -1,4 +1,7 @@
-"""`make run`: pages, figures and a summary from notebooks; a failing cell is named; Ctrl-C leaves no kernel behind."""
+"""`make run`: pages, figures and a summary from notebooks.
+
+A failing cell is named; Ctrl-C leaves no kernel behind.
+"""
 
 import base64
 import io

@@ -1,4 +1,7 @@
-"""The tool that makes the students' copies: what is blanked, what is left out, and that those on disk are its own."""
+"""The tool that makes the students' copies.
+
+what is blanked, what is left out, and that those on disk are its own.
+"""
 
 import copy
 import json

@@ -1,4 +1,6 @@
-"""docs/teaching.md: its numbers are the stored ones, its sections exist, what it says of the numbers is so."""
+"""docs/teaching.md: its numbers are the stored ones, its sections exist, what it says of the
+numbers is so.
+"""
 
 import importlib.util
 import json
@@ -128,7 +130,7 @@ def test_every_exercise_that_it_names_is_in_its_notebook():
         )
 
 
-# ---- docs/anchors.md -------------------------------------------------------------------------------------------------
+# ---- docs/anchors.md -----------------------------------------------------------------------------
 def test_every_claim_about_another_house_has_a_source_and_ours_a_file():
     page = (ROOT / "docs" / "anchors.md").read_text("utf-8")
     tables, sources = page.split("## Sources")

@@ -1,7 +1,10 @@
-"""Build the shipped faces from the 5,000 sources of 160 pixels:  python tools/faces/build_faces.py SOURCES [--out DIR]
+"""Build the shipped faces from the 5,000 sources of 160 pixels.
 
-Crops with random framing, takes the poor pictures with degradations.Camera, writes mosaics, camera parameters and
-meta.json. Every draw is seeded by the face's number, so the same sources and versions give the same files.
+ python tools/faces/build_faces.py SOURCES [--out DIR]
+
+Crops with random framing, takes the LR pictures with degradations.Camera, writes mosaics, camera
+parameters and meta.json. Every draw is seeded by the face's number, so the same sources and
+versions give the same files.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import hashlib
 import json
 from math import cos, radians, sin
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +42,8 @@ CAMERA_BATCH = 200
 
 
 def framing(index: int, shot: int) -> list[tuple[float, float]]:
-    """The corners of one crop in the source (top left, bottom left, bottom right, top right), all inside the picture.
+    """The corners of one crop in the source (top left, bottom left, bottom right, top right), all
+    inside the picture.
 
     Drawn again until they are: what lies beyond the source would have to be invented.
     """
@@ -56,14 +61,20 @@ def framing(index: int, shot: int) -> list[tuple[float, float]]:
 
 
 def crop(image: Image.Image, index: int, shot: int) -> Image.Image:
-    """The framed 64x64 face: cubic interpolation on a grid twice as fine as the source, then LANCZOS."""
+    """The framed 64x64 face.
+
+    Cubic interpolation on a grid twice as fine as the source, then LANCZOS.
+    """
     quad = [p for corner in framing(index, shot) for p in corner]
     fine = image.transform((256, 256), Image.Transform.QUAD, quad, Image.Resampling.BICUBIC)
     return fine.resize((64, 64), Image.Resampling.LANCZOS)
 
 
 def mosaic(tiles: np.ndarray) -> Image.Image:
-    """Tiles (N, s, s, 3) side by side, COLUMNS in a row; s divides by 8, so that no JPEG block holds two."""
+    """Tiles (N, s, s, 3) side by side, COLUMNS in a row.
+
+    S divides by 8, so that no JPEG block holds two.
+    """
     n, s = len(tiles), tiles.shape[1]
     grid = tiles.reshape(n // COLUMNS, COLUMNS, s, s, 3).transpose(0, 2, 1, 3, 4)
     return Image.fromarray(grid.reshape(n // COLUMNS * s, COLUMNS * s, 3))
@@ -75,22 +86,22 @@ def untile(image: Image.Image, s: int) -> np.ndarray:
     return grid.reshape(-1, s, s, 3)
 
 
-def photograph(hi: np.ndarray, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Poor pictures (N, 16, 16, 3) of faces (N, 64, 64, 3) and the parameters of each shot."""
+def taken(hi: np.ndarray, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """LR pictures (N, 16, 16, 3) of faces (N, 64, 64, 3) and the parameters of each shot."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.from_numpy(hi).permute(0, 3, 1, 2).float() / 127.5 - 1
     shots = [Camera()(part, generator) for part in x.split(CAMERA_BATCH)]
     lo = torch.cat([shot.lo for shot in shots])
-    lo = ((lo + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-    return lo, {
-        key: torch.cat([shot.params[key] for shot in shots]).numpy() for key in shots[0].params
-    }
+    params = {}
+    for key in shots[0].params:
+        params[key] = torch.cat([shot.params[key] for shot in shots]).numpy()
+    return ((lo + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy(), params
 
 
 def build(sources: Path, out: Path) -> dict:
     """Write every split; return the meta data."""
     out.mkdir(parents=True, exist_ok=True)
-    meta = {
+    meta: dict[str, Any] = {
         "columns": COLUMNS,
         "seed": SEED,
         "framing": {"shift": SHIFT, "scale": SCALE, "rotate_deg": ROTATE},
@@ -110,10 +121,10 @@ def build(sources: Path, out: Path) -> dict:
             files["hi"] = f"{split}-hi.jpg".replace("hi-hi", "hi")
             mosaic(hi).save(out / files["hi"], quality=JPEG_QUALITY, subsampling=0, optimize=True)
             with Image.open(out / files["hi"]) as image:
-                hi = untile(image, 64)  # the camera sees exactly the truth that is shipped
+                hi = untile(image, 64)  # the camera sees exactly the ground truth that is shipped
         if split != "train-hi":
             files["lo"] = f"{split}-lo.png".replace("lo-lo", "lo")
-            lo, params = photograph(hi, SEED + indices.start)
+            lo, params = taken(hi, SEED + indices.start)
             mosaic(lo).save(out / files["lo"], optimize=True)
         if len(files) == 2:
             files["params"] = f"{split}-params.npz"

@@ -1,8 +1,11 @@
-"""Make the sources of the shipped faces anew:  python tools/faces/make_faces.py OUT [--first 0] [--count 5000]
+"""Make the sources of the shipped faces anew.
+
+ python tools/faces/make_faces.py OUT [--first 0] [--count 5000]
 
 Optional and never needed at run time. In an environment of its own:
     pip install numpy pillow && pip install --no-deps random_face==2021.7.21.1 openvino==2026.4.1
-`--check DIR` also compares each face with the picture of the same number in DIR. About 0.8 s a face on two cores.
+`--check DIR` also compares each face with the picture of the same number in DIR. About 0.8 s a face
+on two cores.
 """
 
 from __future__ import annotations
@@ -15,23 +18,29 @@ import numpy as np
 from PIL import Image
 
 
+def network_files() -> Path:
+    """The folder of the package random_face that holds the two networks."""
+    spec = importlib.util.find_spec("random_face")
+    if spec is None or spec.origin is None:
+        raise SystemExit("needs random_face: pip install --no-deps random_face==2021.7.21.1")
+    return Path(spec.origin).parent / "data"
+
+
 class Generator:
-    """MobileStyleGAN (Belousov, arXiv 2104.04767), its two network files read straight from the package random_face."""
+    """MobileStyleGAN (Belousov, arXiv 2104.04767), its two network files read straight from the
+    package random_face.
+    """
 
     def __init__(self) -> None:
         import openvino
 
-        data = Path(importlib.util.find_spec("random_face").origin).parent / "data"
-        core, exact = (
-            openvino.Core(),
-            {"INFERENCE_PRECISION_HINT": "f32"},
-        )  # some processors would take bfloat16
-        self.mapping = core.compile_model(
-            core.read_model(data / "MappingNetwork.xml"), "CPU", exact
-        )
-        self.synthesis = core.compile_model(
-            core.read_model(data / "SynthesisNetwork.xml"), "CPU", exact
-        )
+        data = network_files()
+        core = openvino.Core()
+        exact = {"INFERENCE_PRECISION_HINT": "f32"}  # some processors would take bfloat16
+        mapping = core.read_model(data / "MappingNetwork.xml")
+        synthesis = core.read_model(data / "SynthesisNetwork.xml")
+        self.mapping = core.compile_model(mapping, "CPU", exact)
+        self.synthesis = core.compile_model(synthesis, "CPU", exact)
         r = np.random.default_rng(0)
         z = np.concatenate([r.standard_normal((512, 512)).astype(np.float32) for _ in range(8)])
         self.mean = np.mean([self.style(one[None]) for one in z], axis=0)
@@ -52,7 +61,10 @@ class Generator:
 
 
 def write(face: Image.Image, path: Path) -> None:
-    """Reduce to 256, JPEG 96, reduce to 160, JPEG 95, both with full chroma: the steps of the sources."""
+    """Reduce to 256, JPEG 96, reduce to 160, JPEG 95, both with full chroma.
+
+    The steps of the sources.
+    """
     half = path.with_suffix(".256.jpg")
     face.resize((256, 256), Image.Resampling.LANCZOS).save(half, quality=96, subsampling=0)
     with Image.open(half) as image:

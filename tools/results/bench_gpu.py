@@ -1,11 +1,12 @@
 """How fast an update is on this card, in every precision and layout, beside a plain training loop.
 
-    python tools/results/bench_gpu.py --out gpu.json               # two minutes and a half on a data-centre GPU
+    python tools/results/bench_gpu.py --out gpu.json      # two minutes and a half on a data-centre GPU
     python tools/results/bench_gpu.py --device cpu --quick         # every path, tiny
 
-A cell is the median over chunks of updates with the device idle at both ends of a chunk, after a warm-up. Its share is
-counted FLOPs over time over what a convolution (or a matrix product) of the same precision reached here. In cells
-bf16 and fp16 what stays in float32 is as PyTorch's defaults have it: TF32 in convolutions, not in matrix products.
+A cell is the median over chunks of updates with the device idle at both ends of a chunk, after a
+warm-up. Its share is counted FLOPs over time over what a convolution (or a matrix product) of the
+same precision reached here. In cells bf16 and fp16 what stays in float32 is as PyTorch's defaults
+have it: TF32 in convolutions, not in matrix products.
 """
 
 from __future__ import annotations
@@ -104,7 +105,9 @@ def set_precision(name: str) -> str:
 
 
 def measure_ceilings(bench: Bench) -> None:
-    """TFLOP/s of one large matrix product and of one large 3x3 convolution (the faster layout), in each precision."""
+    """TFLOP/s of one large matrix product and of one large 3x3 convolution (the faster layout), in
+    each precision.
+    """
     n, (b, c, s) = (256, (4, 16, 16)) if bench.quick else (8192, (256, 256, 32))
     for name, dtype in DTYPES.items():
         set_precision(name)
@@ -152,7 +155,10 @@ def fused(loop) -> Callable[[], None]:
 
 
 def graphed(loop) -> Callable[[], None]:
-    """The update as one CUDA graph: batches are made outside and copied in; learning rate and decay stand still."""
+    """The update as one CUDA graph: batches are made outside and copied in.
+
+    Learning rate and decay stand still.
+    """
     task = loop.task
     for name in ("opt_g", "opt_d"):
         old = getattr(loop, name)
@@ -283,9 +289,9 @@ def cell(
     )
 
 
-# ---- a plain loop, as public code of such GANs is written ------------------------------------------------------------
+# ---- a plain loop, as public code of such GANs is written ----------------------------------------
 class Pictures(Dataset):
-    """A folder of pictures, decoded one at a time by PIL; the poor one is the sharp one resized."""
+    """A folder of pictures, decoded one at a time by PIL; the LR one is the HR one resized."""
 
     def __init__(self, hi: Path, lo: Path | None):
         self.hi = sorted(hi.iterdir())
@@ -314,7 +320,9 @@ class Pictures(Dataset):
 
 
 class Plain:
-    """Float32, NCHW, one batch for both halves, D's gradients computed (and thrown away) in G's half."""
+    """Float32, NCHW, one batch for both halves, D's gradients computed (and thrown away) in G's
+    half.
+    """
 
     def __init__(self, bench: Bench, cfg: hl.RunConfig, stage: str):
         loop = make_loop(bench, cfg, stage)  # for its networks and its losses
@@ -359,7 +367,10 @@ def write_pictures(folder: Path, faces: hl.FaceSet, n: int) -> Path:
 
 
 def beside_plain(bench: Bench, preset: str, batch: int) -> dict:
-    """Step and whole loop, ours (the preset as it is) and plain, in turns; medians and their ratios."""
+    """Step and whole loop, ours (the preset as it is) and plain, in turns.
+
+    Medians and their ratios.
+    """
     result, rounds = {}, 1 if bench.quick else 2
     with tempfile.TemporaryDirectory() as tmp:
         n = 64 if bench.quick else PLAIN_IMAGES
@@ -432,7 +443,7 @@ def ticking(loop) -> Callable[[], None]:
     return work
 
 
-# ---- all of it -------------------------------------------------------------------------------------------------------
+# ---- all of it -----------------------------------------------------------------------------------
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -477,7 +488,7 @@ def main() -> None:
                 "camera",
             ):
                 cell(bench, preset, batch, "l2h", "bf16", "NHWC", degradation=degradation)
-    if bench.cuda:  # last but for the compiler: a capture that fails may spoil what follows
+    if bench.cuda:  # last but for the compiler: a capture that fails may break what follows
         for preset, batch in sizes:
             for stage in ("h2l", "l2h"):
                 cell(bench, preset, batch, stage, "bf16", "NHWC", "graph")
@@ -507,14 +518,17 @@ def report(bench: Bench, beside: dict, out: Path | None) -> None:
     print(f"{card}, torch {torch.__version__}, {result['seconds']} s")
     for name, top in bench.ceilings.items():
         print(
-            f"  {name:8} matrix product {top['matmul_tflops']:8.2f} TFLOP/s   convolution {top['conv_tflops']:8.2f}"
+            f"  {name:8} matrix product {top['matmul_tflops']:8.2f} TFLOP/s   convolution "
+            f"{top['conv_tflops']:8.2f}"
         )
     head = f"{'preset':7}{'batch':>6} {'stage':6}{'numbers':9}{'layout':7}{'how':11}{'pairs':10}"
     print(head + f"{'ms':>9}{'images/s':>10}{'TFLOP/s':>9}{'conv':>6}{'MiB':>8}{'ready':>7}")
     for c in bench.cells:
         print(
-            f"{c['preset']:7}{c['batch']:6} {c['stage']:6}{c['precision']:9}{c['layout']:7}{c['how']:11}"
-            f"{(c['degradation'] or '').split(':')[0]:10}{c['ms']:9.2f}{c['images_per_s']:10.0f}{c['tflops']:9.2f}"
+            f"{c['preset']:7}{c['batch']:6} "
+            f"{c['stage']:6}{c['precision']:9}{c['layout']:7}{c['how']:11}"
+            f"{(c['degradation'] or '').split(':')[0]:10}{c['ms']:9.2f}"
+            f"{c['images_per_s']:10.0f}{c['tflops']:9.2f}"
             f"{c['share_of_conv']:6.0%}{c['peak_mib'] or 0:8.0f}{c['ready_s']:7.1f}"
         )
     for stage, e in beside.items():
@@ -524,7 +538,8 @@ def report(bench: Bench, beside: dict, out: Path | None) -> None:
         )
         print(
             f"  plain / ours: step {e['step_ratio']:.2f} (TF32 {e['step_ratio_to_tf32']:.2f}), "
-            f"loop {e['loop_ratio']:.2f} (TF32 {e['loop_ratio_to_tf32']:.2f}), {e['workers']} workers"
+            f"loop {e['loop_ratio']:.2f} (TF32 {e['loop_ratio_to_tf32']:.2f}), "
+            f"{e['workers']} workers"
         )
     for line in bench.not_run:
         print(f"not run: {line}")

@@ -1,11 +1,13 @@
-"""For maintainers: does a face recogniser tell these faces apart at 64x64? (`results/identity.json`)
+"""For maintainers: does a face recogniser tell these faces apart at 64x64?
+(`results/identity.json`)
 
     pip install dlib-bin face_recognition_models      in a venv of its own: 100 MB, and 0.2 s a face
     python tools/results/identity.py [--out results] [--n 150]
 
-dlib's descriptor (128 numbers), a fixed box and its five landmarks on the face enlarged to 256x256. A pair is a sharp
-face of faces:val and another picture: of the same face (framed, lit or spoilt anew, or restored from its poor shot), or
-of somebody else's. AUC: how often the same one lies nearer; beside it that of Lite0's features and of 16x16 pixels.
+dlib's descriptor (128 numbers), a fixed box and its five landmarks on the face enlarged to 256x256.
+A pair is an HR face of faces:val and another picture: of the same face (framed, lit or degraded
+anew, or restored from its LR picture), or of somebody else's. AUC: how often the same one lies
+nearer; beside it that of Lite0's features and of 16x16 pixels.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from hlgan_lib.data.faces import to_uint8
 from hlgan_lib.data.sampling import augment
 from hlgan_lib.degradations.handmade import pool
 from hlgan_lib.degradations.optics import blur, gaussian
+from hlgan_lib.errors import HLError
 from hlgan_lib.files import save_json
 from hlgan_lib.metrics.features import extract
 from hlgan_lib.metrics.protocols import jpeg_file
@@ -58,7 +61,10 @@ def descriptors(faces: torch.Tensor) -> np.ndarray:
     """dlib's descriptor of each face, (N, 128)."""
     import dlib
 
-    models = Path(find_spec("face_recognition_models").origin).parent / "models"
+    spec = find_spec("face_recognition_models")
+    if spec is None or spec.origin is None:
+        raise HLError("identity needs face_recognition_models: pip install it, and dlib-bin")
+    models = Path(spec.origin).parent / "models"
     marks = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
     net = dlib.face_recognition_model_v1(str(models / "dlib_face_recognition_resnet_model_v1.dat"))
     box, found = dlib.rectangle(40, 56, 216, 232), []
@@ -75,7 +81,7 @@ def auc(a: np.ndarray, b: np.ndarray, rounds: int = 200) -> dict[str, float | li
     def one(i: np.ndarray) -> float:
         d = distances[np.ix_(i, i)]
         other = np.sort(d[i[:, None] != i[None]])
-        return 1 - np.mean(np.searchsorted(other, np.diag(d), "right")) / len(other)
+        return float(1 - np.mean(np.searchsorted(other, np.diag(d), "right")) / len(other))
 
     boot = [one(rng.integers(len(a), size=len(a))) for _ in range(rounds)]
     return {
@@ -88,14 +94,14 @@ def auc(a: np.ndarray, b: np.ndarray, rounds: int = 200) -> dict[str, float | li
 def identity(out: Path = ROOT / "results", n: int = 150) -> None:
     """Measure every view by every feature and write out/identity.json."""
     sets = views(n)
-    ways = {
+    features = {
         "dlib": descriptors,
         "lite0": lambda x: extract((x + 1) / 2).numpy(),
         "pixels": lambda x: pool(x).flatten(1).double().numpy(),
     }
-    scores = {way: {k: f(x) for k, x in sets.items()} for way, f in ways.items()}
+    scores = {name: {k: f(x) for k, x in sets.items()} for name, f in features.items()}
     rows = {
-        k: {way: auc(s["truth"], s[k]) for way, s in scores.items()} for k in sets if k != "truth"
+        k: {name: auc(s["truth"], s[k]) for name, s in scores.items()} for k in sets if k != "truth"
     }
     save_json(out / "identity.json", {"set": "faces:val", "n": n, "views": rows})
 

@@ -1,4 +1,5 @@
-"""For maintainers: how far the two protocols drift apart on the same restored faces (`results/protocols.json`).
+"""For maintainers: how far the two protocols drift apart on the same restored faces
+(`results/protocols.json`).
 
 python tools/results/protocols.py [--out results] [--n 600]
 """
@@ -24,7 +25,10 @@ SHIPPED = ("l2h", "l2h-pixel", "l2h-bilinear")
 
 @torch.no_grad()
 def protocols(out: Path = ROOT / "results", n: int = 600) -> dict:
-    """Score bicubic and the shipped networks on `faces:test` by both protocols: out/protocols.json and a figure."""
+    """Score bicubic and the shipped networks on `faces:test` by both protocols.
+
+    Out/protocols.json and a figure.
+    """
     hi, lo = (side.batch(slice(0, n)) for side in hl.load_faces("faces:test"))
     made = {"bicubic": enlarged(lo)}
     made |= {name: hl.upscale(name, lo) for name in SHIPPED if name in hl.shipped_weights()}

@@ -1,10 +1,11 @@
-"""For maintainers: put a finished study into the repository (`make results` calls this last but one).
+"""For maintainers: put a finished study into the repository (`make results` calls this last but
+one).
 
     python tools/results/publish.py runs/study
 
-Copies the stored results and the comparison into results/, the weights of seed 0 with their cards and hashes into the
-package, draws the two figures that need shipped weights, and rewrites the tables of README and findings. What is not
-finished is named and left as it is.
+Copies the stored results and the comparison into results/, the weights of seed 0 with their cards
+and hashes into the package, draws the two figures that need shipped weights, and rewrites the
+tables of README and findings. What is not finished is named and left as it is.
 """
 
 from __future__ import annotations
@@ -43,14 +44,20 @@ WEIGHTS = {
 
 
 def shipped_runs(preset: str) -> dict[str, Run]:
-    """The run behind each shipped name: seed 0 of its cell; H2L is the one that `l2h` learned from."""
+    """The run behind each shipped name: seed 0 of its cell.
+
+    H2L is the one that `l2h` learned from.
+    """
     cfg = hl.preset(preset)
     runs = {name: CELLS[cell].run(cfg) for name, cell in WEIGHTS.items()}
     return {"h2l": runs["l2h"].degradation, **runs}
 
 
 def ship(stored: Stored, runs: Path, into: Path = SHIPPED) -> list[str]:
-    """Weights by name in half precision, a card and samples each, hashes.json over all; the names that were shipped."""
+    """Weights by name in half precision, a card and samples each, hashes.json over all.
+
+    The names that were shipped.
+    """
     into.mkdir(exist_ok=True)
     done = []
     for name, run in shipped_runs(stored.about["preset"]).items():
@@ -79,7 +86,8 @@ def ship(stored: Stored, runs: Path, into: Path = SHIPPED) -> list[str]:
 def replace_if_new(path: Path, fresh: Path) -> None:
     """Put `fresh` in place of weights that hold something else.
 
-    The same weights give other bytes each time, and the same configuration another text once there are more fields.
+    The same weights give other bytes each time, and the same configuration another text once there
+    are more fields.
     """
     if path.is_file():
         (old, about), (new, about_new) = read_weights(path), read_weights(fresh)
@@ -97,7 +105,8 @@ def weigh(into: Path = SHIPPED) -> None:
     megabytes = sum(p.stat().st_size for p in files) / 1e6
     if megabytes > MAX_MB:
         raise SystemExit(
-            f"the weights hold {megabytes:.1f} MB together, allowed are {MAX_MB}: ship fewer or narrower"
+            f"the weights hold {megabytes:.1f} MB together, allowed are {MAX_MB}: ship "
+            "fewer or narrower"
         )
     save_json(
         into / "hashes.json", {p.stem: hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
@@ -134,15 +143,19 @@ def card(name: str, run: Run, stored: Stored, alt: str) -> str:
             for d in ("bilinear", "camera")
         }
         scores = (
-            f"Frechet distance (EfficientNet-Lite0, n = {about['n']}) to the camera's shots of `faces:test`: "
-            f"{s['frechet_lite0']['value']:.1f}; bilinear {others['bilinear']:.1f}, the camera itself "
+            f"Frechet distance (EfficientNet-Lite0, n = {about['n']}) to the camera's shots "
+            "of `faces:test`: "
+            f"{s['frechet_lite0']['value']:.1f}; bilinear {others['bilinear']:.1f}, the "
+            "camera itself "
             f"{others['camera']:.1f}"
         )
     else:
         low, high = s["camera"]["psnr"]["ci"]
         scores = (
-            f"on `faces:test` (n = {about['n']}): PSNR {s['camera']['psnr']['value']:.2f} dB [{low:.2f}, "
-            f"{high:.2f}], SSIM {s['camera']['ssim']['value']:.3f}, Frechet distance (EfficientNet-Lite0) to "
+            f"on `faces:test` (n = {about['n']}): PSNR {s['camera']['psnr']['value']:.2f} "
+            f"dB [{low:.2f}, "
+            f"{high:.2f}], SSIM {s['camera']['ssim']['value']:.3f}, Frechet distance "
+            "(EfficientNet-Lite0) to "
             f"`faces:train-hi` {s['wild']['frechet_lite0']['value']:.0f}; floor "
             f"{about['floors']['frechet_lite0']:.0f}"
         )
@@ -174,7 +187,10 @@ def card(name: str, run: Run, stored: Stored, alt: str) -> str:
 
 
 def figures(about: dict, into: Path = ROOT / "figures") -> None:
-    """The two figures of shipped weights: what H2L does, what L2H restores; the first eight test faces."""
+    """The two figures of shipped weights: what H2L does, what L2H restores.
+
+    The first eight test faces.
+    """
     made = {
         "command": "make results",
         "preset": about["preset"],
@@ -183,7 +199,10 @@ def figures(about: dict, into: Path = ROOT / "figures") -> None:
     }
     hi, lo = (side.batch(slice(0, 8)) for side in load_faces("faces:test"))
     rows = {"poor": lo, "bicubic": enlarged(lo), "ours": hl.upscale("l2h", lo), "truth": hi}
-    alt = "The first eight test faces in four rows: poor 16x16 shot, bicubic enlargement, restored by L2H, sharp truth"
+    alt = (
+        "The first eight test faces in four rows: poor 16x16 shot, bicubic "
+        "enlargement, restored by L2H, sharp truth"
+    )
     save_figure(face_grid(rows, alt=alt), into / "hero.png", **made)
     z = hl.degrade("h2l", hi, n_z=3)
     rows = {
@@ -192,7 +211,10 @@ def figures(about: dict, into: Path = ROOT / "figures") -> None:
         **{f"learned, z {k + 1}": z[:, k] for k in range(3)},
         "camera (truth)": lo,
     }
-    alt = "The first eight test faces: sharp, shrunk bilinearly, degraded by H2L under three z, the camera's shot"
+    alt = (
+        "The first eight test faces: sharp, shrunk bilinearly, degraded by H2L under "
+        "three z, the camera's shot"
+    )
     save_figure(face_grid(rows, alt=alt), into / "h2l.png", **made)
 
 

@@ -1,6 +1,9 @@
-"""Fill in the numbers of docs/teaching.md from results/ (`make results` calls this): python tools/results/teaching.py
+"""Fill in the numbers of docs/teaching.md from results/ (`make results` calls this).
 
-A row says where its number stands, `results/FILE.json` > key > key; the value keeps the digits and the % that it has.
+    python tools/results/teaching.py
+
+A row says where its number stands, `results/FILE.json` > key > key; the value keeps the digits and
+the % that it has.
 """
 
 from __future__ import annotations
@@ -27,7 +30,9 @@ def stored(file: str, keys: str, root: Path = ROOT) -> float | list[float]:
 
 
 def written(value: float | list[float], like: str) -> str:
-    """The number with as many digits as `like` has, in per cent where that is; several with "and" between.
+    """The number with as many digits as `like` has, in per cent where that is.
+
+    Several with "and" between.
 
     >>> written(0.0917, "1.1 %"), written([84.5, 141.6], "0")
     ('9.2 %', '84 and 142')

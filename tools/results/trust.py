@@ -3,7 +3,8 @@ the shipped weights.
 
     python tools/results/trust.py [--out results] [--figures figures] [--draw]
 
-faces:val fixes every constant (calibration, limits, the sign of the rival); faces:test is only measured.
+faces:val fixes every constant (calibration, limits, the sign of the baseline); faces:test is only
+measured.
 """
 
 from __future__ import annotations
@@ -226,13 +227,13 @@ def draw(out: Path, drawn: Path) -> None:
             words: stored_curve(stored["curves"][error][k]) for k, words in SHOWN.items()
         }
     said = [
-        f"{e}: trust gains {stored['gains'][e]['trust']['gain']:.0%} of what an oracle could, sharpness "
-        f"{stored['gains'][e][PLAIN]['gain']:.0%}"
+        f"{e}: trust gains {stored['gains'][e]['trust']['gain']:.0%} of what an oracle could, "
+        f"sharpness {stored['gains'][e][PLAIN]['gain']:.0%}"
         for e in ("look", "pixels")
     ]
     alt = (
-        "Mean true error of the kept test faces over the share kept, for trust, input sharpness and oracle. "
-        + ("; ".join(said))
+        "Mean true error of the kept test faces over the share kept, for trust, input sharpness "
+        "and oracle. " + "; ".join(said)
     )
     save_figure(
         viz.risk_figure(panels, alt=alt),
@@ -250,8 +251,8 @@ def draw(out: Path, drawn: Path) -> None:
     flags = ["doubtful" if case["grade"] < DOUBTFUL else "(not flagged)" for case in worst]
     columns = [f"{cause}\n{flag}" for cause, flag in zip(causes, flags)]
     alt = (
-        f"The {len(worst)} test faces with the worst look, worst first: poor shot, restored face, truth. Causes: "
-        + "; ".join(case["causes"] for case in worst)
+        f"The {len(worst)} test faces with the worst look, worst first: poor shot, "
+        "restored face, truth. Causes: " + "; ".join(case["causes"] for case in worst)
     )
     figure = face_grid(
         {"poor": lo, "restored": hl.upscale("l2h", lo), "truth": hi},

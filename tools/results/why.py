@@ -1,10 +1,13 @@
-"""For maintainers: what is the rest of the gap made of? Pixel-only L2H on degradations that lack one thing, or gain it.
+"""For maintainers: what is the rest of the gap made of? Pixel-only L2H on degradations that lack
+one thing, or gain it.
 
-    python tools/results/why.py runs/study        needs the runs of seed 0 of `hlgan ablate`; writes results/why.json
+    python tools/results/why.py runs/study
 
-Half of the question takes things from the camera (no light, no blur, ...): what is each of its faults worth to know?
-The other half mends H2L: the camera's light in place of its own, or a JPEG at the end. One seed each, preset
-`study`, scored on faces:test as the grid is; unfinished runs go on.
+It needs the runs of seed 0 of `hlgan ablate` and writes results/why.json.
+
+Half of the question takes things from the camera (no light, no blur, ...): what is each of its
+faults worth to know? The other half mends H2L: the camera's light in place of its own, or a JPEG at
+the end. One seed each, preset `study`, scored on faces:test as the grid is; unfinished runs go on.
 """
 
 from __future__ import annotations
@@ -40,7 +43,10 @@ WITHOUT = {
 
 
 def with_jpeg(make: Degradation) -> Degradation:
-    """`make`, then a JPEG as the camera's last one: its qualities, its chroma, a block grid anywhere."""
+    """`make`, then a JPEG as the camera's last one.
+
+    Its qualities, its chroma, a block grid anywhere.
+    """
     camera = hl.Camera()
 
     def jpeg(hi: Tensor, generator: torch.Generator) -> Tensor:
@@ -55,7 +61,9 @@ def with_jpeg(make: Degradation) -> Degradation:
 
 
 def with_the_cameras_light(make: Degradation) -> Degradation:
-    """`make`, its own light taken back (each channel's mean as in the face), then lit as the camera does."""
+    """`make`, its own light taken back (each channel's mean as in the face), then lit as the camera
+    does.
+    """
     camera = hl.Camera()
 
     def lit(hi: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,7 +1,7 @@
 """Check a folder of HTML pages: python tools/site/check_site.py outputs/book
 
-Every link and picture that does not leave the site must lead to a file in it, every anchor to an id of that page,
-every picture needs alt text, and no page may load anything from another host.
+Every link and picture that does not leave the site must lead to a file in it, every anchor to an id
+of that page, every picture needs alt text, and no page may load anything from another host.
 """
 
 from __future__ import annotations
@@ -23,29 +23,34 @@ SILENT = (
 
 
 class Page(HTMLParser):
-    """What one page has and what it points to: ids, links, loaded files, pictures without alt text."""
+    """What one page has and what it points to.
+
+    Ids, links, loaded files, pictures without alt text.
+    """
 
     def __init__(self, text: str):
         super().__init__()
         self.ids: set[str] = set()
         self.links: list[str] = []
         self.loads: list[str] = []
-        self.pictures, self.mute = 0, []
+        self.pictures = 0
+        self.mute: list[str] = []  # addresses of pictures without alt text
         self.feed(text)
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        a = dict(attributes)
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        a = {key: value or "" for key, value in attrs}
+        href, src = a.get("href", ""), a.get("src", "")
         self.ids |= {a[k] for k in ("id", "name") if a.get(k)}
-        if tag == "a" and a.get("href"):
-            self.links.append(a["href"])
-        if a.get("src") and tag in ("img", "script", "source", "iframe", "video", "audio"):
-            self.loads.append(a["src"])
-        if tag == "link" and a.get("href") and "stylesheet" in (a.get("rel") or ""):
-            self.loads.append(a["href"])
+        if tag == "a" and href:
+            self.links.append(href)
+        if src and tag in ("img", "script", "source", "iframe", "video", "audio"):
+            self.loads.append(src)
+        if tag == "link" and href and "stylesheet" in a.get("rel", ""):
+            self.loads.append(href)
         if tag == "img":
             self.pictures += 1
-            if len((a.get("alt") or "").strip()) < 3 and a.get("role") != "presentation":
-                self.mute.append((a.get("src") or "")[:60])
+            if len(a.get("alt", "").strip()) < 3 and a.get("role") != "presentation":
+                self.mute.append(src[:60])
 
     handle_startendtag = handle_starttag
 
@@ -80,11 +85,8 @@ def report(site: Path) -> int:
     """Print what is wrong and what was looked at; 1 if anything is wrong or there is no page."""
     wrong, seen = problems(site.resolve())
     print(*wrong, sep="\n", end="\n" if wrong else "")
-    print(
-        f"{site}: "
-        + ", ".join(f"{n} {what}" for what, n in seen.items())
-        + f"; {len(wrong)} problems"
-    )
+    looked_at = ", ".join(f"{n} {what}" for what, n in seen.items())
+    print(f"{site}: {looked_at}; {len(wrong)} problems")
     return int(bool(wrong) or not seen["pages"])
 
 

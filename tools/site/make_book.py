@@ -1,8 +1,11 @@
-"""All notebooks and docs as one static site: python tools/site/make_book.py [OUT], as `make book` does.
+"""All notebooks and docs as one static site.
 
-The README is the front page. Outputs are those stored in the notebooks; nothing is executed, nothing is fetched. The
-site needs no server and no connection. Student copies and results/ are left out. Every warning of Sphinx is an error,
-and tools/site/check_site.py checks links, anchors, pictures and alt texts of what was made.
+    python tools/site/make_book.py [OUT]        as `make book` does
+
+The README is the front page. Outputs are those stored in the notebooks; nothing is executed,
+nothing is fetched. The site needs no server and no connection. Student copies and results/ are left
+out. Every warning of Sphinx is an error, and tools/site/check_site.py checks links, anchors,
+pictures and alt texts of what was made.
 """
 
 from __future__ import annotations

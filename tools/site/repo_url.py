@@ -1,12 +1,15 @@
-"""Set the address of the repository: in pyproject.toml, in the notebooks' set-up cell and badges, and in README.md.
+"""Set the address of the repository.
 
-    make repo-url URL=https://github.com/OWNER/NAME         also .../tree/BRANCH, where that is not `main`
+In pyproject.toml, in the notebooks' set-up cell and badges, and in README.md.
+
+    make repo-url URL=https://github.com/OWNER/NAME    also .../tree/BRANCH
     make repo-url URL=                                      removes it again
-    make repo-url                                           puts the present one into notebooks that are new
+    make repo-url                                      the present one, into new notebooks
 
-The address is one line of pyproject.toml; the text of the set-up cell and of the badges is here and nowhere else. From
-GitHub, Colab and Kaggle open a notebook by its path; from any other https address the set-up cell installs, and there
-are no badges. Without an address there is nothing that could be broken.
+The address is one line of pyproject.toml; the text of the set-up cell and of the badges is here and
+nowhere else. From GitHub, Colab and Kaggle open a notebook by its path; from any other https
+address the set-up cell installs, and there are no badges. Without an address there is nothing that
+could be broken.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ SECTION = re.compile(r'\[project\.urls\]\nRepository = "(.*)"\n\n')
 ROW = re.compile(r"\n\n\[!\[Open in Colab\].*(?=\n)")
 
 
-# ---- what is written -------------------------------------------------------------------------------------------------
+# ---- what is written -----------------------------------------------------------------------------
 def pip_source(url: str) -> str:
     """What pip installs from this address; "" without one."""
     address, _, branch = url.partition("/tree/")
@@ -53,7 +56,10 @@ def setup_cell(url: str) -> str:
 
 
 def badges(path: str, url: str) -> str:
-    """The row of badges of the notebook at `path` in the repository; empty where there is nothing to open it."""
+    """The row of badges of the notebook at `path` in the repository.
+
+    Empty where there is nothing to open it.
+    """
     if not (found := GITHUB.fullmatch(url)):
         return ""
     blob = f"{found[1]}/blob/{found[2] or 'main'}/{path}"
@@ -72,9 +78,11 @@ def under_title(text: str, row: str) -> str:
     return f"{title}\n\n{row}\n{rest}" if row else text
 
 
-# ---- where it is written ---------------------------------------------------------------------------------------------
+# ---- where it is written -------------------------------------------------------------------------
 def dress(nb: dict, path: str, url: str) -> dict:
-    """The notebook (as JSON), meant for `path` in the repository, with its badges and set-up cell for this address."""
+    """The notebook (as JSON), meant for `path` in the repository, with its badges and set-up cell
+    for this address.
+    """
     cells = nb["cells"]
     setup = next(
         c for c in cells if c["cell_type"] == "code" and "".join(c["source"]).startswith("# Set-up")
@@ -158,7 +166,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     )
     if url and not at_github:
         print(
-            "The set-up cell installs from there; no badges: Colab and Kaggle open notebooks from GitHub only"
+            "The set-up cell installs from there; no badges: Colab and Kaggle open "
+            "notebooks from GitHub only"
         )
     return 0
 

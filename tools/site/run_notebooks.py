@@ -1,10 +1,13 @@
-"""Execute the notebooks and write what a reader wants to see: HTML pages, figures, a summary page (`make run`).
+"""Execute the notebooks and write what a reader wants to see.
+
+HTML pages, figures, a summary page (`make run`).
 
     python tools/site/run_notebooks.py [NOTEBOOK ...] [--preset quick] [--out outputs] [--save]
 
-Each notebook runs in a kernel of its own, with this Python, in the folder --out: runs that it trains land in
---out/runs. Without names, all of notebooks/ in order. A failing cell is shown and makes the exit code 1; the page of
-that notebook is written up to there. --save (for maintainers) also writes the outputs into the notebooks themselves.
+Each notebook runs in a kernel of its own, with this Python, in the folder --out: runs that it
+trains land in --out/runs. Without names, all of notebooks/ in order. A failing cell is shown and
+makes the exit code 1; the page of that notebook is written up to there. --save (for maintainers)
+also writes the outputs into the notebooks themselves.
 """
 
 from __future__ import annotations
@@ -33,15 +36,19 @@ ROOT = Path(__file__).resolve().parents[2]
 PICTURES = {"image/png": "png", "image/jpeg": "jpg"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}img{max-width:100%}"
-    "table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ccc}"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}"
+    "img{max-width:100%}table{border-collapse:collapse}"
+    "td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ccc}"
     "figure{margin:1rem 0 2rem}figcaption{color:#444}.bad{color:#a00}"
 )
 
 
 @dataclass
 class Report:
-    """What became of one notebook: minutes, its pictures as (path in --out, alt text), the error where it failed."""
+    """What became of one notebook.
+
+    Minutes, its pictures as (path in --out, alt text), the error where it failed.
+    """
 
     name: str
     title: str
@@ -50,9 +57,12 @@ class Report:
     error: str = ""
 
 
-# ---- running ---------------------------------------------------------------------------------------------------------
+# ---- running -------------------------------------------------------------------------------------
 def execute(nb: nbformat.NotebookNode, label: str, folder: Path, timeout_s: int) -> str:
-    """Run every cell in `folder`, with one line of progress; returns "" or what went wrong. Outputs stay in `nb`."""
+    """Run every cell in `folder`, with one line of progress; returns "" or what went wrong.
+
+    Outputs stay in `nb`.
+    """
     client = NotebookClient(
         nb,
         kernel_name="python3",
@@ -61,13 +71,14 @@ def execute(nb: nbformat.NotebookNode, label: str, folder: Path, timeout_s: int)
         resources={"metadata": {"path": str(folder)}},
     )
     kernel = client.create_kernel_manager()
-    kernel.kernel_spec.argv[0] = (
-        sys.executable
-    )  # this Python, whatever a user's own kernel specification says
+    # This Python, whatever a user's own kernel specification says.
+    assert kernel.kernel_spec is not None
+    kernel.kernel_spec.argv[0] = sys.executable
     code = [i for i, cell in enumerate(nb.cells) if cell.cell_type == "code"]
     for i in code:
         nb.cells[i].outputs, nb.cells[i].execution_count = [], None
-    # Cell by cell: Ctrl-C stays with Python, and the kernel ends with this block, its own last words unheard.
+    # Cell by cell: Ctrl-C stays with Python, and the kernel ends with this block, its own last
+    # words unheard.
     with client.setup_kernel(stderr=subprocess.DEVNULL):
         for done, i in enumerate(code, 1):
             progress(f"{label}  cell {done} of {len(code)}")
@@ -98,10 +109,13 @@ def where(cell: nbformat.NotebookNode) -> str:
     return "".join(f"    | {line}\n" for line in cell.source.splitlines()[:12]).rstrip()
 
 
-# ---- pages -----------------------------------------------------------------------------------------------------------
+# ---- pages ---------------------------------------------------------------------------------------
 def tidy(nb: nbformat.NotebookNode) -> None:
-    """Take out what makes a stored notebook differ at every run or render as "Invalid Notebook": widget views without
-    their state, execution times, the version of this Python; a progress bar keeps its last line."""
+    """Take out what makes a stored notebook differ at every run or render as "Invalid Notebook".
+
+    Widget views without their state, execution times, the version of this Python; a progress bar
+    keeps its last line.
+    """
     nb.metadata.pop("widgets", None)
     nb.metadata["language_info"] = {"name": "python"}
     for cell in nb.cells:
@@ -120,7 +134,10 @@ def tidy(nb: nbformat.NotebookNode) -> None:
 
 
 def pictures(nb: nbformat.NotebookNode, name: str, out: Path) -> list[tuple[str, str]]:
-    """Write the pictures to figures/NAME-NN.png; those of cells tagged `headline` first, each with its alt text."""
+    """Write the pictures to figures/NAME-NN.png.
+
+    Those of cells tagged `headline` first, each with its alt text.
+    """
     found: list[tuple[bool, str, str]] = []
     for cell in nb.cells:
         for output in cell.get("outputs", []):
@@ -176,13 +193,16 @@ def stored_results() -> str:
 
 
 def index(reports: list[Report], runs: list[tuple[str, dict[str, Any]]], preset: str) -> str:
-    """The summary page: what ran, minutes, links, the first picture of each notebook, the scores of the runs."""
+    """The summary page: what ran, minutes, links, the first picture of each notebook, the scores of
+    the runs.
+    """
     e = html.escape
     lines = [
         "<!doctype html><html lang=en><meta charset=utf-8><title>hlgan_lib: what ran</title>",
         f"<style>{STYLE}</style>",
         f"<h1>hlgan_lib: what ran</h1><p>Preset <code>{e(preset)}</code>, "
-        f"{sum(r.minutes for r in reports):.1f} minutes. What this preset trains is a lesson, not a result: "
+        f"{sum(r.minutes for r in reports):.1f} minutes. What this preset trains is a "
+        "lesson, not a result: "
         "the stored results are at the end.</p>",
         "<table><tr><th>Notebook<th>Minutes<th>Pictures<th>",
     ]
@@ -207,7 +227,7 @@ def index(reports: list[Report], runs: list[tuple[str, dict[str, Any]]], preset:
     return "\n".join([*lines, stored_results()]) + "\n"
 
 
-# ---- the command -----------------------------------------------------------------------------------------------------
+# ---- the command ---------------------------------------------------------------------------------
 def run_one(path: Path, out: Path, label: str, args: argparse.Namespace) -> Report:
     """Execute one notebook and write its page and pictures."""
     nb = nbformat.read(path, as_version=4)
@@ -229,7 +249,10 @@ def run_one(path: Path, out: Path, label: str, args: argparse.Namespace) -> Repo
 
 
 def remember_minutes(reports: list[Report]) -> None:
-    """Store how long each notebook took on this kind of machine; the notebooks' *At a glance* reads it."""
+    """Store how long each notebook took on this kind of machine.
+
+    The notebooks' *At a glance* reads it.
+    """
     path = ROOT / "results" / "timings.json"
     stored = json.loads(path.read_text()) if path.is_file() else {"notebooks": {}}
     machine = (
@@ -284,7 +307,8 @@ def main() -> int:
             reports.append(run_one(path, out, label, args))
             progress("")
             print(
-                f"{label}: {'FAILED' if reports[-1].error else 'ran'}, {reports[-1].minutes:.1f} minutes, "
+                f"{label}: {'FAILED' if reports[-1].error else 'ran'}, "
+                f"{reports[-1].minutes:.1f} minutes, "
                 f"{len(reports[-1].pictures)} pictures",
                 flush=True,
             )

@@ -1,10 +1,13 @@
-"""Make the students' copies of the notebooks: notebooks/student/NAME.ipynb from each master notebooks/NN_NAME.ipynb.
+"""Make the students' copies of the notebooks.
+
+Notebooks/student/NAME.ipynb from each master notebooks/NN_NAME.ipynb.
 
     python tools/site/student.py [--check]
 
-In cells tagged `solution` every run of lines that end with `# solution` becomes one line to fill in, and the tag
-becomes `exercise`. Cells tagged `instructor` are left out, outputs cleared; all else stays. --check writes nothing and
-ends with exit code 1 where a copy on disk is missing, left over, or not what would be written.
+In cells tagged `solution` every run of lines that end with `# solution` becomes one line to fill
+in, and the tag becomes `exercise`. Cells tagged `instructor` are left out, outputs cleared; all
+else stays. --check writes nothing and ends with exit code 1 where a copy on disk is missing, left
+over, or not what would be written.
 """
 
 from __future__ import annotations
@@ -25,14 +28,20 @@ MARK = "  # solution"
 
 
 def runs(source: str) -> list[tuple[int, int]]:
-    """Where the solution stands: (first line, line after the last) of each maximal run of marked lines."""
+    """Where the solution stands.
+
+    (first line, line after the last) of each maximal run of marked lines.
+    """
     marked = [i for i, line in enumerate(source.splitlines()) if line.endswith(MARK)]
     starts = [i for i in marked if i - 1 not in marked]
     return list(zip(starts, (i + 1 for i in marked if i + 1 not in marked)))
 
 
 def blank(source: str) -> str:
-    """The source with each run replaced by a line to fill in: `name = ...` for an assignment, else a raise."""
+    """The source with each run replaced by a line to fill in.
+
+    `name = ...` for an assignment, else a raise.
+    """
     lines = source.splitlines()
     for start, end in reversed(runs(source)):
         run = textwrap.dedent("\n".join(lines[start:end]))
@@ -46,13 +55,12 @@ def _to_fill_in(run: str) -> str:
         body = ast.parse(run).body
     except SyntaxError:  # lines out of the middle of a statement
         body = []
-    if (
-        len(body) == 1
-        and isinstance(body[0], ast.Assign)
-        and [type(t) for t in body[0].targets] == [ast.Name]
-    ):
-        return f"{body[0].targets[0].id} = ...  # your answer"
-    return f"raise NotImplementedError  # your line{'s' if run.count(chr(10)) else ''}"
+    if len(body) == 1 and isinstance(body[0], ast.Assign) and len(body[0].targets) == 1:
+        target = body[0].targets[0]
+        if isinstance(target, ast.Name):
+            return f"{target.id} = ...  # your answer"
+    several = "s" if "\n" in run else ""
+    return f"raise NotImplementedError  # your line{several}"
 
 
 def student(master: dict) -> dict:
@@ -84,7 +92,10 @@ def copies() -> dict[Path, str]:
 
 
 def stale() -> list[str]:
-    """Names of the copies on disk that differ from what they should be: old, missing, or of a master that is gone."""
+    """Names of the copies on disk that differ from what they should be.
+
+    Old, missing, or of a master that is gone.
+    """
     wanted, there = copies(), set(COPIES.glob("*.ipynb"))
     return sorted(
         {p.name for p, text in wanted.items() if p not in there or p.read_text("utf-8") != text}

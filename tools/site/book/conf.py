@@ -1,13 +1,16 @@
-"""Sphinx configuration of the book (`make book`); tools/site/make_book.py lays out its sources. Nothing is executed."""
+"""Sphinx configuration of the book (`make book`); tools/site/make_book.py lays out its sources.
+
+Nothing is executed.
+"""
 
 import base64
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from docutils.nodes import SkipNode
 from latex2mathml.converter import convert
-from sphinx.application import Sphinx
 
 project, author, html_title = "hlgan_lib", "The hlgan_lib authors", "hlgan_lib"
 extensions = ["myst_nb"]
@@ -21,8 +24,11 @@ html_copy_source, html_show_sphinx, html_show_copyright = False, False, False
 html_math_renderer = "mathml"
 
 
-def mathml(writer, node) -> None:
-    """Formulas as MathML, which browsers draw and screen readers read: no script, no fonts, no connection."""
+def mathml(writer: Any, node: Any) -> None:
+    """Formulas as MathML, which browsers draw and screen readers read.
+
+    No script, no fonts, no connection.
+    """
     inline = node.tagname == "math"
     tex = node.astext().replace(r"\_", "_")  # the converter takes the backslash in \text for itself
     for bar in (r"\lVert", r"\rVert"):
@@ -45,14 +51,14 @@ def alt_texts(source: Path) -> dict[str, str]:
     return found
 
 
-def describe(app: Sphinx, doctree) -> None:
+def describe(app: Any, doctree: Any) -> None:
     """Alt texts of output pictures, which myst-nb leaves behind in the outputs' metadata."""
     for image in doctree.findall(lambda node: node.tagname == "image" and "alt" not in node):
         picture = Path(app.srcdir, image["uri"])
         image["alt"] = app.alt_texts.get(hashlib.sha256(picture.read_bytes()).hexdigest(), "")
 
 
-def setup(app: Sphinx) -> None:
+def setup(app: Any) -> None:
     app.alt_texts = alt_texts(Path(app.srcdir))
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))
     app.connect("doctree-read", describe)
