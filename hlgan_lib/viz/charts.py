@@ -263,7 +263,7 @@ def drift_figure(scores: Mapping[str, Mapping[str, dict]], title: str = "") -> F
     """The same images measured under several protocols: a row a protocol, a marker a set.
 
     Args:
-        scores: name of the set -> protocol -> {value, ci, floor}, as `metrics.protocols.drift`
+        scores: name of the set -> protocol -> {value, ci, floor}, as `metrics.drift`
             returns it.
         title: see above.
 

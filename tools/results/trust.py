@@ -27,6 +27,7 @@ from hlgan_lib.files import save_json
 from hlgan_lib.metrics.features import extract_maps, face_rate
 from hlgan_lib.metrics.pairs import psnr, ssim
 from hlgan_lib.reliability import risk, triage
+from hlgan_lib.reliability.calibration import CALIBRATION, DOUBTFUL, Calibration, calibrate
 from hlgan_lib.reliability.risk import (
     RiskCurve,
     compare,
@@ -35,16 +36,8 @@ from hlgan_lib.reliability.risk import (
     rate,
     risk_coverage,
 )
-from hlgan_lib.reliability.trust import (
-    CALIBRATION,
-    DOUBTFUL,
-    PIXEL_SIGNS,
-    Calibration,
-    Sharp,
-    Trust,
-    calibrate,
-    look_distance,
-)
+from hlgan_lib.reliability.signs import PIXEL_SIGNS, HRFeatures, look_distance
+from hlgan_lib.reliability.trust import Trust
 from hlgan_lib.reliability.trust import trust as judge
 from hlgan_lib.viz.canvas import save_figure
 from hlgan_lib.viz.faces import face_grid
@@ -61,12 +54,12 @@ SHOWN = {"trust": "trust", PLAIN: "sharpness of the input", "oracle": "oracle: t
 N_SHOWN = 8
 
 
-def true_errors(restored: Tensor, hi: Tensor, maps: Tensor, sharp: Sharp) -> dict[str, Tensor]:
+def true_errors(restored: Tensor, hi: Tensor, maps: Tensor, hr: HRFeatures) -> dict[str, Tensor]:
     """Every error of ERRORS, (B,) each; maps of the restored faces."""
     a, b, off = (restored + 1) / 2, (hi + 1) / 2, (restored - hi) / 2
     flat = off - off.mean((2, 3), keepdim=True)
     rms = [x.square().mean((1, 2, 3)).sqrt() for x in (off, flat)]
-    return dict(zip(ERRORS, (look_distance(maps, extract_maps(b), sharp), *rms, 1 - ssim(a, b))))
+    return dict(zip(ERRORS, (look_distance(maps, extract_maps(b), hr), *rms, 1 - ssim(a, b))))
 
 
 def scores_of(found: Trust, lo: Tensor, calibration: Calibration) -> dict[str, Tensor]:
@@ -90,7 +83,7 @@ def on(name: str, calibration: Calibration) -> dict:
     Pictures, Trust, true errors, scores, camera's causes, feature maps.
     """
     pairs = hl.load_faces(name)
-    hi, lo, sharp = pairs.hi.batch(), pairs.lo.batch(), calibration.sharp_faces()
+    hi, lo, hr = pairs.hi.batch(), pairs.lo.batch(), calibration.hr_features()
     found = judge("l2h", "h2l", lo, calibration)
     maps = extract_maps((found.restored + 1) / 2)
     return {
@@ -99,9 +92,9 @@ def on(name: str, calibration: Calibration) -> dict:
         "found": found,
         "maps": maps,
         "names": pairs.hi.names,
-        "errors": true_errors(found.restored, hi, maps, sharp),
+        "errors": true_errors(found.restored, hi, maps, hr),
         "scores": scores_of(found, lo, calibration),
-        "causes": triage.causes(hi, lo, load_camera_params(name), sharp),
+        "causes": triage.causes(hi, lo, load_camera_params(name), hr),
     }
 
 
@@ -128,10 +121,10 @@ def trust(out: Path = ROOT / "results", drawn: Path = ROOT / "figures") -> None:
     calibration = calibrate("l2h", "h2l")
     calibration.save(CALIBRATION)
     val, test = on("faces:val", calibration), on("faces:test", calibration)
-    sharp, n_val = calibration.sharp_faces(), len(val["hi"])
+    hr, n_val = calibration.hr_features(), len(val["hi"])
     truths = extract_maps((val["hi"] + 1) / 2)
     limit = failure_limit(
-        torch.stack([look_distance(val["maps"], truth, sharp) for truth in truths], 1)
+        torch.stack([look_distance(val["maps"], truth, hr) for truth in truths], 1)
     )
     failed = {k: s["errors"]["look"] > limit for k, s in (("val", val), ("test", test))}
     table, curves = gains(val, test)

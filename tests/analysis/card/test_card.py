@@ -78,9 +78,9 @@ def test_without_truth_nothing_is_made_up(own):
         own["likeness"]["learned"]["noise curve"] is None
         and own["likeness"]["learned"]["kernel"] is None
     )
-    assert real["chroma detail"]["n"] == 120, "what needs no pairs is measured of all poor pictures"
+    assert real["chroma detail"]["n"] == 120, "what needs no pairs is measured of all LR pictures"
     assert own["ways"]["learned"]["blur width"]["n"] == N, (
-        "and H2L's own pictures have a truth: its sharp faces"
+        "and H2L's own pictures have a ground truth: its HR faces"
     )
     assert own["verdicts"][0] == NO_TRUTH and not any("the camera's" in v for v in own["verdicts"])
 
@@ -135,22 +135,22 @@ def test_the_command_prints_the_verdicts_and_refuses_in_one_line(tmp_path, monke
         "--weights",
         "h2l",
         "--hi",
-        "sharp",
+        "HR",
         "--lo",
-        "poor",
+        "LR",
         "--out",
         str(tmp_path),
         "--seed",
         "3",
     ]
-    assert cli.main(argv) == 0 and given == [("h2l", "sharp", "poor", tmp_path, 3)]
+    assert cli.main(argv) == 0 and given == [("h2l", "HR", "LR", tmp_path, 3)]
     assert capsys.readouterr().out.splitlines() == [
         NO_TRUTH,
         "z is used.",
         f"wrote {tmp_path / 'card.json'}",
     ]
     monkeypatch.undo()
-    assert cli.main(argv) == 2 and "no such folder or file: sharp" in capsys.readouterr().err
+    assert cli.main(argv) == 2 and "no such folder or file: HR" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
