@@ -1,6 +1,6 @@
 """Build the shipped faces from the 5,000 sources of 160 pixels.
 
- python tools/faces/build_faces.py SOURCES [--out DIR]
+    python tools/faces/build_faces.py SOURCES [--out DIR]
 
 Crops with random framing, takes the LR pictures with degradations.Camera, writes mosaics, camera
 parameters and meta.json. Every draw is seeded by the face's number, so the same sources and

@@ -1,11 +1,11 @@
 """Make the sources of the shipped faces anew.
 
- python tools/faces/make_faces.py OUT [--first 0] [--count 5000]
+    python tools/faces/make_faces.py OUT [--first 0] [--count 5000]
 
 Optional and never needed at run time. In an environment of its own:
     pip install numpy pillow && pip install --no-deps random_face==2021.7.21.1 openvino==2026.4.1
 `--check DIR` also compares each face with the picture of the same number in DIR. About 0.8 s a face
-on two cores.
+on two cores; torchfaces.py makes the same faces on a GPU, without openvino.
 """
 
 from __future__ import annotations
@@ -26,6 +26,18 @@ def network_files() -> Path:
     return Path(spec.origin).parent / "data"
 
 
+def drawn(index: int) -> tuple[np.ndarray, np.float32]:
+    """What decides face `index`: z (1, 512), and how far its style goes from the mean one."""
+    r = np.random.default_rng([20261122, index])
+    return r.standard_normal((1, 512)).astype(np.float32), np.float32(r.uniform(0.55, 0.85))
+
+
+def many_z() -> np.ndarray:
+    """The z (4096, 512) whose styles make the mean one."""
+    r = np.random.default_rng(0)
+    return np.concatenate([r.standard_normal((512, 512)).astype(np.float32) for _ in range(8)])
+
+
 class Generator:
     """MobileStyleGAN (Belousov, arXiv 2104.04767), its two network files read straight from the
     package random_face.
@@ -41,23 +53,18 @@ class Generator:
         synthesis = core.read_model(data / "SynthesisNetwork.xml")
         self.mapping = core.compile_model(mapping, "CPU", exact)
         self.synthesis = core.compile_model(synthesis, "CPU", exact)
-        r = np.random.default_rng(0)
-        z = np.concatenate([r.standard_normal((512, 512)).astype(np.float32) for _ in range(8)])
-        self.mean = np.mean([self.style(one[None]) for one in z], axis=0)
+        self.mean = np.mean([self.style(one[None]) for one in many_z()], axis=0)
 
     def style(self, z: np.ndarray) -> np.ndarray:
         return self.mapping([z])[self.mapping.output(0)].reshape(1, 512).copy()
 
     def face(self, index: int) -> Image.Image:
         """Face `index` as 1024x1024 RGB: style = mean + a (mapping(z) - mean), a in 0.55..0.85."""
-        r = np.random.default_rng([20261122, index])
-        z = r.standard_normal((1, 512)).astype(np.float32)
-        a = np.float32(r.uniform(0.55, 0.85))
+        z, a = drawn(index)
         style = self.mean + a * (self.style(z) - self.mean)
         x = self.synthesis({"style": style.astype(np.float32)})[self.synthesis.output(0)][0]
-        return Image.fromarray(
-            ((np.clip(x, -1, 1) + 1) * 127.5 + 0.5).astype(np.uint8).transpose(1, 2, 0).copy()
-        )
+        levels = ((np.clip(x, -1, 1) + 1) * 127.5 + 0.5).astype(np.uint8)
+        return Image.fromarray(levels.transpose(1, 2, 0).copy())
 
 
 def write(face: Image.Image, path: Path) -> None:
