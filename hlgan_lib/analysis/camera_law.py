@@ -1,0 +1,116 @@
+"""The law of a camera's numbers: what a learned camera has found, in the terms of the known truth.
+
+A learned camera and `Camera` do not have the same parts: one has a Gaussian and a last resizing, the
+other a disc and two resizings. What can be compared is what the parts do: light in stops, the width
+of the whole blur, the noise that is left in a pixel of lo.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..degradations.camera import Camera
+from ..degradations.handmade import pool
+from ..degradations.optics import integration, psf, resampling
+from ..losses import picture_statistics
+from ..networks.camera import LearnedCamera
+
+NUMBERS = {
+    "exposure": "stops",
+    "warmth": "stops, red up, blue down",
+    "tint": "stops, green up",
+    "gamma": "exponent",
+    "contrast": "slope at mid grey",
+    "blur": "st. dev., pixels of hi",
+    "shot noise": "log10, variance a light",
+    "read noise": "log10, st. dev.",
+}
+
+
+@torch.no_grad()
+def learned_law(net: LearnedCamera, n: int = 4_000, seed: int = 0) -> dict[str, Tensor]:
+    """What a learned camera draws.
+
+    Args:
+        net: the learned camera.
+        n: how many z.
+        seed: of z.
+
+    Returns:
+        name -> (n,) for each of NUMBERS. Blur is of kernel, integration and smear together: the root
+        of the mean variance of both axes; 0 where the smear sharpens more than the rest blurs.
+    """
+    device = net.mean.device
+    generator = torch.Generator(device).manual_seed(seed)
+    p = net.numbers(torch.randn(n, net.cfg.z_dim, generator=generator, device=device))
+    step = net.cfg.size_hi / net.cfg.size_lo
+    optical = p["defocus"].clamp(min=0.3) ** 2 + p["motion"] ** 2 / 24
+    resized = (step**2 - 1) / 12 + step**2 * p["smear"]  # of points on a grid
+    law = {name: p[name] for name in ("exposure", "warmth", "tint", "gamma", "contrast")}
+    law["blur"] = (optical + resized).clamp(min=0).sqrt()
+    law["shot noise"] = p["shot"].log10()
+    law["read noise"] = p["read"].log10()
+    return {name: numbers.cpu() for name, numbers in law.items()}
+
+
+@torch.no_grad()
+def true_law(camera: Camera | None = None, n: int = 4_000, seed: int = 0) -> dict[str, Tensor]:
+    """What the simulated camera draws, in the same terms.
+
+    Args:
+        camera: the shipped one by default.
+        n: how many shots.
+        seed: of the draws.
+
+    Returns:
+        name -> (n,) for each of NUMBERS. Noise is what is left of the sensor's in a pixel of lo.
+    """
+    camera = camera or Camera()
+    p = camera.draw(n, torch.Generator().manual_seed(seed))
+    gains = p["white_balance"].log2()
+    largest = camera.sensor_px[1] * camera.size // 16
+    out = torch.full_like(p["sensor_px"], camera.size)
+
+    # The optics: a kernel a shot. The rest: one row of the matrix from light to a pixel of lo.
+    half = int(camera.motion_px[0] / 2 + camera.defocus_px[0]) + 1
+    kernel = psf(p["motion_px"], p["motion_angle"], p["defocus_px"], half)
+    optical = (_variance(kernel.sum(1)) + _variance(kernel.sum(2))) / 2
+    resized = resampling(p["between_px"], out, p["kernel_2"], camera.size, largest)
+    resized = resized @ resampling(p["sensor_px"], p["between_px"], p["kernel_1"], largest, largest)
+    row = (resized @ integration(4 * camera.size, p["sensor_px"], largest))[:, camera.size // 2]
+    kept = (resized[:, camera.size // 2] ** 2).sum(1) ** 2  # of the variance of white noise
+    return {
+        "exposure": p["exposure_ev"],
+        "warmth": (gains[:, 0] - gains[:, 2]) / 2,
+        "tint": gains[:, 1],
+        "gamma": p["gamma"],
+        "contrast": p["contrast"],
+        "blur": (optical + _variance(row)).clamp(min=0).sqrt(),
+        "shot noise": (p["shot_gain"] * kept).log10(),
+        "read noise": (p["read_sigma"] * kept.sqrt()).log10(),
+    }
+
+
+def _variance(profile: Tensor) -> Tensor:
+    """Variance (B,) along profiles (B, k), each summing to 1."""
+    at = torch.arange(profile.shape[1], dtype=profile.dtype)
+    mean = (profile * at).sum(1, keepdim=True)
+    return (profile * (at - mean) ** 2).sum(1)
+
+
+def coupling(lo: Tensor, hi: Tensor) -> dict[str, float]:
+    """How much of a face's own light and colour a degradation keeps: slopes over faces, 1 for all.
+
+    Args:
+        lo: (B, 3, s, s) in [-1, 1], degraded.
+        hi: (B, 3, S, S) in [-1, 1], the same faces.
+
+    Returns:
+        "light", "warmth", "tint" -> the slope of the least-squares line of lo's on hi's, in stops.
+    """
+    y = picture_statistics(lo)[:, :3]
+    x = picture_statistics(pool(hi, lo.shape[-1]))[:, :3]
+    x, y = x - x.mean(0), y - y.mean(0)
+    slopes = (x * y).sum(0) / (x * x).sum(0)
+    return dict(zip(("light", "warmth", "tint"), slopes.tolist(), strict=True))

@@ -1,0 +1,47 @@
+"""The law of a camera's numbers, learned or simulated, in terms that can be compared."""
+
+import pytest
+import torch
+
+import hlgan_lib as hl
+from hlgan_lib.analysis.camera_law import NUMBERS, coupling, learned_law, true_law
+from hlgan_lib.degradations.camera import Camera
+from hlgan_lib.degradations.handmade import pool
+from hlgan_lib.networks.camera import LearnedCamera
+
+
+def test_both_laws_hold_the_same_finite_numbers():
+    learned = learned_law(LearnedCamera(hl.preset("smoke").replace(h2l_model="camera")), n=50)
+    true = true_law(n=50)
+    assert set(learned) == set(true) == set(NUMBERS)
+    for law in (learned, true):
+        assert all(x.shape == (50,) and x.isfinite().all() for x in law.values())
+
+
+def test_the_true_law_repeats_the_camera():
+    """Light as drawn; a sharp, still camera of 16 photosites has the width of a box of 4 points."""
+    law = true_law(n=4_000)
+    assert law["exposure"].mean().item() == pytest.approx(-0.2, abs=0.02)
+    assert law["warmth"].std().item() == pytest.approx(0.42 / 6**0.5, rel=0.05)
+    sharp = Camera(motion_px=(0.0, 1), defocus_px=(0.0, 1), sensor_px=(16, 16), p_two_resizes=0.0)
+    blurs = true_law(sharp, n=200)["blur"]
+    assert blurs.min().item() == pytest.approx((15 / 12) ** 0.5, rel=0.02)
+    gains = true_law(Camera(shot_gain=(0.01, 0.01), sensor_px=(16, 16), p_two_resizes=0.0), n=200)
+    assert gains["shot noise"].max().item() == pytest.approx(-2, abs=1e-3)  # nothing is averaged
+
+
+def test_the_width_of_a_learned_blur_is_that_of_its_parts():
+    net = LearnedCamera(hl.preset("smoke").replace(h2l_model="camera"))
+    with torch.no_grad():
+        net.factor.zero_()
+    p = {k: v[0].item() for k, v in net.numbers(torch.zeros(1, 64)).items()}
+    wanted = p["defocus"] ** 2 + p["motion"] ** 2 / 24 + 15 / 12 + 16 * p["smear"]
+    assert learned_law(net, n=3)["blur"][0].item() == pytest.approx(wanted**0.5, rel=1e-5)
+
+
+def test_coupling_is_one_for_pooling_and_less_for_a_grey_mixture():
+    hi = hl.load_faces("faces:val:hi").batch(slice(0, 60))
+    lo = pool(hi)
+    assert all(v == pytest.approx(1.0, abs=1e-4) for v in coupling(lo, hi).values())
+    greyer = coupling((lo + lo.mean(1, keepdim=True)) / 2, hi)
+    assert greyer["warmth"] < 0.7 and greyer["tint"] < 0.7 and greyer["light"] > 0.9

@@ -1,0 +1,58 @@
+"""docs/learned_camera.md says what is stored, and the stored law is that of the shipped weights."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import hlgan_lib as hl
+from hlgan_lib.analysis.camera_law import learned_law
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def tool():
+    sys.path.insert(0, str(ROOT / "tools" / "results"))
+    try:
+        yield importlib.import_module("learned_camera")
+    finally:
+        sys.path.pop(0)
+
+
+@pytest.fixture(scope="module")
+def stored(tool):
+    return json.loads(tool.STORED.read_text())
+
+
+def test_the_page_holds_the_stored_tables(tool, stored):
+    page = (ROOT / "docs" / "learned_camera.md").read_text("utf-8")
+    assert tool.law_table(stored) in page
+    assert tool.robustness_table(stored) in page
+
+
+def test_the_stored_law_is_that_of_the_shipped_weights(stored):
+    for name, numbers in learned_law(hl.load_weights("h2l-camera")).items():
+        entry = stored["law"][name]["learned"]
+        assert numbers.mean().item() == pytest.approx(entry["mean"], abs=1e-3)
+        assert numbers.std().item() == pytest.approx(entry["spread"], abs=1e-3)
+
+
+def test_what_the_page_claims_holds(stored):
+    law, rows = stored["law"], stored["robustness"]
+    for name in ("exposure", "warmth", "tint", "contrast", "blur"):
+        learned, true = law[name]["learned"], law[name]["camera (truth)"]
+        assert abs(learned["mean"] - true["mean"]) < 0.1 * true["spread"] + 0.02
+    keeps = stored["coupling"]
+    assert keeps["learned"]["warmth"] > 0.9 and keeps["network (h2l)"]["warmth"] < 0.8
+    for row in rows.values():
+        if row["recipe"] == "both":
+            hand_made = rows[f"handmade-{row['camera']}-0-{row['seed']}"]
+            assert row["psnr"] > hand_made["psnr"]
+
+
+def test_the_grid_names_each_run_once_and_knows_what_is_stored(tool, stored):
+    names = [planned["id"] for planned in tool.jobs(3)]
+    assert len(names) == len(set(names)) and set(stored["robustness"]) <= set(names)

@@ -1,0 +1,247 @@
+"""What a GPU is for: its tests, its bench, and the large weights. Works offline from a plain checkout.
+
+    python tools/results/gpu.py tests                        the tests marked gpu
+    python tools/results/gpu.py bench                        results/gpu-CARD.json
+    python tools/results/gpu.py weights RUNS [--faces NPY]   H2L, then three L2H of equal length side by side
+    python tools/results/gpu.py publish RUNS                 scores and ships them (any machine)
+
+`make gpu` runs the first three. Each takes at most --seconds and `weights` goes on where it stopped.
+FACES: more HR faces, uint8 (N, 3, 64, 64), as tools/faces/torchfaces.py makes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from publish import replace_if_new, samples, weigh
+
+import hlgan_lib as hl
+from hlgan_lib.checkpoint import RunFolder, read_weights, save_weights, stored_config
+from hlgan_lib.data import FaceSet, load_faces
+from hlgan_lib.files import save_json
+from hlgan_lib.inference import SHIPPED
+from hlgan_lib.networks import enlarged
+from hlgan_lib.study.scoring import floors, score_degrader, score_restorer
+from hlgan_lib.viz import face_grid, save_figure
+
+ROOT = Path(__file__).resolve().parents[2]
+H2L = "h2l-camera"
+# The learned camera at the size of `study`; batches of 32 for steadier statistics.
+H2L_CONFIG = hl.preset("study").replace(
+    h2l_model="camera", jpeg="measured", w_z=0.0, w_stats=0.05, batch=32, h2l_steps=2_000
+)
+# L2H at the width of `colab`. An update costs this card's processor the same at 64 pictures as at
+# 128, so batches are twice as large; DiffAugment holds the discriminator.
+L2H_CONFIG = hl.preset("colab").replace(
+    batch=128, lr=7e-4, d_aug=True, amp="bf16", l2h_steps=6_846, tick_images=12_800
+)
+PAIRS = {
+    "l2h-colab": f"learned:{H2L}",
+    "l2h-colab-bilinear": "bilinear",
+    "l2h-colab-handmade": "handmade",
+}
+
+
+def card_name() -> str:
+    """The GPU's name, fit for a file; "cpu" where there is none."""
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return re.sub(r"[^a-z0-9]+", "-", name.lower().replace("nvidia", "")).strip("-")
+
+
+def more_faces(path: Path | None) -> FaceSet:
+    """The shipped HR training faces, with those of a file behind them."""
+    faces = load_faces("faces:train-hi")
+    if path is None:
+        return faces
+    more = np.load(path, mmap_mode="r")
+    names = tuple(f"{path.stem}-{i:06d}.png" for i in range(len(more)))
+    images = np.concatenate([faces.images, more])
+    return FaceSet(
+        images, tuple(faces.names) + names, f"faces:train-hi and {len(more)} of {path.name}"
+    )
+
+
+def train_one(name: str, runs: Path, faces: Path | None, seconds: float, changes: dict) -> bool:
+    """Train a run, or go on with it, for at most `seconds`; is it finished?"""
+    end = time.monotonic() + seconds
+    if name == H2L:
+        cfg, stage, given = H2L_CONFIG.replace(**changes), "h2l", {}
+    else:
+        cfg, stage = L2H_CONFIG.replace(**changes), "l2h"
+        degradation = PAIRS[name].replace(f"learned:{H2L}", f"learned:{runs / H2L}")
+        given = {"hi": more_faces(faces), "degradation": degradation}
+    steps = getattr(cfg, f"{stage}_steps")
+    cfg = cfg.replace(save_images=max(cfg.tick_images, steps * cfg.batch // 6))
+    folder = RunFolder(runs / name)
+    going_on = folder.config.is_file()
+    ticks = hl.train(
+        cfg, stage, out=runs / name, resume=going_on, stop=lambda: time.monotonic() > end, **given
+    )
+    for tick in ticks:
+        score = "" if tick.score is None else f", distance {tick.score:.0f}"
+        print(f"{name}: {tick.images} images, {tick.rate:.0f} a second{score}", flush=True)
+    return folder.finished
+
+
+def train_weights(runs: Path, faces: Path | None, seconds: float, changes: dict) -> None:
+    """H2L first, then the three L2H as processes side by side: one alone leaves most of a card idle."""
+    end = time.monotonic() + seconds
+    card = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    save_json(runs / "machine.json", {"card": card, "beside": "three L2H side by side"})
+    if not train_one(H2L, runs, None, seconds, changes):
+        print(f"{H2L} is not finished: call again to go on")
+        return
+    command = [sys.executable, __file__, "one", str(runs), "--changes", json.dumps(changes)]
+    command += ["--seconds", str(end - time.monotonic())]
+    command += ["--faces", str(faces)] if faces else []
+    going = [subprocess.Popen([*command, "--name", name]) for name in PAIRS]
+    failed = [process.args[-1] for process in going if process.wait()]
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+    for name in PAIRS:
+        done = RunFolder(runs / name).finished
+        print(f"{name}: {'finished' if done else 'not finished, call again to go on'}")
+
+
+def scores_of(path: Path, stage: str) -> dict:
+    """Scores on `faces:test`, as the study takes them."""
+    net = hl.load_weights(path)
+    if stage == "h2l":
+        return score_degrader(net)
+    return score_restorer(lambda lo: hl.upscale(net, lo)).scores
+
+
+def publish(
+    runs: Path, names: list[str], into: Path = SHIPPED, results: Path = ROOT / "results"
+) -> None:
+    """Ship finished weights in half precision with cards; their scores go to gpu-weights.json.
+
+    Names that are scored and not shipped are those left out of `names`.
+    """
+    stored = results / "gpu-weights.json"
+    about = json.loads(stored.read_text()) if stored.is_file() else {}
+    machine = json.loads((runs / "machine.json").read_text())
+    about |= {"test": "faces:test", "floors": floors(), **machine}
+    for name in (H2L, *PAIRS):
+        folder = RunFolder(runs / name)
+        if not folder.weights.is_file():
+            print(f"{name}: no weights in {folder.path}")
+            continue
+        state, metadata = read_weights(folder.weights)
+        stage, cfg = metadata.pop("stage"), stored_config(metadata)
+        notes = {k: v for k, v in metadata.items() if k != "config"}
+        if "degradation" in notes:
+            notes["degradation"] = PAIRS[name]
+        if stage == "l2h":  # H2L is a few numbers, and each of them matters
+            state = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+            notes["dtype"] = "float16"
+        path = into / f"{name}.safetensors" if name in names else runs / f"{name}.safetensors"
+        fresh = path.with_suffix(".new")
+        save_weights(fresh, state, stage, cfg, notes)
+        replace_if_new(path, fresh)
+        if name in names:
+            weigh(into)
+        entry = {"stage": stage, "notes": notes | machine, "scores": scores_of(path, stage)}
+        about[name] = entry
+        save_json(stored, about)
+        if name in names:
+            alt = samples(path, name, stage)
+            (into / f"{name}.md").write_text(card(name, entry, cfg, alt))
+    hero(about)
+
+
+@torch.no_grad()
+def hero(about: dict, n: int = 8, seed: int = 0, into: Path = ROOT / "figures") -> None:
+    """README's first picture: test faces drawn by a seed, under bicubic, bilinear pairs and ours."""
+    pairs = load_faces("faces:test")
+    drawn = np.random.default_rng(seed).choice(len(pairs.hi), n, replace=False)
+    hi, lo = (side.batch(sorted(drawn)) for side in pairs)
+    rows = {
+        "LR": lo,
+        "bicubic": enlarged(lo),
+        "L2H, bilinear pairs": hl.upscale("l2h-colab-bilinear", lo),
+        "L2H, learned camera": hl.upscale("l2h-colab", lo),
+        "ground truth": hi,
+    }
+    alt = (
+        f"{n} test faces drawn by seed {seed}, in five rows: LR image, bicubic enlargement, restored by "
+        "an L2H trained on bilinear pairs, by ours trained on the learned camera, ground truth"
+    )
+    made = {"command": "python tools/results/gpu.py publish", "preset": "colab", "seed": seed}
+    save_figure(face_grid(rows, alt=alt), into / "hero.png", hardware=about["card"], **made)
+
+
+def card(name: str, entry: dict, cfg: hl.RunConfig, alt: str) -> str:
+    """What a user of these weights must know, as Markdown."""
+    notes, scores = entry["notes"], entry["scores"]
+    if entry["stage"] == "h2l":
+        distance = scores["frechet_lite0"]["value"]
+        measured = (
+            "Frechet distance (EfficientNet-Lite0, n = 600) of its pictures of `faces:test` to "
+            f"the camera's own: {distance:.1f}"
+        )
+        data = "`faces:train-hi` and, unpaired, `faces:train-lo`"
+        kind = "the learned camera (`h2l_model camera`), its statistics held by the energy distance"
+    else:
+        low, high = scores["camera"]["psnr"]["ci"]
+        measured = (
+            f"on `faces:test` (n = 600): PSNR {scores['camera']['psnr']['value']:.2f} dB "
+            f"[{low:.2f}, {high:.2f}], SSIM {scores['camera']['ssim']['value']:.3f}, Frechet distance "
+            f"(EfficientNet-Lite0) to `faces:train-hi` {scores['wild']['frechet_lite0']['value']:.0f}"
+        )
+        data = f"{notes['hi']}, degraded: {notes['degradation']}"
+        kind = f"L2H of width {cfg.l2h_width}, GAN-led, DiffAugment, {cfg.amp}"
+    return f"""# {name}
+
+| | |
+|---|---|
+| what | {kind} |
+| trained on | {data} |
+| images seen | {int(notes["images"]):,} |
+| took | {int(notes["seconds"]) / 60:.0f} minutes of one {notes["card"]}; {notes["beside"]} |
+| measured | {measured} |
+| made by | `python tools/results/gpu.py weights`, seed {cfg.seed} |
+
+The faces are of people who do not exist (`LICENSE-DATA`): for teaching and research, not for
+identifying anybody. What is sharper than the LR picture is invented.
+
+![{alt}]({name}.jpg)
+"""
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("step", choices=("tests", "bench", "weights", "one", "publish"))
+    parser.add_argument("runs", type=Path, nargs="?", default=Path("runs/gpu"))
+    parser.add_argument("--faces", type=Path, help="more HR faces, .npy")
+    parser.add_argument("--seconds", type=float, default=540, help="at most, then call again")
+    parser.add_argument("--name", choices=(H2L, *PAIRS), help="one: which run")
+    parser.add_argument("--changes", type=json.loads, default={}, help="fields to change, JSON")
+    parser.add_argument("--ship", nargs="*", default=[H2L, "l2h-colab", "l2h-colab-bilinear"])
+    args = parser.parse_args()
+    if args.step == "tests":
+        command = ["pytest", "tests", "-m", "gpu and not slow", "-q", "-n", "8", "-W", "default"]
+        raise SystemExit(subprocess.call([sys.executable, "-m", *command], cwd=ROOT))
+    if args.step == "bench":
+        out = ROOT / "results" / f"gpu-{card_name()}.json"
+        command = [ROOT / "tools/results/bench_gpu.py", "--limit", str(args.seconds), "--out", out]
+        raise SystemExit(subprocess.call([sys.executable, *map(str, command)]))
+    if args.step == "weights":
+        train_weights(args.runs, args.faces, args.seconds, args.changes)
+    elif args.step == "one":
+        train_one(args.name, args.runs, args.faces, args.seconds, args.changes)
+    else:
+        publish(args.runs, args.ship)
+
+
+if __name__ == "__main__":
+    main()
