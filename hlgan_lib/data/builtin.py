@@ -3,13 +3,13 @@
 | name | faces | what for |
 |---|---|---|
 | `faces:train-hi` | 3000 HR | training |
-| `faces:train-lo` | 4800 LR, four shots each of 1200 other people | training, unpaired |
+| `faces:train-lo` | 4800 LR, four each of 1200 other people | training, unpaired |
 | `faces:val` | 200 pairs | choosing settings |
 | `faces:test` | 600 pairs | reported numbers only |
 
 No person is in two sets. The LR images were taken by `degradations.Camera`; what it drew for each
-shot of the last two sets is shipped too (`load_camera_params`), so a learned degradation can be held
-against the ground truth.
+shot of the last two sets is shipped too (`load_camera_params`), so a learned degradation can be
+held against the ground truth.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def load_camera_params(name: str) -> dict[str, np.ndarray]:
         name: "faces:val" or "faces:test".
 
     Returns:
-        parameter -> (N, ...), one row an image of the set, with the names and units of `Camera.draw`.
+        parameter -> (N, ...), a row an image of the set, with the names and units of `Camera.draw`.
 
     Raises:
         HLError: for another name.

@@ -1,4 +1,4 @@
-"""Faces as arrays: a set of images with names, unpaired or in pairs, and the three ranges of numbers.
+"""Faces as arrays: images with names, unpaired or in pairs, and the three ranges of numbers.
 
 On the disk and in a `FaceSet` an image is uint8, 0 to 255, a byte a colour. Networks take and give
 floats in [-1, 1] (`to_float`, `to_uint8`), as the last layer of a generator is a tanh. Metrics and
@@ -89,7 +89,7 @@ class FaceSet:
         return to_float(chosen.to(device))
 
     def save(self, path: str | Path) -> Path:
-        """Write an .npz file that `load_faces` maps into memory; a file of that name is replaced whole.
+        """Write an .npz file that `load_faces` maps; a file of that name is replaced whole.
 
         Args:
             path: must end in .npz, in a folder that exists.

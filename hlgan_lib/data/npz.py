@@ -1,4 +1,4 @@
-"""The file of a FaceSet: an .npz whose images are mapped from the disk, so that a large set opens at once.
+"""The file of a FaceSet: an .npz whose images are mapped from the disk, so it opens at once.
 
 `FaceSet.save` writes it. An .npz is a zip of .npy files; what is not compressed lies in it byte for
 byte, so `np.memmap` can point into it. NumPy itself offers this for single .npy files only.
@@ -15,7 +15,7 @@ from ..errors import HLError
 from .faces import FaceSet
 from .pictures import reason
 
-# A zip entry: a header of 30 bytes (the last 4: the lengths of name and extra field), these two, data.
+# A zip entry: a header of 30 bytes (the last 4: the lengths of two fields), the fields, the data.
 HEADER_BYTES = 30
 LENGTHS_AT = 26
 

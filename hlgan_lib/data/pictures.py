@@ -35,7 +35,7 @@ def read_image(
         An RGB image. Grey of 16 bits or floats is scaled to 8 bits, transparency laid on white.
 
     Raises:
-        HLError: where it cannot be read, or has more than MAX_PIXELS pixels (known before decoding).
+        HLError: where it cannot be read, and for more than MAX_PIXELS pixels, before decoding.
     """
     name = name or str(path)
     try:

@@ -1,4 +1,11 @@
-"""From a sharp face to a poor one, by name: the hand-made ways, and Camera with a known truth."""
+"""Degradations: from an HR image to an LR one, by name.
+
+- `handmade`: the usual baselines (pooling, filters, blur, the second-order pipeline).
+- `camera`: `Camera`, a simulated bad camera whose parameters are the ground truth.
+- `optics` and `jpeg`: what both are made of.
+
+What a network learns instead (H2L) is in `networks`.
+"""
 
 from __future__ import annotations
 
@@ -56,10 +63,21 @@ Degradation = Callable[[Tensor, torch.Generator], Tensor]  # (hi, generator) -> 
 DEGRADATIONS = ("bilinear", "bicubic", "blur", "handmade", "camera")
 
 
-def degradation(name: str, size: int = 16) -> Callable[[Tensor, torch.Generator], Tensor]:
-    """The degradation of that name as a function (hi, generator) -> lo of that size; HLError for an unknown name."""
+def degradation(name: str, size: int = 16) -> Degradation:
+    """A degradation by its name.
+
+    Args:
+        name: one of DEGRADATIONS.
+        size: side of the LR image, pixels.
+
+    Returns:
+        A function (hi, generator) -> lo, from (B, 3, n, n) to (B, 3, size, size), both in [-1, 1].
+
+    Raises:
+        HLError: for another name.
+    """
     camera = Camera(size=size)
-    makers = {
+    makers: dict[str, Degradation] = {
         "bilinear": lambda hi, generator: bilinear(hi, size),
         "bicubic": lambda hi, generator: bicubic(hi, size),
         "blur": lambda hi, generator: blurred(hi, generator, size),

@@ -1,7 +1,9 @@
-"""JPEG as batched tensor arithmetic: every picture of a batch has its own quality, size and block grid.
+"""JPEG as batched tensor arithmetic: each image of a batch has its own quality, size and grid.
 
-Rounding lets gradients through as they are (the straight-through estimator, 1308.3432), so that a network can be
-trained in front of it.
+A JPEG turns RGB into luminance and two colour differences, cuts each into blocks of 8x8, takes
+their cosine transform (DCT), and rounds its coefficients to multiples of the numbers in a table.
+What was rounded away is lost; the rest of the format packs bits. Rounding lets gradients through as they are
+(the straight-through estimator, 1308.3432), so that a network can be trained in front of it.
 """
 
 from __future__ import annotations
@@ -28,12 +30,13 @@ CHROMINANCE = (
     (18, 21, 26, 66, 99, 99, 99, 99),
     (24, 26, 56, 99, 99, 99, 99, 99),
     (47, 66, 99, 99, 99, 99, 99, 99),
-) + ((99,) * 8,) * 4
-TO_YCC = (
-    (0.299, 0.587, 0.114),
-    (-0.168736, -0.331264, 0.5),
-    (0.5, -0.418688, -0.081312),
-)  # JFIF 1.02
+    (99, 99, 99, 99, 99, 99, 99, 99),
+    (99, 99, 99, 99, 99, 99, 99, 99),
+    (99, 99, 99, 99, 99, 99, 99, 99),
+    (99, 99, 99, 99, 99, 99, 99, 99),
+)
+# JFIF 1.02: RGB to luminance, blue and red difference, and back.
+TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
 
@@ -45,17 +48,35 @@ def constant(values: tuple, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=16)
 def block_dct(n: int, device: torch.device) -> Tensor:
-    """The (n, n) matrix that takes the 8-point DCT of each run of 8: C[k, i] = a_k cos(pi (2i + 1) k / 16)."""
-    k, i = torch.arange(8.0)[:, None], torch.arange(8.0)[None, :]
+    """The matrix that takes the 8-point DCT of each run of 8 pixels.
+
+    C[k, i] = a_k cos(pi (2i + 1) k / 16), with a_0 = 1 / sqrt(8) and a_k = 1/2 else.
+
+    Args:
+        n: pixels, a multiple of 8.
+        device: where the matrix is needed.
+
+    Returns:
+        (n, n), orthogonal, n / 8 blocks of 8x8 along its diagonal.
+    """
+    k = torch.arange(8.0)[:, None]
+    i = torch.arange(8.0)[None, :]
     matrix = torch.cos(torch.pi * (2 * i + 1) * k / 16) / 2
     matrix[0] /= 2**0.5
     return torch.kron(torch.eye(n // 8), matrix).to(device)
 
 
 def quantisation(quality: Tensor, table: tuple) -> Tensor:
-    """Quantisation steps (B, 8, 8) for qualities (B,) of 1..100, by the Independent JPEG Group's scaling.
+    """Quantisation steps for a quality, by the scaling of the Independent JPEG Group.
 
     s = 5000 / q below 50, else 200 - 2 q;   Q = clip(floor((T s + 50) / 100), 1, 255)
+
+    Args:
+        quality: q, (B,); what lies outside 1..100 is clipped.
+        table: T, LUMINANCE or CHROMINANCE.
+
+    Returns:
+        Q, (B, 8, 8), levels of 255.
     """
     q = quality.float().clamp(1, 100)
     scale = torch.where(q < 50, torch.floor(5000 / q), 200 - 2 * q)[:, None, None]
@@ -68,67 +89,100 @@ class RoundThrough(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: object, x: Tensor) -> Tensor:
+        """x, rounded."""
         return torch.round(x)
 
     @staticmethod
     def backward(ctx: object, grad: Tensor) -> Tensor:
+        """The gradient as it is."""
         return grad
 
 
 def _quantise(x: Tensor, steps: Tensor) -> Tensor:
-    """Round the block DCT of x (B, C, n, n), in levels around 0, to multiples of steps (B, 8, 8)."""
+    """Round the block DCT of x (B, C, n, n), levels around 0, to multiples of steps (B, 8, 8)."""
     n = x.shape[-1]
-    dct, steps = block_dct(n, x.device), steps.repeat(1, n // 8, n // 8)[:, None]
-    return dct.T @ (RoundThrough.apply(dct @ x @ dct.T / steps) * steps) @ dct
+    dct = block_dct(n, x.device)
+    steps = steps.repeat(1, n // 8, n // 8)[:, None]  # (B, 1, n, n): the same in each block
+    whole = RoundThrough.apply(dct @ x @ dct.T / steps)
+    return dct.T @ (whole * steps) @ dct
 
 
 def code_and_decode(rgb: Tensor, quality: Tensor, subsampled: Tensor) -> Tensor:
-    """What is left of rgb after one JPEG, without libjpeg's rounding to whole levels between its steps.
+    """What one JPEG leaves of an image.
 
-    rgb (B, 3, n, n) in [0, 1] with n a multiple of 16; quality (B,) of 1..100; subsampled (B,) bool: 4:2:0 chroma
-    (averaged 2x2, enlarged by the triangle filter, as libjpeg does) or 4:4:4. Same shape back, clipped.
+    libjpeg rounds to whole levels between its steps; this does not.
+
+    Args:
+        rgb: (B, 3, n, n) in [0, 1], n a multiple of 16.
+        quality: (B,) of 1..100.
+        subsampled: (B,) bool: 4:2:0 chroma (averaged over 2x2, enlarged by the triangle filter, as
+            libjpeg does) or 4:4:4.
+
+    Returns:
+        The same shape, clipped to [0, 1].
     """
-    ycc = torch.einsum("ij,bjhw->bihw", constant(TO_YCC, rgb.dtype, rgb.device), rgb * 255)
+    # Luminance around 0 and colour differences, in levels of 255.
+    to_ycc = constant(TO_YCC, rgb.dtype, rgb.device)
+    ycc = torch.einsum("ij,bjhw->bihw", to_ycc, rgb * 255)
     y, chroma = ycc[:, :1] - 128, ycc[:, 1:]
+
+    # Quantise; chroma both ways, as the images of a batch differ in it.
     y = _quantise(y, quantisation(quality, LUMINANCE))
     steps = quantisation(quality, CHROMINANCE)
     full = _quantise(chroma, steps)
-    half = interpolate(
-        _quantise(avg_pool2d(chroma, 2), steps),
-        scale_factor=2,
-        mode="bilinear",
-        align_corners=False,
-    )
+    half = _quantise(avg_pool2d(chroma, 2), steps)
+    half = interpolate(half, scale_factor=2, mode="bilinear", align_corners=False)
     chroma = torch.where(subsampled[:, None, None, None], half, full)
-    rgb = torch.einsum(
-        "ij,bjhw->bihw", constant(TO_RGB, rgb.dtype, rgb.device), torch.cat((y + 128, chroma), 1)
-    )
+
+    # And back.
+    to_rgb = constant(TO_RGB, rgb.dtype, rgb.device)
+    rgb = torch.einsum("ij,bjhw->bihw", to_rgb, torch.cat((y + 128, chroma), 1))
     return (rgb / 255).clamp(0, 1)
 
 
 def jpeg_inside_photograph(
     rgb: Tensor, size: Tensor, quality: Tensor, subsampled: Tensor, offset: Tensor
 ) -> Tensor:
-    """One JPEG of a larger photograph that holds the picture at `offset`, so that the block grid falls anywhere.
+    """One JPEG of a larger photograph that holds the image, so that the block grid falls anywhere.
 
-    rgb (B, 3, n, n) in [0, 1], of which the first size[b] rows and columns are the picture; offset (B, 2), rows and
-    columns, 0..15. What surrounds the picture is unknown: its mirror image stands for it. Returns (B, 3, n, n),
-    undefined outside the picture.
+    What surrounds the image in the photograph is unknown; its mirror image stands for it.
+
+    Args:
+        rgb: (B, 3, n, n) in [0, 1], of which the first size[b] rows and columns are the image.
+        size: (B,), pixels.
+        quality: (B,) of 1..100.
+        subsampled: (B,) bool: 4:2:0 chroma or 4:4:4.
+        offset: (B, 2), rows and columns between a block's corner and the image's, 0..15.
+
+    Returns:
+        (B, 3, n, n) in [0, 1], undefined outside the image.
     """
+    # A canvas of whole blocks, large enough for every offset: which pixel lies where on it.
     n = rgb.shape[-1]
-    canvas = -(-(n + 15) // 16) * 16
-    place = (
-        torch.arange(canvas, device=rgb.device)[None, None] - offset[..., None]
-    )  # (B, 2, canvas)
+    n_canvas = -(-(n + 15) // 16) * 16
+    canvas = torch.arange(n_canvas, device=rgb.device)[None, None]
+    place = canvas - offset[..., None]  # (B, 2, n_canvas)
+
+    # Mirror: 0 1 2 3 2 1 0 1 ... repeats after 2 size - 2 pixels.
     period = (2 * size - 2).clamp(min=1)[:, None, None]
     mirrored = place.remainder(period)
     mirrored = torch.minimum(mirrored, period - mirrored).clamp(max=n - 1)
-    out = code_and_decode(take(rgb, mirrored), quality, subsampled)
-    return take(out, torch.arange(n, device=rgb.device)[None, None] + offset[..., None])
+
+    coded = code_and_decode(take(rgb, mirrored), quality, subsampled)
+    inside = torch.arange(n, device=rgb.device)[None, None] + offset[..., None]
+    return take(coded, inside)
 
 
 def take(x: Tensor, index: Tensor) -> Tensor:
-    """Rows index[b, 0] and columns index[b, 1] of each picture: (B, C, h, w), (B, 2, m) -> (B, C, m, m)."""
+    """Chosen rows and columns of each image.
+
+    Args:
+        x: (B, C, h, w).
+        index: (B, 2, m), the rows and the columns.
+
+    Returns:
+        (B, C, m, m).
+    """
     b = torch.arange(len(x), device=x.device)[:, None, None]
     rows, columns = index[:, 0, :, None], index[:, 1, None, :]
     return x.permute(0, 2, 3, 1)[b, rows, columns].permute(0, 3, 1, 2)
