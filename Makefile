@@ -10,7 +10,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export JUPYTER_PLATFORM_DIRS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help install run test fast lint unit notebooks student lab book results repo-url clean
+.PHONY: help install run test fast lint unit notebooks student lab book results gpu repo-url clean
 help:
 	@echo "make run      install, then notebooks 00-07 (quick preset, shipped weights) -> outputs/index.html"
 	@echo "make test     install, then every test: ruff, import-linter, mypy, unit, CLI, notebooks with the smoke preset"
@@ -20,6 +20,7 @@ help:
 	@echo "make student  for maintainers: the students' copies, notebooks/student/, from the notebooks"
 	@echo "make book     notebooks and docs as one static site, nothing executed -> outputs/book/index.html"
 	@echo "make results  for maintainers: trains the study in STUDY, rewrites results/, figures/, weights"
+	@echo "make gpu      for whoever gets a GPU: its tests, its bench, the large weights (a call goes on where the last stopped)"
 	@echo "make repo-url URL=https://github.com/OWNER/NAME: the address in notebooks, badges, README; empty removes it"
 	@echo "make clean    removes .venv, outputs/ and caches; never a tracked file, never your own runs"
 
@@ -90,6 +91,12 @@ results: $(STAMP)
 	$(VENV)/bin/hlgan figures --results results --out figures
 	OMP_NUM_THREADS=1 $(PY) tools/results/why.py $(STUDY)
 	for tool in card trust protocols teaching; do OMP_NUM_THREADS=1 $(PY) tools/results/$$tool.py || exit 1; done
+
+# Three steps of under ten minutes; each also runs alone, without make or venv: python tools/results/gpu.py tests
+gpu: $(STAMP)
+	$(PY) tools/results/gpu.py tests
+	$(PY) tools/results/gpu.py bench
+	$(PY) tools/results/gpu.py weights runs/gpu
 
 # Needs only a Python, no venv. Without URL= the present address goes into notebooks that are new.
 repo-url:

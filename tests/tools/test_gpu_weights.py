@@ -49,3 +49,8 @@ def test_shipped_weights_are_those_of_the_stored_scores(gpu):
         else:
             shown = f"{scores['camera']['psnr']['value']:.2f} dB"
         assert shown in card
+
+
+def test_the_readme_holds_the_stored_table(gpu):
+    stored = json.loads((ROOT / "results" / "gpu-weights.json").read_text())
+    assert gpu.large_table(stored) in (ROOT / "README.md").read_text("utf-8")

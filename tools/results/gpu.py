@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from publish import replace_if_new, samples, weigh
+from publish import between_marks, replace_if_new, samples, weigh
 
 import hlgan_lib as hl
 from hlgan_lib.checkpoint import RunFolder, read_weights, save_weights, stored_config
@@ -156,6 +156,7 @@ def publish(
             alt = samples(path, name, stage)
             (into / f"{name}.md").write_text(card(name, entry, cfg, alt))
     hero(about)
+    between_marks(ROOT / "README.md", large_table(about), "large")
 
 
 @torch.no_grad()
@@ -177,6 +178,29 @@ def hero(about: dict, n: int = 8, seed: int = 0, into: Path = ROOT / "figures") 
     )
     made = {"command": "python tools/results/gpu.py publish", "preset": "colab", "seed": seed}
     save_figure(face_grid(rows, alt=alt), into / "hero.png", hardware=about["card"], **made)
+
+
+def large_table(about: dict) -> str:
+    """README's table of the large weights, as Markdown."""
+    titles = ["L2H trained on", "PSNR dB, shots", "SSIM, shots", "Frechet, shots"]
+    titles += ["PSNR dB, clean", "Frechet, clean", "images seen"]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    labels = (
+        "**learned camera** (`l2h-colab`)",
+        "bilinear pairs (`l2h-colab-bilinear`)",
+        "hand-made pairs",
+    )
+    for name, label in zip(PAIRS, labels, strict=True):
+        scores = about[name]["scores"]
+        shots, clean, wild = (scores[test] for test in ("camera", "clean", "wild"))
+        cells = [f"{shots['psnr']['value']:.2f}", f"{shots['ssim']['value']:.3f}"]
+        cells += [f"{wild['frechet_lite0']['value']:.0f}", f"{clean['psnr']['value']:.2f}"]
+        cells += [
+            f"{clean['frechet_lite0']['value']:.0f}",
+            f"{int(about[name]['notes']['images']):,}",
+        ]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def card(name: str, entry: dict, cfg: hl.RunConfig, alt: str) -> str:
