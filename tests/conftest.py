@@ -34,11 +34,15 @@ LONG = frozenset(
     test_distance_of_small_pictures_rises_with_each_step_of_damage
     test_each_suspect_lacks_its_one_thing
     test_effective_kernel_recovers_a_gaussian_from_pictures
+    test_energy_distance_is_least_where_the_laws_agree
     test_every_training_of_the_grid_makes_an_update
     test_finished_runs_are_scored_once_and_gaps_are_closed
     test_frechet_is_that_of_torchmetrics_on_the_same_module
     test_grain_alone_has_no_direction
+    test_how_nearly_the_jpeg_is_measured
+    test_interval_of_the_share_covers_the_truth_about_as_often_as_it_says
     test_made_checkpoint_round_trips
+    test_matrix_shows_the_stored_faces_and_hatches_what_was_not_run
     test_more_noise_makes_more_noise
     test_noise_on_the_input_lowers_the_trust_in_the_shipped_networks
     test_paper_inception_gives_the_pooled_features_of_torchvisions_network
@@ -46,9 +50,11 @@ LONG = frozenset(
     test_residual_of_the_camera_holds_at_least_its_random_part
     test_shot_noise_grows_with_the_light_and_read_noise_does_not
     test_the_directions_that_matter_are_found_and_no_more
+    test_the_stored_parameters_fit_the_stored_pairs
     test_twenty_faces_are_about_as_many_times_further_apart_as_they_are_fewer
     test_upscale_with_trust_writes_the_table_and_names_the_doubtful
     test_vgg_maps_are_those_before_the_last_pool
+    test_warning_is_the_chance_that_a_failure_is_trusted_less
     test_what_cannot_be_an_answer_never_stops_the_notebook
     """.split()
 )
