@@ -73,7 +73,7 @@ def crop(image: Image.Image, index: int, shot: int) -> Image.Image:
 def mosaic(tiles: np.ndarray) -> Image.Image:
     """Tiles (N, s, s, 3) side by side, COLUMNS in a row.
 
-    S divides by 8, so that no JPEG block holds two.
+    s divides by 8, so that no JPEG block holds two.
     """
     n, s = len(tiles), tiles.shape[1]
     grid = tiles.reshape(n // COLUMNS, COLUMNS, s, s, 3).transpose(0, 2, 1, 3, 4)
