@@ -10,6 +10,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, overload
 
 import numpy as np
 
@@ -25,6 +26,30 @@ MAX_SHRINK = 1.5  # an LR image reduced by more has lost what H2L should learn
 N_NAMED = 5  # skipped files that the log names
 
 
+# What a built-in name gives is known to a type checker; what a path gives, only when it is read.
+PairsName = Literal["faces:val", "faces:test"]
+SideName = Literal[
+    "faces:train-hi",
+    "faces:train-lo",
+    "faces:val:hi",
+    "faces:val:lo",
+    "faces:test:hi",
+    "faces:test:lo",
+]
+
+
+@overload
+def load_faces(
+    source: PairsName, size: int | None = None, *, role: None = None, minimum: int = 2
+) -> Pairs: ...
+@overload
+def load_faces(
+    source: SideName, size: int | None = None, *, role: str | None = None, minimum: int = 2
+) -> FaceSet: ...
+@overload
+def load_faces(
+    source: str | Path, size: int | None = None, *, role: str | None = None, minimum: int = 2
+) -> FaceSet | Pairs: ...
 def load_faces(
     source: str | Path, size: int | None = None, *, role: str | None = None, minimum: int = 2
 ) -> FaceSet | Pairs:

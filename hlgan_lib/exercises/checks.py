@@ -81,4 +81,5 @@ def first(*wrong: tuple[Any, str]) -> str | None:
 
 def val_faces(n: int) -> tuple[Tensor, Tensor]:
     """The first n pairs of faces:val: HR and LR, in [-1, 1]."""
-    return tuple(side.batch(slice(0, n)) for side in load_faces("faces:val"))
+    hi, lo = load_faces("faces:val")
+    return hi.batch(slice(0, n)), lo.batch(slice(0, n))

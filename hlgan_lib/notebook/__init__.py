@@ -232,7 +232,8 @@ def show_source(what: Any) -> Source:
     Nothing is pasted into a notebook.
     """
     try:
-        text, file = textwrap.dedent(inspect.getsource(what)), Path(inspect.getsourcefile(what))
+        text = textwrap.dedent(inspect.getsource(what))
+        file = Path(inspect.getsourcefile(what) or "")
     except (TypeError, OSError) as error:
         raise HLError(
             f"show_source needs a function, class or module, got {type(what).__name__}"

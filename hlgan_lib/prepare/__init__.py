@@ -43,8 +43,8 @@ def prepare(
         raise HLError(f"--out must end in .npz, got {out}")
     if contact_sheet and Path(contact_sheet).suffix.lower() != ".png":
         raise HLError(f"--contact-sheet must end in .png, got {contact_sheet}")
-    for path in filter(None, (out, contact_sheet)):
-        if Path(path).is_dir():
+    for path in (out, contact_sheet):
+        if path is not None and Path(path).is_dir():
             raise HLError(f"{path} is a folder: give the name of a file")
     faces = load_faces(src, size, role=role)
     assert isinstance(faces, FaceSet)  # of a folder

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -102,8 +103,8 @@ def train_weights(runs: Path, faces: Path | None, seconds: float, changes: dict)
     command = [sys.executable, __file__, "one", str(runs), "--changes", json.dumps(changes)]
     command += ["--seconds", str(end - time.monotonic())]
     command += ["--faces", str(faces)] if faces else []
-    going = [subprocess.Popen([*command, "--name", name]) for name in PAIRS]
-    failed = [process.args[-1] for process in going if process.wait()]
+    going = {name: subprocess.Popen([*command, "--name", name]) for name in PAIRS}
+    failed = [name for name, process in going.items() if process.wait()]
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")
     for name in PAIRS:
@@ -176,7 +177,11 @@ def hero(about: dict, n: int = 8, seed: int = 0, into: Path = ROOT / "figures") 
         f"{n} test faces drawn by seed {seed}, in five rows: LR image, bicubic enlargement, restored by "
         "an L2H trained on bilinear pairs, by ours trained on the learned camera, ground truth"
     )
-    made = {"command": "python tools/results/gpu.py publish", "preset": "colab", "seed": seed}
+    made: dict[str, Any] = {
+        "command": "python tools/results/gpu.py publish",
+        "preset": "colab",
+        "seed": seed,
+    }
     save_figure(face_grid(rows, alt=alt), into / "hero.png", hardware=about["card"], **made)
 
 
@@ -257,8 +262,9 @@ def main() -> None:
         raise SystemExit(subprocess.call([sys.executable, "-m", *command], cwd=ROOT))
     if args.step == "bench":
         out = ROOT / "results" / f"gpu-{card_name()}.json"
-        command = [ROOT / "tools/results/bench_gpu.py", "--limit", str(args.seconds), "--out", out]
-        raise SystemExit(subprocess.call([sys.executable, *map(str, command)]))
+        tool = str(ROOT / "tools/results/bench_gpu.py")
+        command = [tool, "--limit", str(args.seconds), "--out", str(out)]
+        raise SystemExit(subprocess.call([sys.executable, *command]))
     if args.step == "weights":
         train_weights(args.runs, args.faces, args.seconds, args.changes)
     elif args.step == "one":

@@ -16,6 +16,7 @@ import multiprocessing
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from publish import between_marks
@@ -58,9 +59,13 @@ def law() -> dict:
         "beside that of the simulated camera, whose numbers it never saw"
     )
     figure = laws(found, units=NUMBERS, alt=alt)
-    made = {"command": "python tools/results/learned_camera.py law", "preset": "study", "seed": 0}
+    made: dict[str, Any] = {
+        "command": "python tools/results/learned_camera.py law",
+        "preset": "study",
+        "seed": 0,
+    }
     save_figure(figure, ROOT / "figures" / "learned-camera.png", **made)
-    table = {}
+    table: dict[str, Any] = {}
     for name in NUMBERS:
         for label, numbers in found.items():
             mean, spread = numbers[name].mean().item(), numbers[name].std().item()

@@ -16,6 +16,7 @@ import platform
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -260,7 +261,7 @@ def stored_curve(curve: dict) -> RiskCurve:
     return RiskCurve(torch.arange(1, 101) / 100, torch.tensor(curve["risk"]), curve["area"])
 
 
-def rounded(value):
+def rounded(value: Any) -> Any:
     """Floats to five digits that count, in depth."""
     if isinstance(value, dict):
         return {k: rounded(v) for k, v in value.items()}
