@@ -40,10 +40,8 @@ def test_evaluate_pairs(faces):
     assert got["psnr"]["value"] == pytest.approx(float(want), rel=1e-5)
     mixed = real.batch(rng.subsample(40, 40, 0).numpy())
     want = metrics.psnr(*((x + 1) / 2 for x in mixed.split(20))).mean()
-    assert (
-        got["psnr"]["floor"] == pytest.approx(float(want), rel=1e-5)
-        and got["psnr"]["floor_n"] == 20
-    )
+    assert got["psnr"]["floor"] == pytest.approx(float(want), rel=1e-5)
+    assert got["psnr"]["floor_n"] == 20
     for score in got.values():
         assert score["n"] == 40 and score["ci"][0] < score["value"] < score["ci"][1]
     for name in ("frechet_lite0", "kernel_lite0"):
@@ -61,17 +59,13 @@ def test_evaluate_compares_at_equal_n_and_says_so(faces):
     assert got["n"] == 20 and "20 of the 60 real pictures, drawn by seed 0" in got["note"]
     index = rng.subsample(60, 40, 1).numpy()
     real = metrics.extract(large[index])
-    assert (
-        got["floor"] == pytest.approx(metrics.frechet(real[:20], real[20:]))
-        and got["floor_n"] == 20
-    )
+    assert got["floor"] == pytest.approx(metrics.frechet(real[:20], real[20:]))
+    assert got["floor_n"] == 20
     assert got["value"] == pytest.approx(metrics.frechet(metrics.extract(small), real[:20]))
     back = hl.evaluate(large, small, metrics=["frechet_lite0"], seed=3, n_boot=5)["frechet_lite0"]
-    assert (
-        back["n"] == 20
-        and back["floor_n"] == 10
-        and "fake pictures, drawn by seed 3" in back["note"]
-    )
+    assert back["n"] == 20
+    assert back["floor_n"] == 10
+    assert "fake pictures, drawn by seed 3" in back["note"]
 
 
 def test_evaluate_enlarges_small_pictures_by_the_rule(lo):
@@ -85,11 +79,9 @@ def test_evaluate_enlarges_small_pictures_by_the_rule(lo):
 
 def test_evaluate_of_equal_pictures_has_an_infinite_psnr_without_interval(faces):
     got = hl.evaluate(faces[:4], faces[:4], paired=True, n_boot=5)
-    assert (
-        got["psnr"]["value"] == float("inf")
-        and got["psnr"]["ci"] is None
-        and "infinite" in got["psnr"]["note"]
-    )
+    assert got["psnr"]["value"] == float("inf")
+    assert got["psnr"]["ci"] is None
+    assert "infinite" in got["psnr"]["note"]
     assert got["ssim"]["value"] == pytest.approx(1)
     assert got["frechet_lite0"]["value"] == pytest.approx(0, abs=1e-4)
 
@@ -106,10 +98,8 @@ def test_evaluate_states_channel_and_border_and_measures_by_them(faces):
             "Y (BT.601, 16 to 235 of 255) in [0, 1], border 4 px"
         )
     plain = hl.evaluate(fake, real, paired=True, metrics=["psnr"], n_boot=20)["psnr"]
-    assert (
-        plain["features"] == "RGB in [0, 1], border 0 px, dB"
-        and plain["value"] != got["psnr"]["value"]
-    )
+    assert plain["features"] == "RGB in [0, 1], border 0 px, dB"
+    assert plain["value"] != got["psnr"]["value"]
 
 
 def test_consistency_has_the_truths_own_as_its_floor_and_needs_no_truth():
@@ -128,11 +118,9 @@ def test_consistency_has_the_truths_own_as_its_floor_and_needs_no_truth():
     alone = hl.evaluate(large, hi[:5], lo=pairs.lo[:8], metrics=["consistency"], reduce="pool")[
         "consistency"
     ]
-    assert (
-        alone["floor"] is None
-        and alone["n"] == 8
-        and alone["features"].endswith("reduced by pool, dB")
-    )
+    assert alone["floor"] is None
+    assert alone["n"] == 8
+    assert alone["features"].endswith("reduced by pool, dB")
 
 
 BAD = {
@@ -239,7 +227,5 @@ def test_lpips_is_the_mean_over_pairs(monkeypatch, faces):
     monkeypatch.setattr(evaluation, "lpips_network", lambda device: net)
     fake = -faces[:6].batch()
     got = hl.evaluate(fake, faces[:6], paired=True, metrics=["lpips"], n_boot=20)["lpips"]
-    assert (
-        got["value"] == pytest.approx(float(faces[:6].batch().abs().mean()), rel=1e-5)
-        and got["n"] == 6
-    )
+    assert got["value"] == pytest.approx(float(faces[:6].batch().abs().mean()), rel=1e-5)
+    assert got["n"] == 6

@@ -102,12 +102,10 @@ def test_a_damaged_entry_is_made_anew(pictures, kind):
     first = features_of(pictures, CLEAN, net.network, made=False)
     [path] = entries()
     path.write_bytes(DAMAGE[kind](path.read_bytes()))
-    assert (
-        torch.equal(features_of(pictures, CLEAN, net.network, made=False), first) and net.seen == 12
-    )
-    assert (
-        torch.equal(features_of(pictures, CLEAN, net.network, made=False), first) and net.seen == 12
-    )
+    assert torch.equal(features_of(pictures, CLEAN, net.network, made=False), first)
+    assert net.seen == 12
+    assert torch.equal(features_of(pictures, CLEAN, net.network, made=False), first)
+    assert net.seen == 12
     assert entries() == [path]
 
 

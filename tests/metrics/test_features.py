@@ -167,11 +167,9 @@ def test_paper_inception_gives_the_pooled_features_of_torchvisions_network(hi, r
             torch.tensor(v).view(3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
         )
         torch.testing.assert_close(got, net.net((x - mean) / deviation), rtol=1e-3, atol=1e-4)
-    assert (
-        not net.training
-        and not net.net.training
-        and not any(p.requires_grad for p in net.parameters())
-    )
+    assert not net.training
+    assert not net.net.training
+    assert not any(p.requires_grad for p in net.parameters())
 
 
 @pytest.mark.parametrize("error", [URLError("no route"), RuntimeError("bad hash"), OSError()])

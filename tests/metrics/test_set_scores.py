@@ -100,10 +100,8 @@ def test_each_step_moves_the_distance_as_by_hand(faces, toy, small):
         assert got[name]["value"] == pytest.approx(frechet(*map(net, pair)), rel=1e-3), name
     assert len({score["value"] for score in got.values()}) == 7, "every step must move the number"
     assert got["paper"]["n"] == 16 and "16 of the 20 fake pictures" in got["paper"]["note"]
-    assert (
-        got["paper"]["features"].endswith(f"paper: {small.steps()}")
-        and got["paper"]["floor_n"] == 16
-    )
+    assert got["paper"]["features"].endswith(f"paper: {small.steps()}")
+    assert got["paper"]["floor_n"] == 16
 
 
 def test_drift_refuses_an_unknown_network_and_too_few_pictures(faces, toy, small):
@@ -137,11 +135,9 @@ def test_paper_scores_of_evaluate_compare_with_the_training_set(faces, toy, smal
     made, real, train = (x * 2 - 1 for x in (faces[:16] ** 2, faces[:16], faces[20:60]))
     got = hl.evaluate(made, real, metrics=[name], n_boot=5, train=train)[name]
     want = drift({"x": faces[:16] ** 2}, faces[:16], faces[20:60], n_boot=5)["x"]["paper"]
-    assert (
-        got["value"] == pytest.approx(want["value"], rel=1e-2)
-        and got["n"] == 16
-        and got["floor_n"] == 16
-    )
+    assert got["value"] == pytest.approx(want["value"], rel=1e-2)
+    assert got["n"] == 16
+    assert got["floor_n"] == 16
     assert "training set, min-max stretch, JPEG 75" in got["features"]
     with pytest.raises(
         hl.HLError, match=f"{name} compares with the HR training pictures.*pass train="
@@ -174,9 +170,7 @@ def test_fid_is_computed_at_equal_n_on_what_torchmetrics_loads(monkeypatch, face
     own = FrechetInceptionDistance(feature=features.features())
     monkeypatch.setattr(features, "fid_network", lambda device: own)
     got = hl.evaluate(faces[:20], faces[20:60], metrics=["fid", "frechet_lite0"], n_boot=5)
-    assert (
-        list(got) == ["fid", "frechet_lite0"]
-        and got["fid"]["n"] == 20
-        and "20 of the 40" in got["fid"]["note"]
-    )
+    assert list(got) == ["fid", "frechet_lite0"]
+    assert got["fid"]["n"] == 20
+    assert "20 of the 40" in got["fid"]["note"]
     assert got["fid"]["value"] == pytest.approx(got["frechet_lite0"]["value"], rel=1e-2)
