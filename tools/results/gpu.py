@@ -239,8 +239,9 @@ def card(name: str, entry: dict, cfg: hl.RunConfig, alt: str) -> str:
 | measured | {measured} |
 | made by | `python tools/results/gpu.py weights`, seed {cfg.seed} |
 
-The faces are of people who do not exist (`LICENSE-DATA`): for teaching and research, not for
-identifying anybody. What is sharper than the LR picture is invented.
+The faces are of people who do not exist (`LICENSE-DATA`): for teaching and research, never to
+identify anybody. What an LR picture does not say is invented, skin tone, age, gaze and glasses
+too: hold each restored face against its ground truth below.
 
 ![{alt}]({name}.jpg)
 """

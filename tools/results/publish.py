@@ -119,9 +119,9 @@ def samples(path: Path, name: str, stage: str) -> str:
     hi, lo = (side.batch(slice(0, 64)) for side in load_faces("faces:test"))
     net = hl.load_weights(path)
     rows = (
-        {"sharp": hi, "learned": hl.degrade(net, hi)[:, 0]}
+        {"HR": hi, "learned": hl.degrade(net, hi)[:, 0]}
         if stage == "h2l"
-        else {"poor": lo, "restored": hl.upscale(net, lo), "truth": hi}
+        else {"LR": lo, "restored": hl.upscale(net, lo), "ground truth": hi}
     )
     alt = f"64 unselected test faces under {name}: rows of {', '.join(rows)}"
     blocks = {
