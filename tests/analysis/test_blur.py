@@ -88,11 +88,9 @@ def test_probe_kernel_of_known_filters(hi):
     assert abs(analysis.probe_kernel(lambda x, _: pool(x), hi).moment - math.sqrt(15 / 12)) < 0.02
     assert abs(analysis.probe_kernel("bilinear", hi).moment - 4 / math.sqrt(6)) < 0.05
     gauss = analysis.probe_kernel(lambda x, _: 0.5 * gaussian_lo(x, 2.0), hi)
-    assert (
-        abs(gauss.moment - 2) < 0.03
-        and abs(gauss.width - 2) < 0.03
-        and abs(gauss.gain - 0.5) < 0.01
-    )
+    assert abs(gauss.moment - 2) < 0.03
+    assert abs(gauss.width - 2) < 0.03
+    assert abs(gauss.gain - 0.5) < 0.01
     assert analysis.probe_kernel("bicubic", hi).moment < 0.2  # its negative lobes cancel the moment
     assert 1.2 < analysis.probe_kernel("bicubic", hi).width < 2.2  # but it is no sharper than this
 

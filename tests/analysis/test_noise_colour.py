@@ -51,11 +51,9 @@ def test_noise_curve_recovers_noise_that_grows_with_brightness(hi):
 
 def test_noise_curve_leaves_thin_bins_out():
     curve = analysis.noise_curve(torch.full((200,), 0.9), torch.full((200,), 0.3))
-    assert (
-        curve.y[:7].isnan().all()
-        and abs(curve.y[7] - 0.3) < 1e-6
-        and curve.n.tolist() == [0] * 7 + [200]
-    )
+    assert curve.y[:7].isnan().all()
+    assert abs(curve.y[7] - 0.3) < 1e-6
+    assert curve.n.tolist() == [0] * 7 + [200]
 
 
 def test_residual_of_the_camera_holds_at_least_its_random_part(val):

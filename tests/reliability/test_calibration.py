@@ -42,11 +42,9 @@ def test_a_calibration_survives_its_file_and_fits_its_networks_only(
 def test_the_shipped_calibration_is_of_the_shipped_networks():
     shipped = Calibration.load(CALIBRATION)
     assert shipped.networks == fingerprint(hl.load_weights("l2h"), hl.load_weights("h2l"))
-    assert (
-        calibration_of("l2h", "h2l") == shipped
-        and shipped.source == "faces:val"
-        and shipped.n == 200
-    )
+    assert calibration_of("l2h", "h2l") == shipped
+    assert shipped.source == "faces:val"
+    assert shipped.n == 200
     stored = json.loads((CALIBRATION.parents[2] / "results" / "trust.json").read_text())
     assert stored["about"]["fingerprint"] == shipped.networks
     assert stored["flag"]["limit"] == pytest.approx(shipped.limit, rel=1e-4)

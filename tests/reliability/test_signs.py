@@ -61,11 +61,9 @@ def test_look_distance_by_hand_and_between_faces():
         extract_maps((x + s * randn(*x.shape) + 1).clamp(0, 2) / 2) for s in (0, 0.1, 0.3)
     )
     near, far = look_distance(noisy, truth, hr), look_distance(noisier, truth, hr)
-    assert (
-        (near < far).all()
-        and (near > 0).all()
-        and (near < look_distance(truth.roll(1, 0), truth, hr)).all()
-    )
+    assert (near < far).all()
+    assert (near > 0).all()
+    assert (near < look_distance(truth.roll(1, 0), truth, hr)).all()
     with pytest.raises(hl.HLError, match="feature maps .* made? both|make both"):
         look_distance(a, a[..., :2], hr)
     with pytest.raises(hl.HLError, match="at least 2 HR faces, got 1"):

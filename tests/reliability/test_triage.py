@@ -53,9 +53,8 @@ def test_counts_by_hand():
     numbers = {"a": torch.arange(10.0), "b": torch.arange(10.0).flip(0)}
     limit = triage.limits(numbers, 0.2)
     has = triage.triage(numbers, limit)
-    assert has["a"].nonzero().flatten().tolist() == [8, 9] and has[
-        "b"
-    ].nonzero().flatten().tolist() == [0, 1]
+    assert has["a"].nonzero().flatten().tolist() == [8, 9]
+    assert has["b"].nonzero().flatten().tolist() == [0, 1]
     failed = torch.tensor([0, 0, 1, 0, 0, 0, 0, 0, 1, 1]).bool()
     table = triage.counts(has, failed)
     assert (table["a"]["all"], table["a"]["failed"], table["a"]["times"]) == (
@@ -63,7 +62,8 @@ def test_counts_by_hand():
         2,
         pytest.approx((2 / 3) / 0.2),
     )
-    assert table["b"]["times"] == 0 and table["none"] | {"ci": 0} == {
+    assert table["b"]["times"] == 0
+    assert table["none"] | {"ci": 0} == {
         "all": 6,
         "failed": 1,
         "times": pytest.approx((1 / 3) / 0.6),

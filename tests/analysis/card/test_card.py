@@ -61,10 +61,8 @@ def test_the_camera_as_degradation_is_like_the_camera(of_camera):
     assert all(
         learned[k]["value"] < flat[k]["value"] for k in ("spectrum", "noise curve", "kernel")
     )
-    assert (
-        of_camera["drawn"]["warmth"]["correlation"]["value"] > 0.8
-        and of_camera["directions"] is None
-    )
+    assert of_camera["drawn"]["warmth"]["correlation"]["value"] > 0.8
+    assert of_camera["directions"] is None
     assert 0.01 < of_camera["drawn"]["noise alone"]["value"] < real["left over (noise)"]["value"]
 
 
@@ -74,10 +72,8 @@ def test_without_truth_nothing_is_made_up(own):
         real[k] is None for k in (*OF_FACES, *OF_MAKER, "noise curve", "kernel", "kernel width")
     )
     assert own["way"] is None and own["drawn"] is None and "real" not in own["distances"]
-    assert (
-        own["likeness"]["learned"]["noise curve"] is None
-        and own["likeness"]["learned"]["kernel"] is None
-    )
+    assert own["likeness"]["learned"]["noise curve"] is None
+    assert own["likeness"]["learned"]["kernel"] is None
     assert real["chroma detail"]["n"] == 120, "what needs no pairs is measured of all LR pictures"
     assert own["ways"]["learned"]["blur width"]["n"] == N, (
         "and H2L's own pictures have a ground truth: its HR faces"
@@ -87,9 +83,9 @@ def test_without_truth_nothing_is_made_up(own):
 
 def test_the_alarm_is_that_of_health(own, of_camera):
     z_words = next(c.words for c in health.CHECKS if c.name == "z ignored")
-    assert (
-        own["z"]["ignored"] and own["z"]["words"] == z_words and f"z: {z_words}." in own["verdicts"]
-    )
+    assert own["z"]["ignored"]
+    assert own["z"]["words"] == z_words
+    assert f"z: {z_words}." in own["verdicts"]
     assert own["z"]["threshold"] == health.Z_IGNORED == of_camera["z"]["threshold"]
     assert not of_camera["z"]["ignored"] and of_camera["z"]["z_spread"] > 0.03
     ticks = [{"z_spread": own["z"]["z_spread"], "step": i + 1} for i in range(40)]
@@ -105,21 +101,16 @@ def test_files_of_ones_own_faces_say_that_there_is_no_truth(tmp_path, monkeypatc
 
     monkeypatch.setattr("hlgan_lib.analysis.card.degradation_card", measured)
     card, written = card_files("h2l", "faces:train-hi", "faces:train-lo", tmp_path / "out")
-    assert [p.name for p in written] == ["card.json", "card.png"] and json.loads(
-        written[0].read_text()
-    ) == card
-    assert (
-        seen["n"] == (600, 600)
-        and not seen["paired"]
-        and seen["truth"] is None
-        and seen["drawn"] is None
-    )
+    assert [p.name for p in written] == ["card.json", "card.png"]
+    assert json.loads(written[0].read_text()) == card
+    assert seen["n"] == (600, 600)
+    assert not seen["paired"]
+    assert seen["truth"] is None
+    assert seen["drawn"] is None
     card_files("h2l", "faces:val", "faces:val", tmp_path / "pairs")
-    assert (
-        seen["paired"]
-        and seen["truth"] == "camera"
-        and len(seen["drawn"]["gamma"]) == 200 == seen["n"][0]
-    )
+    assert seen["paired"]
+    assert seen["truth"] == "camera"
+    assert len(seen["drawn"]["gamma"]) == 200 == seen["n"][0]
     with pytest.raises(HLError, match="is a file"):
         card_files("h2l", "faces:val", "faces:val", written[0])
 
