@@ -1,46 +1,126 @@
-"""One frozen configuration for both stages. Every field says what it means, its unit and where it comes from."""
+"""One frozen configuration for all stages.
+
+Every field says what it means, its unit and bounds, where it comes from, and which stages read it.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from typing_extensions import Doc
 
 from .errors import HLError
 
+STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan")
 SOURCES = ("paper", "released code", "ours")
 Z_INPUTS = ("concat", "inject", "film", "grain", "shot", "none")
 
 
 class Spec(Doc):
-    """What a field means, its unit, and its source: `paper`, `released code` or `ours` (see `docs/paper.md`)."""
+    """What is known of a field. The command line shows it, `RunConfig` checks by it.
 
-    def __init__(self, meaning: str, unit: str, source: str, why: str = ""):
-        super().__init__(f"{meaning} [{unit}; {source}{': ' + why if why else ''}]")
+    Args:
+        meaning: what the field means.
+        unit: its unit.
+        source: where the default comes from: `paper`, `released code` or `ours` (see
+            `docs/paper.md`).
+        why: a note on the source.
+        low: the smallest number allowed; without it any will do.
+        below: what a number must stay below.
+        power_of_two: must the number be one?
+        parts: names that the value joins by "+".
+        readers: the stages whose weights the field decides; None means every stage.
+
+    Attributes:
+        choices: the values of a field with a closed list.
+    """
+
+    def __init__(
+        self,
+        meaning: str,
+        unit: str,
+        source: str,
+        why: str = "",
+        *,
+        low: float | None = None,
+        below: float = math.inf,
+        power_of_two: bool = False,
+        parts: tuple[str, ...] = (),
+        readers: tuple[str, ...] | None = None,
+    ) -> None:
         self.meaning, self.unit, self.source, self.why = meaning, unit, source, why
+        self.low, self.below, self.power_of_two = low, below, power_of_two
+        self.parts = parts
+        self.readers = readers
+        self.choices: tuple[str, ...] = ()
+        notes = [unit, f"{source}: {why}" if why else source]
+        if low or below < math.inf:
+            notes.append(self.bounds)
+        if readers is not None:
+            notes.append(f"only {', '.join(readers)}" if readers else "changes no weight")
+        super().__init__(f"{meaning} [{'; '.join(notes)}]")
+
+    @property
+    def bounds(self) -> str:
+        """What a number must be, in words."""
+        words = f"{self.low} or more"
+        if self.power_of_two:
+            words = f"a power of two of {words}"
+        if self.below < math.inf:
+            words += f" and below {self.below}"
+        return words
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise HLError, in one line, unless the field called `name` may have this value."""
+        if self.choices and value not in self.choices:
+            raise HLError(f"{name} must be one of {', '.join(self.choices)}, got {value!r}")
+        if self.parts and set(value.split("+")) - set(self.parts):
+            unknown = sorted(set(value.split("+")) - set(self.parts))
+            raise HLError(f"{name} must join {', '.join(self.parts)} by +, got {unknown}")
+        if self.low is not None:
+            inside = self.low <= value < self.below  # false for NaN
+            if not inside or (self.power_of_two and value & (value - 1)):
+                raise HLError(f"{name} must be {self.bounds}, got {value}: {self.meaning}")
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides a training run but its data. The defaults are the paper, to the letter where known."""
+    """Everything that decides a training run but its data.
 
-    # Pictures and networks
-    size_hi: Annotated[int, Spec("side of the sharp pictures", "pixels", "paper")] = 64
-    size_lo: Annotated[int, Spec("side of the poor pictures", "pixels", "paper")] = 16
+    The defaults are the paper, to the letter where known. Raises HLError for a value out of bounds.
+    """
+
+    # Images and networks
+    size_hi: Annotated[
+        int, Spec("side of the HR images", "pixels", "paper", low=8, power_of_two=True)
+    ] = 64
+    size_lo: Annotated[
+        int, Spec("side of the LR images", "pixels", "paper", low=8, power_of_two=True)
+    ] = 16
     h2l_model: Annotated[
         Literal["paper", "camera"],
         Spec(
-            "what H2L is: the paper's network, or a small differentiable camera whose numbers z chooses",
+            "what H2L is: the paper's network, or a small differentiable camera whose numbers "
+            "z chooses",
             "name",
             "paper",
             "camera is ours",
+            readers=("h2l", "joint"),
         ),
     ] = "paper"
     h2l_width: Annotated[
-        int, Spec("channels of H2L, the same at every size", "channels", "released code")
+        int,
+        Spec(
+            "channels of H2L, the same at every size",
+            "channels",
+            "released code",
+            low=1,
+            readers=("h2l", "joint"),
+        ),
     ] = 64
     l2h_width: Annotated[
         int,
@@ -48,13 +128,23 @@ class RunConfig:
             "channels of L2H at the size of `lo`; each doubling of the size halves them",
             "channels",
             "released code",
+            low=1,
+            readers=("l2h", "joint"),
         ),
     ] = 256
-    d_width: Annotated[int, Spec("channels of the discriminators", "channels", "released code")] = (
-        128
-    )
+    d_width: Annotated[
+        int, Spec("channels of the discriminators", "channels", "released code", low=1)
+    ] = 128
     srgan_width: Annotated[
-        int, Spec("channels of SRGAN's generator", "channels", "ours", "1609.04802")
+        int,
+        Spec(
+            "channels of SRGAN's generator",
+            "channels",
+            "ours",
+            "1609.04802",
+            low=1,
+            readers=("srgan",),
+        ),
     ] = 64
     cyclegan_width: Annotated[
         int,
@@ -63,9 +153,16 @@ class RunConfig:
             "channels",
             "ours",
             "1703.10593",
+            low=1,
+            readers=("cyclegan",),
         ),
     ] = 64
-    z_dim: Annotated[int, Spec("length of the noise vector of H2L", "numbers", "paper")] = 64
+    z_dim: Annotated[
+        int,
+        Spec(
+            "length of the noise vector of H2L", "numbers", "paper", low=1, readers=("h2l", "joint")
+        ),
+    ] = 64
     z_input: Annotated[
         str,
         Spec(
@@ -76,6 +173,8 @@ class RunConfig:
             "names",
             "paper",
             "inject is of the released code of 2021, the last three are ours",
+            parts=Z_INPUTS,
+            readers=("h2l", "joint"),
         ),
     ] = "concat"
     norm: Annotated[
@@ -94,10 +193,11 @@ class RunConfig:
     down: Annotated[
         Literal["conv", "avg", "max"],
         Spec(
-            "how H2L halves: strided convolution or pooling",
+            "how H2L halves the size: strided convolution or pooling",
             "name",
             "released code",
             "the text is remembered as pooling",
+            readers=("h2l", "joint"),
         ),
     ] = "conv"
     down_first: Annotated[
@@ -108,6 +208,7 @@ class RunConfig:
             "yes/no",
             "ours",
             "the paper leaves it open",
+            readers=("h2l", "joint"),
         ),
     ] = False
     d_pool: Annotated[
@@ -127,6 +228,7 @@ class RunConfig:
             "yes/no",
             "ours",
             "or it overlooks colour detail",
+            readers=("h2l", "joint"),
         ),
     ] = False
     d_norm: Annotated[
@@ -136,7 +238,7 @@ class RunConfig:
         bool,
         Spec(
             "shortcuts: a generator adds to its resized input (inside the tanh) instead of drawing "
-            "the whole picture, and H2L's decoder adds the encoder's features of its size",
+            "the whole image, and H2L's decoder adds the encoder's features of its size",
             "yes/no",
             "ours",
             "keeps colours and detail and learns in far fewer images",
@@ -145,21 +247,25 @@ class RunConfig:
     jpeg: Annotated[
         Literal["none", "measured"],
         Spec(
-            "what H2L's picture passes last: nothing, or a JPEG whose "
-            "qualities were measured of the poor photographs",
+            "what H2L's image passes last: nothing, or a JPEG whose "
+            "qualities were measured of the LR photographs",
             "name",
             "ours",
             "no network of minutes learns to draw blocks",
+            readers=("h2l", "joint"),
         ),
     ] = "none"
     # Losses
-    w_pix: Annotated[float, Spec("alpha, the weight of the pixel loss", "weight", "paper")] = 1.0
+    w_pix: Annotated[
+        float, Spec("alpha, the weight of the pixel loss", "weight", "paper", low=0)
+    ] = 1.0
     w_gan: Annotated[
         float,
         Spec(
             "beta, the weight of the GAN loss; 0 trains pixel-only, without a discriminator",
             "weight",
             "paper",
+            low=0,
         ),
     ] = 0.05
     w_z: Annotated[
@@ -169,6 +275,8 @@ class RunConfig:
             "weight",
             "ours",
             "1903.05628",
+            low=0,
+            readers=("h2l", "joint"),
         ),
     ] = 0.0
     w_coarse: Annotated[
@@ -179,16 +287,20 @@ class RunConfig:
             "weight",
             "ours",
             "1711.11585",
+            low=0,
+            readers=("h2l", "joint"),
         ),
     ] = 0.0
     w_stats: Annotated[
         float,
         Spec(
-            "weight, beside the GAN loss of H2L, of the energy distance between statistics of made "
-            "and of real LR pictures; 0 leaves it out",
+            "weight, beside the GAN loss of H2L, of the energy distance between statistics of "
+            "generated and of real LR pictures; 0 leaves it out",
             "weight",
             "ours",
             "holds H2L where LR pictures are few",
+            low=0,
+            readers=("h2l", "joint"),
         ),
     ] = 0.0
     w_r1: Annotated[
@@ -198,6 +310,7 @@ class RunConfig:
             "weight",
             "ours",
             "1801.04406",
+            low=0,
         ),
     ] = 0.0
     w_perceptual: Annotated[
@@ -207,6 +320,8 @@ class RunConfig:
             "weight",
             "ours",
             "so that it equals the pixel loss in size",
+            low=0,
+            readers=("srgan",),
         ),
     ] = 0.1
     perceptual: Annotated[
@@ -216,10 +331,19 @@ class RunConfig:
             "name",
             "ours",
             "1609.04802",
+            readers=("srgan",),
         ),
     ] = "vgg19"
     w_gan_srgan: Annotated[
-        float, Spec("SRGAN: weight of its GAN loss", "weight", "ours", "1609.04802")
+        float,
+        Spec(
+            "SRGAN: weight of its GAN loss",
+            "weight",
+            "ours",
+            "1609.04802",
+            low=0,
+            readers=("srgan",),
+        ),
     ] = 1e-3
     w_cycle: Annotated[
         float,
@@ -228,10 +352,20 @@ class RunConfig:
             "weight",
             "ours",
             "1703.10593",
+            low=0,
+            readers=("cyclegan",),
         ),
     ] = 10.0
     w_identity: Annotated[
-        float, Spec("CycleGAN: weight of the identity loss", "weight", "ours", "1703.10593")
+        float,
+        Spec(
+            "CycleGAN: weight of the identity loss",
+            "weight",
+            "ours",
+            "1703.10593",
+            low=0,
+            readers=("cyclegan",),
+        ),
     ] = 5.0
     d_aug: Annotated[
         bool,
@@ -243,7 +377,15 @@ class RunConfig:
         ),
     ] = False
     # Optimisation
-    batch: Annotated[int, Spec("pictures in a batch", "images", "paper")] = 64
+    batch: Annotated[
+        int,
+        Spec(
+            "images in a batch, at least two as the log measures how they differ",
+            "images",
+            "paper",
+            low=2,
+        ),
+    ] = 64
     h2l_steps: Annotated[
         int,
         Spec(
@@ -251,26 +393,48 @@ class RunConfig:
             "generator updates",
             "paper",
             "200 epochs of 182,866 faces in batches of 64",
+            low=1,
+            readers=("h2l",),
         ),
     ] = 571_456
-    l2h_steps: Annotated[int, Spec("length of an L2H training", "generator updates", "paper")] = (
-        571_456
-    )
+    l2h_steps: Annotated[
+        int,
+        Spec("length of an L2H training", "generator updates", "paper", low=1, readers=("l2h",)),
+    ] = 571_456
     srgan_steps: Annotated[
-        int, Spec("length of an SRGAN training", "generator updates", "ours", "as L2H")
+        int,
+        Spec(
+            "length of an SRGAN training",
+            "generator updates",
+            "ours",
+            "as L2H",
+            low=1,
+            readers=("srgan",),
+        ),
     ] = 571_456
     cyclegan_steps: Annotated[
-        int, Spec("length of a CycleGAN training", "generator updates", "ours", "as L2H")
+        int,
+        Spec(
+            "length of a CycleGAN training",
+            "generator updates",
+            "ours",
+            "as L2H",
+            low=1,
+            readers=("cyclegan",),
+        ),
     ] = 571_456
     joint_steps: Annotated[
-        int, Spec("length of the joint fine-tune", "generator updates", "paper")
+        int,
+        Spec(
+            "length of the joint fine-tune", "generator updates", "paper", low=1, readers=("joint",)
+        ),
     ] = 2_000
     d_steps: Annotated[
-        int, Spec("discriminator updates for each generator update", "updates", "paper")
+        int, Spec("discriminator updates for each generator update", "updates", "paper", low=1)
     ] = 5
-    lr: Annotated[float, Spec("learning rate of the generators (Adam)", "per update", "paper")] = (
-        1e-4
-    )
+    lr: Annotated[
+        float, Spec("learning rate of the generators (Adam)", "per update", "paper", low=0)
+    ] = 1e-4
     lr_d: Annotated[
         float,
         Spec(
@@ -278,19 +442,22 @@ class RunConfig:
             "per update",
             "ours",
             "TTUR, 1706.08500",
+            low=0,
         ),
     ] = 0.0
     lr_d_hi: Annotated[
         float,
         Spec(
-            "learning rate of discriminators of size_hi pictures; 0 means the same as lr_d",
+            "learning rate of discriminators of HR images; 0 means the same as lr_d",
             "per update",
             "ours",
             "at 64 pixels spectral norm leaves it slower",
+            low=0,
+            readers=("l2h", "joint", "srgan", "cyclegan"),
         ),
     ] = 0.0
-    beta1: Annotated[float, Spec("Adam's first moment", "decay", "paper")] = 0.0
-    beta2: Annotated[float, Spec("Adam's second moment", "decay", "paper")] = 0.9
+    beta1: Annotated[float, Spec("Adam's first moment", "decay", "paper", low=0, below=1)] = 0.0
+    beta2: Annotated[float, Spec("Adam's second moment", "decay", "paper", low=0, below=1)] = 0.9
     lr_schedule: Annotated[
         Literal["constant", "cosine"],
         Spec("learning rate over the run; cosine falls to a tenth", "name", "paper"),
@@ -302,17 +469,19 @@ class RunConfig:
             "fraction of the run",
             "ours",
             "1806.04498; tied to the run's length",
+            low=0,
         ),
     ] = 0.0
     # Augmentation (of `hi`; a pair shares it; `lo` is only flipped)
-    flip: Annotated[bool, Spec("mirror pictures at random", "yes/no", "paper")] = True
+    flip: Annotated[bool, Spec("mirror images at random", "yes/no", "paper")] = True
     scale: Annotated[
-        float, Spec("random zoom", "+- fraction", "paper", "remembered, amount ours")
+        float,
+        Spec("random zoom", "+- fraction", "paper", "remembered, amount ours", low=0, below=1),
     ] = 0.1
     rotate_deg: Annotated[
-        float, Spec("random rotation", "+- degrees", "paper", "remembered, amount ours")
+        float, Spec("random rotation", "+- degrees", "paper", "remembered, amount ours", low=0)
     ] = 10.0
-    shift: Annotated[float, Spec("random shift", "+- fraction of the side", "ours")] = 0.0
+    shift: Annotated[float, Spec("random shift", "+- fraction of the side", "ours", low=0)] = 0.0
     colour: Annotated[
         float,
         Spec(
@@ -320,14 +489,24 @@ class RunConfig:
             "+- fraction",
             "paper",
             "remembered, amount ours",
+            low=0,
+            below=1,
         ),
     ] = 0.1
     # Data
     n_hi: Annotated[
-        int, Spec("sharp pictures used, evenly spaced over the set; 0 uses all", "images", "ours")
+        int,
+        Spec("HR images used, evenly spaced over the dataset; 0 uses all", "images", "ours", low=0),
     ] = 0
     n_lo: Annotated[
-        int, Spec("poor pictures used, evenly spaced over the set; 0 uses all", "images", "ours")
+        int,
+        Spec(
+            "LR images used, evenly spaced over the dataset; 0 uses all",
+            "images",
+            "ours",
+            low=0,
+            readers=("h2l", "joint", "cyclegan"),
+        ),
     ] = 0
     # Machine
     amp: Annotated[
@@ -342,87 +521,68 @@ class RunConfig:
     n_val: Annotated[
         int,
         Spec(
-            "pictures held out of each set to choose best.pt; at most a fifth of a set",
+            "images held out of each dataset to choose best.pt; at most a fifth of it",
             "images",
             "ours",
+            low=0,
         ),
     ] = 256
     tick_images: Annotated[
-        int, Spec("between two ticks: a log line, a progress update", "images", "ours")
+        int,
+        Spec(
+            "between two ticks: a log line, a progress update", "images", "ours", low=1, readers=()
+        ),
     ] = 6_400
     save_images: Annotated[
-        int, Spec("between two checkpoints with validation and samples", "images", "ours")
+        int,
+        Spec(
+            "between two checkpoints with validation and samples",
+            "images",
+            "ours",
+            low=1,
+            readers=(),
+        ),
     ] = 320_000
 
-    def __post_init__(self):
-        for f in dataclasses.fields(self):
-            value, default = getattr(self, f.name), f.default
-            number = isinstance(default, (int, float)) and not isinstance(default, bool)
-            if number and f.name != "seed" and not 0 <= value < float("inf"):
-                raise HLError(f"{f.name} must be 0 or more, got {value}")
-            if f.name in (choices := _choices()) and value not in choices[f.name]:
-                raise HLError(
-                    f"{f.name} must be one of {', '.join(choices[f.name])}, got {value!r}"
-                )
-        for name in (
-            "h2l_width",
-            "l2h_width",
-            "d_width",
-            "srgan_width",
-            "cyclegan_width",
-            "z_dim",
-            "h2l_steps",
-            "l2h_steps",
-            "srgan_steps",
-            "cyclegan_steps",
-            "joint_steps",
-            "d_steps",
-            "tick_images",
-            "save_images",
-        ):
-            if getattr(self, name) < 1:
-                raise HLError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        if self.batch < 2:
-            raise HLError(
-                f"batch must be 2 or more (the log measures how pictures differ), got {self.batch}"
-            )
-        for name in ("beta1", "beta2", "scale", "colour"):
-            if getattr(self, name) >= 1:
-                raise HLError(f"{name} must be below 1, got {getattr(self, name)}")
-        for name in ("size_hi", "size_lo"):
-            size = getattr(self, name)
-            if size < 8 or size & (size - 1):
-                raise HLError(f"{name} must be a power of two of 8 or more, got {size}")
+    def __post_init__(self) -> None:
+        for name, spec in field_specs().items():
+            spec.check(name, getattr(self, name))
+        # What two fields must agree on.
         if self.size_lo >= self.size_hi:
             raise HLError(
                 f"size_lo must be smaller than size_hi ({self.size_hi}), got {self.size_lo}"
             )
-        if unknown := set(self.z_input.split("+")) - set(Z_INPUTS):
-            raise HLError(f"z_input must join {', '.join(Z_INPUTS)} by +, got {sorted(unknown)}")
         if self.jpeg != "none" and self.z_dim < 4:
             raise HLError(
-                f"z_dim must be 4 or more with jpeg {self.jpeg} (four numbers choose it), got {self.z_dim}"
+                f"z_dim must be 4 or more with jpeg {self.jpeg} (four numbers choose it), got "
+                f"{self.z_dim}"
             )
         if self.w_pix == 0 and self.w_gan == 0:
             raise HLError("w_pix and w_gan are both 0: nothing would be trained; set one of them")
 
     replace = dataclasses.replace
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         """The configuration as plain values, for JSON and for the metadata of weights."""
         return dataclasses.asdict(self)
 
 
 @cache
-def _choices() -> dict[str, tuple[str, ...]]:
-    """The values that the fields with a closed list take."""
-    return {
-        k: get_args(t) for k, t in get_type_hints(RunConfig).items() if get_origin(t) is Literal
-    }
+def field_specs() -> dict[str, Spec]:
+    """The `Spec` of every field, by name."""
+    hints = get_type_hints(RunConfig, include_extras=True)
+    specs = {}
+    for f in dataclasses.fields(RunConfig):
+        kind, spec = get_args(hints[f.name])  # of Annotated[kind, spec]
+        if get_origin(kind) is Literal:
+            spec.choices = get_args(kind)
+        specs[f.name] = spec
+    return specs
 
 
 _PAPER = RunConfig()
-# What every small run shares: the improvements that make minutes on two CPU cores worth while (docs/paper.md).
+# What every small run shares: the improvements that make minutes on two CPU cores worth while
+# (docs/paper.md).
 _SMALL = _PAPER.replace(
     norm="none",
     down_first=True,
@@ -535,32 +695,29 @@ def preset(name: str) -> RunConfig:
 
 
 def from_dict(values: dict) -> RunConfig:
-    """The configuration of a stored run. Raises HLError for a field that this version does not know."""
-    known = {f.name for f in dataclasses.fields(RunConfig)}
-    if unknown := set(values) - known:
+    """The configuration of a stored run, from its `as_dict`.
+
+    Raises:
+        HLError: for a field that this version does not know, or a value out of bounds.
+    """
+    unknown = set(values) - set(field_specs())
+    if unknown:
         raise HLError(
-            f"the stored configuration has unknown fields {sorted(unknown)}: it was made by another version"
+            f"the stored configuration has unknown fields {sorted(unknown)}: it was made by "
+            "another version"
         )
     return RunConfig(**values)
 
 
 def differences(cfg: RunConfig, base: RunConfig = _PAPER) -> dict[str, tuple]:
-    """The fields in which `cfg` differs from `base` (the paper): name -> (base value, own value).
+    """The fields in which `cfg` differs from `base`: name -> (base value, own value).
 
     >>> list(differences(preset("paper")))
     []
     """
-    return {
-        f.name: (getattr(base, f.name), getattr(cfg, f.name))
-        for f in dataclasses.fields(RunConfig)
-        if getattr(base, f.name) != getattr(cfg, f.name)
-    }
-
-
-def field_specs() -> dict[str, Spec]:
-    """Meaning, unit and source of every field, by name."""
-    hints = get_type_hints(RunConfig, include_extras=True)
-    return {
-        f.name: next(m for m in hints[f.name].__metadata__ if isinstance(m, Spec))
-        for f in dataclasses.fields(RunConfig)
-    }
+    differing = {}
+    for name, usual in base.as_dict().items():
+        own = getattr(cfg, name)
+        if own != usual:
+            differing[name] = (usual, own)
+    return differing

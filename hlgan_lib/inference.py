@@ -1,11 +1,14 @@
-"""Use trained networks: find their weights, degrade, upscale, and take shots with any degradation."""
+"""Use trained networks: find their weights, degrade, upscale; LR images of any degradation."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import UnionType
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -22,19 +25,29 @@ from .networks.blocks import check_images
 from .networks.paper import LowToHigh
 from .networks.released import ReleasedLowToHigh
 
-# Of each kind of weights: the class (or classes) of its network, and what makes one of a configuration.
-NETWORKS = {
+# Of each kind of weights: the class (or classes) of its network, and what makes one of a
+# configuration.
+NETWORKS: dict[str, type[nn.Module] | UnionType] = {
     "h2l": H2L,
     "l2h": LowToHigh,
     "srgan": SRResNet,
     "cyclegan": CycleGAN,
 }
-BUILDERS = NETWORKS | {"h2l": high_to_low}
-ROLES = dict.fromkeys(NETWORKS, "l2h") | {"h2l": "h2l"}  # the rivals restore, as L2H does
+BUILDERS: dict[str, Callable[[RunConfig], nn.Module]] = {
+    "h2l": high_to_low,
+    "l2h": LowToHigh,
+    "srgan": SRResNet,
+    "cyclegan": CycleGAN,
+}
+# What each is good for: the baselines restore, as L2H does.
+ROLES = {"h2l": "h2l", "l2h": "l2h", "srgan": "l2h", "cyclegan": "l2h"}
+AUTHORS = (".pkl", ".pth", ".pt")  # endings of files in the authors' format
 SHIPPED = Path(__file__).parent / "weights"
+BATCH = 64  # images that go through a network at once
 Weights = str | Path | nn.Module
 
 
+# ---- finding weights -----------------------------------------------------------------------------
 def shipped_weights() -> dict[str, Path]:
     """Names and files of the weights inside the package."""
     return {p.stem: p for p in sorted(SHIPPED.glob("*.safetensors"))}
@@ -42,7 +55,11 @@ def shipped_weights() -> dict[str, Path]:
 
 @cache
 def check_hash(path: Path) -> None:
-    """Compare a shipped file with hashes.json beside it, once a process. Raises HLError where they differ."""
+    """Compare a shipped file with hashes.json beside it, once a process.
+
+    Raises:
+        HLError: where they differ.
+    """
     listing = path.parent / "hashes.json"
     known = json.loads(listing.read_text()) if listing.is_file() else {}
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != known.get(path.stem):
@@ -54,18 +71,42 @@ def load_weights(
 ) -> nn.Module:
     """A trained network in eval mode, its gradients off.
 
-    name_or_path: a shipped name (`shipped_weights()`), a finished run folder, a `.safetensors` file, or the authors'
-    `model.pkl` (read without unpickling code). stage: "h2l" (spoils) or "l2h" (restores; the rivals too) where only
-    that will do. A network is passed through. Raises HLError when nothing fits or a shipped file is damaged.
+    Args:
+        name_or_path: a shipped name (`shipped_weights()`), a finished run folder, a `.safetensors`
+            file, or the authors' `model.pkl` (read without unpickling code). A network is passed
+            through.
+        stage: "h2l" (degrades) or "l2h" (restores; the baselines too) where only that will do.
+        device: where to put it.
+
+    Returns:
+        The network; `about` holds the metadata of a `.safetensors` file.
+
+    Raises:
+        HLError: where nothing fits, or a shipped file is damaged.
     """
     if isinstance(name_or_path, nn.Module):
-        if stage and any(
-            isinstance(name_or_path, c) for k, c in NETWORKS.items() if ROLES[k] != stage
-        ):
-            raise HLError(
-                f"weights must be a network of stage {stage}, got {type(name_or_path).__name__}"
-            )
+        _check_role(name_or_path, stage)
         return name_or_path.to(device).eval()
+    path = _file_of(name_or_path)
+    if path.suffix in AUTHORS:
+        kind: str = "l2h"
+        net: nn.Module = ReleasedLowToHigh.load(path)
+    else:
+        kind, net = _read_network(path)
+    if stage and ROLES[kind] != stage:
+        raise HLError(f"weights {name_or_path} are of stage {kind}, expected {stage}")
+    return net.to(device).eval().requires_grad_(False)
+
+
+def _check_role(net: nn.Module, stage: str | None) -> None:
+    """Raise HLError for a network that is known to be of another stage."""
+    for kind, network in NETWORKS.items():
+        if stage and ROLES[kind] != stage and isinstance(net, network):
+            raise HLError(f"weights must be a network of stage {stage}, got {type(net).__name__}")
+
+
+def _file_of(name_or_path: str | Path) -> Path:
+    """The file behind a shipped name, a run folder or a path. Raises HLError if there is none."""
     path = shipped_weights().get(str(name_or_path)) or Path(name_or_path)
     if path.parent == SHIPPED:
         check_hash(path)
@@ -74,41 +115,52 @@ def load_weights(
         if not path.is_file():
             raise HLError(f"weights {name_or_path}: the run is not finished; go on with --resume")
     if not path.is_file():
+        names = ", ".join(shipped_weights()) or "(none shipped)"
         raise HLError(
-            f"weights must be a run folder, a .safetensors file, model.pkl or one of "
-            f"{', '.join(shipped_weights()) or '(none shipped)'}, got {str(name_or_path)!r}"
+            f"weights must be a run folder, a .safetensors file, model.pkl or one of {names}, got "
+            f"{str(name_or_path)!r}"
         )
-    if path.suffix in (".pkl", ".pth", ".pt"):
-        kind, net = "l2h", ReleasedLowToHigh.load(path)
-    else:
-        state, metadata = read_weights(path)
-        kind = metadata["stage"]
-        if kind not in NETWORKS:
-            raise HLError(f"weights {path} are of stage {kind!r}, which this version does not know")
-        net = BUILDERS[kind](stored_config(metadata))
-        try:
-            net.load_state_dict(state)
-        except RuntimeError as error:
-            raise HLError(
-                f"weights {path} do not fit this version's {kind} network: train them anew"
-            ) from error
-        net.about = metadata
-    if stage and ROLES[kind] != stage:
-        raise HLError(f"weights {name_or_path} are of stage {kind}, expected {stage}")
-    return net.to(device).eval().requires_grad_(False)
+    return path
 
 
+def _read_network(path: Path) -> tuple[str, nn.Module]:
+    """Kind and network of a .safetensors file."""
+    state, metadata = read_weights(path)
+    kind = metadata["stage"]
+    if kind not in BUILDERS:
+        raise HLError(f"weights {path} are of stage {kind!r}, which this version does not know")
+    net = BUILDERS[kind](stored_config(metadata))
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        raise HLError(
+            f"weights {path} do not fit this version's {kind} network: train them anew"
+        ) from error
+    net.about = metadata  # type: ignore[assignment]
+    return kind, net
+
+
+# ---- using them ----------------------------------------------------------------------------------
 def new_z(h2l: H2L, n: int, generator: torch.Generator) -> Tensor:
-    """Noise for n pictures: (n, z_dim) of N(0, 1), on the generator's device."""
+    """Noise for n images: (n, z_dim) of N(0, 1), on the generator's device."""
     return torch.randn(n, h2l.cfg.z_dim, generator=generator, device=generator.device)
 
 
 @torch.no_grad()
 def degrade(weights: Weights, hi: Tensor, n_z: int = 1, seed: int = 0) -> Tensor:
-    """Sharp pictures as H2L has learned to spoil them.
+    """HR images degraded as an H2L has learned to.
 
-    hi (B, 3, 64, 64) in [-1, 1] -> (B, n_z, 3, 16, 16) in [-1, 1] on hi's device, n_z noises a picture; the same seed
-    gives the same pictures. Raises HLError for a wrong shape or weights of another stage.
+    Args:
+        weights: of an H2L, as in `load_weights`.
+        hi: (B, 3, 64, 64) in [-1, 1].
+        n_z: how many noises an image.
+        seed: of the noise; the same seed gives the same images.
+
+    Returns:
+        LR images (B, n_z, 3, 16, 16) in [-1, 1] on hi's device.
+
+    Raises:
+        HLError: for a wrong shape, or weights of another stage.
 
     >>> import hlgan_lib as hl
     >>> hi = hl.load_faces("faces:val:hi").batch(slice(0, 2))
@@ -117,53 +169,94 @@ def degrade(weights: Weights, hi: Tensor, n_z: int = 1, seed: int = 0) -> Tensor
     """
     if n_z < 1:
         raise HLError(f"n_z must be 1 or more, got {n_z}")
-    h2l = load_weights(weights, stage="h2l", device=hi.device)
+    h2l = cast(H2L, load_weights(weights, stage="h2l", device=hi.device))
     generator = torch.Generator(hi.device).manual_seed(seed)
     return torch.stack([h2l(hi, new_z(h2l, len(hi), generator)) for _ in range(n_z)], dim=1)
 
 
 @torch.no_grad()
 def upscale(weights: Weights, lo: Tensor) -> Tensor:
-    """Poor pictures restored. lo (B, 3, 16, 16) in [-1, 1] -> (B, 3, 64, 64) in [-1, 1] on lo's device.
+    """LR images restored by an L2H (or a baseline).
 
-    Raises HLError for a wrong shape or weights of another stage.
+    Args:
+        weights: as in `load_weights`.
+        lo: (B, 3, 16, 16) in [-1, 1].
+
+    Returns:
+        HR images (B, 3, 64, 64) in [-1, 1] on lo's device.
+
+    Raises:
+        HLError: for a wrong shape, or weights of another stage.
     """
-    l2h = load_weights(weights, stage="l2h", device=lo.device)
+    l2h = cast(LowToHigh, load_weights(weights, stage="l2h", device=lo.device))
     check_images("lo", lo, l2h.cfg.size_lo)
-    return torch.cat([l2h(part) for part in lo.split(64)])
+    return torch.cat([l2h(part) for part in lo.split(BATCH)])
 
 
+# ---- degradations --------------------------------------------------------------------------------
 def resolve_degradation(
     name: str | Degradation, cfg: RunConfig, device: torch.device
 ) -> Degradation:
-    """The function (hi, generator) -> lo behind a name; "learned:W" is a frozen H2L in eval mode."""
+    """The function (hi, generator) -> lo behind a name.
+
+    Args:
+        name: "learned:W" (W as in `load_weights`; a frozen H2L in eval mode), a name of
+            `degradations.DEGRADATIONS`, or a function, which is passed through.
+        cfg: its sizes.
+        device: where a learned one goes.
+
+    Raises:
+        HLError: for an unknown name, and weights of other sizes.
+    """
     if callable(name):
         return name
     if not name.startswith("learned:"):
         return fixed_degradation(name, cfg.size_lo)
-    h2l = load_weights(name.removeprefix("learned:"), stage="h2l", device=device)
-    if (h2l.cfg.size_hi, h2l.cfg.size_lo) != (cfg.size_hi, cfg.size_lo):
+    net = load_weights(name.removeprefix("learned:"), stage="h2l", device=device)
+    h2l = cast(H2L, net)
+    lo, hi = h2l.cfg.size_lo, h2l.cfg.size_hi
+    if (hi, lo) != (cfg.size_hi, cfg.size_lo):
         raise HLError(
-            f"the degradation {name} makes {h2l.cfg.size_lo}x{h2l.cfg.size_lo} from {h2l.cfg.size_hi}x"
-            f"{h2l.cfg.size_hi} pictures, the configuration wants {cfg.size_lo} from {cfg.size_hi}"
+            f"the degradation {name} makes {lo}x{lo} from {hi}x{hi} pictures, the configuration "
+            f"wants {cfg.size_lo} from {cfg.size_hi}"
         )
-    return lambda hi, generator: h2l(hi, new_z(h2l, len(hi), generator))
+    return _drawing_z(h2l)
+
+
+def _drawing_z(h2l: H2L) -> Degradation:
+    """An H2L as a degradation: a new z for each image."""
+
+    def learned(hi: Tensor, generator: torch.Generator) -> Tensor:
+        return h2l(hi, new_z(h2l, len(hi), generator))
+
+    return learned
 
 
 @torch.no_grad()
 def shots(degradation: str | Degradation | H2L, hi: Tensor, n: int = 1, seed: int = 0) -> Tensor:
-    """n poor pictures of each face: (B, 3, N, N) in [-1, 1] -> (n, B, 3, s, s), the same for the same seed.
+    """n LR images of each face: a learned degradation draws a new z, the camera new parameters.
 
-    degradation: as in `hl.train` ("learned:W", "bilinear", "bicubic", "blur", "handmade", "camera", a function
-    (hi, generator) -> lo), or an H2L network. A learned one draws a new z, the camera new parameters for each.
+    Args:
+        degradation: as in `hl.train` ("learned:W", "bilinear", "bicubic", "blur", "handmade",
+            "camera", a function (hi, generator) -> lo), or an H2L network.
+        hi: (B, 3, S, S) in [-1, 1].
+        n: how many of each face.
+        seed: of all that is drawn; the same seed gives the same images.
+
+    Returns:
+        (n, B, 3, s, s) in [-1, 1] on hi's device.
+
+    Raises:
+        HLError: for a wrong shape or degradation.
     """
     check_square("hi", hi)
     if isinstance(degradation, nn.Module):
-        h2l = degradation.to(hi.device).eval()
-        make = lambda part, generator: h2l(part, new_z(h2l, len(part), generator))  # noqa: E731
+        make = _drawing_z(cast(H2L, degradation.to(hi.device).eval()))
     else:
         make = resolve_degradation(degradation, RunConfig(size_hi=hi.shape[-1]), hi.device)
     generator = torch.Generator(hi.device).manual_seed(seed)
-    return torch.stack(
-        [torch.cat([make(part, generator) for part in hi.split(64)]) for _ in range(n)]
-    )
+    draws = []
+    for _ in range(n):
+        parts = [make(part, generator) for part in hi.split(BATCH)]
+        draws.append(torch.cat(parts))
+    return torch.stack(draws)

@@ -1,7 +1,7 @@
-"""One loop for every task: h2l, l2h, the joint fine-tune, and whatever else has `d_loss` and `g_loss`.
+"""One loop for every task: both stages, the joint fine-tune, the baselines.
 
-`Loop` holds the networks, optimisers, averages and random state of a run and knows nothing of files; `Tick` is what a
-training reports. Progress is counted in images seen by the generator.
+`Loop` holds the networks, optimisers, averages and random state of a run, and knows nothing of
+files; `Tick` is what a training reports. Progress is counted in images seen by the generator.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,27 +20,49 @@ from torch.optim.swa_utils import AveragedModel
 from .config import RunConfig
 from .errors import HLError
 from .rng import restore
-from .tasks.base import Task
+from .tasks.base import Batch, Logs, Task
+
+AMP = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+# Of a loss in float16, at the start. PyTorch's own 65,536 overflowed in the first update of three
+# of five stages on an H100, and that update was lost; the scale grows by itself.
+FP16_SCALE = 1024.0
 
 
 @dataclass(frozen=True)
 class Tick:
-    """What the loop reports: position, speed, mean losses since the last tick, and what looks wrong."""
+    """What the loop reports: position, speed, mean losses since the last tick, what looks wrong.
 
-    step: int  # generator updates done
-    steps: int  # generator updates in all
-    images: int  # images seen by the generator
-    seconds: float  # spent training, over all parts of a resumed run
-    rate: float  # images/s since the last tick
-    left_s: float  # seconds left at that rate
+    Attributes:
+        step: generator updates done.
+        steps: generator updates in all.
+        images: images seen by the generator.
+        seconds: spent training, over all parts of a resumed run.
+        rate: images/s since the last tick.
+        left_s: seconds left at that rate.
+        losses: mean of each log value since the last tick, and the task's diagnostics.
+        health: diagnoses in plain words; empty while all is well.
+        score: validation distance, when it was taken at this tick.
+        samples: uint8 (3, H, W), taken with the score.
+    """
+
+    step: int
+    steps: int
+    images: int
+    seconds: float
+    rate: float
+    left_s: float
     losses: dict[str, float]
-    health: tuple[str, ...] = ()  # diagnoses in plain words
-    score: float | None = None  # validation distance, when it was taken at this tick
-    samples: Tensor | None = field(default=None, repr=False)  # uint8 (3, H, W), with the score
+    health: tuple[str, ...] = ()
+    score: float | None = None
+    samples: Tensor | None = field(default=None, repr=False)
 
-    def log_line(self) -> dict:
-        """The tick for log.jsonl; times are left out of what a resumed run must repeat bit for bit."""
-        entry = {
+    def log_line(self) -> dict[str, Any]:
+        """The tick as a line of log.jsonl.
+
+        All but `seconds` and `rate` is repeated bit for bit by a resumed run.
+        """
+        entry: dict[str, Any] = {
             "step": self.step,
             "images": self.images,
             "losses": self.losses,
@@ -50,43 +73,43 @@ class Tick:
         return entry | {"seconds": round(self.seconds, 2), "rate": round(self.rate, 2)}
 
 
-# Of a loss in float16, at the start. PyTorch's own 65,536 overflowed in the first update of three
-# of five stages on an H100, and that update was lost; the scale grows by itself.
-FP16_SCALE = 1024.0
-
-
 class TrainingDiverged(HLError):
     """A loss became NaN or infinite. The message says where, what it looks like and what to try."""
 
 
 class Loop:
-    """Networks, optimisers, averages and random state of a run; everything that a checkpoint holds."""
+    """Networks, optimisers, averages and random state of a run; everything that a checkpoint holds.
 
-    def __init__(self, cfg: RunConfig, task: Task, steps: int):
+    Args:
+        cfg: the configuration.
+        task: what is trained.
+        steps: generator updates in all; learning rate and average are stretched over them.
+    """
+
+    def __init__(self, cfg: RunConfig, task: Task, steps: int) -> None:
         self.cfg, self.task, self.steps = cfg, task, steps
         self.step, self.seconds, self.best = 0, 0.0, math.inf
-        self.history: list[dict] = []  # mean losses of each tick, for health
-        self.sums: dict[str, Tensor] = {}  # of the log values since the last tick
+        self.history: list[dict[str, float]] = []  # mean losses of each tick, for health
+        self.sums: Logs = {}  # of the log values since the last tick
         self.n_summed = 0
+
         layout = torch.channels_last if cfg.channels_last else torch.contiguous_format
         for nets in (task.generators, task.discriminators):
-            nets.to(device=task.device, memory_format=layout).train()
+            nets.to(task.device).to(memory_format=layout).train()
+
         betas = (cfg.beta1, cfg.beta2)
         self.opt_g = torch.optim.Adam(task.generators.parameters(), lr=cfg.lr, betas=betas)
-        lr_d = cfg.lr_d or cfg.lr
-        groups = [
-            {"params": d.parameters(), "lr": cfg.lr_d_hi or lr_d if d.size == cfg.size_hi else lr_d}
-            for d in task.discriminators.values()
-        ]
+        ds = task.discriminators.values()
+        groups = [{"params": d.parameters(), "lr": _lr_of(d, cfg)} for d in ds]
         self.opt_d = torch.optim.Adam(groups, betas=betas) if groups else None
-        self.lrs = [
-            (opt, [group["lr"] for group in opt.param_groups])
-            for opt in (self.opt_g, self.opt_d)
-            if opt
-        ]
+        self.lrs = []  # of each optimiser, the full rate of each of its groups
+        for opt in (self.opt_g, self.opt_d):
+            if opt:
+                self.lrs.append((opt, [group["lr"] for group in opt.param_groups]))
+
         self.ema = AveragedModel(task.generators) if cfg.ema else None
-        self.amp = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[cfg.amp]
-        self.amp = self.amp if task.device.type == "cuda" else None
+        on_cuda = task.device.type == "cuda"
+        self.amp = AMP[cfg.amp] if on_cuda else None
         self.scaler = torch.amp.GradScaler(
             task.device.type, init_scale=FP16_SCALE, enabled=self.amp is torch.float16
         )
@@ -94,66 +117,34 @@ class Loop:
             for net in [*task.generators.values(), *task.discriminators.values()]:
                 net.compile()
 
-    @torch.no_grad()
-    def average(self) -> None:
-        """mean <- mean + (1 - decay) (new - mean); the memory is a fraction of the run, shorter at its start.
-
-        Of all weights at once and with a decay that is no tensor: AveragedModel's own update waits for the device at
-        each of them. Of the buffers only the statistics of batch norm change, so only they are averaged.
-        """
-        mean, new = (
-            [*nets.parameters(), *(b for name, b in nets.named_buffers() if "running_" in name)]
-            for nets in (self.ema.module, self.task.generators)
-        )
-        decay = min(1 - 1 / max(self.cfg.ema * self.steps, 1), (1 + self.step) / (10 + self.step))
-        if self.ema.n_averaged == 0:
-            torch._foreach_copy_(mean, new)
-        else:
-            change = torch._foreach_sub(new, mean)
-            torch._foreach_mul_(change, 1 - decay)
-            torch._foreach_add_(mean, change)
-        self.ema.n_averaged += 1
-
     @property
     def nets(self) -> nn.ModuleDict:
         """The generators to look at, score and ship: their average where there is one."""
-        return self.ema.module if self.ema else self.task.generators
+        return cast(nn.ModuleDict, self.ema.module) if self.ema else self.task.generators
 
-    def set_lr(self) -> None:
-        factor = 1.0
-        if self.cfg.lr_schedule == "cosine":  # from 1 to a tenth
-            factor = 0.55 + 0.45 * math.cos(math.pi * self.step / self.steps)
-        for opt, lrs in self.lrs:
-            for group, lr in zip(opt.param_groups, lrs, strict=True):
-                group["lr"] = lr * factor
-
+    # ---- an update -------------------------------------------------------------------------------
     def update(self) -> None:
         """d_steps discriminator updates, then one of the generator; adds up the log values."""
         self.set_lr()
-        logs: dict[str, Tensor] = {}
+        logs: Logs = {}
         if self.opt_d:
             self.task.discriminators.requires_grad_(True)
             for _ in range(self.cfg.d_steps):
                 logs |= self._half(self.task.d_loss, self.opt_d)
-            self.task.discriminators.requires_grad_(
-                False
-            )  # the G step needs no gradients of D's weights
+            # The generator's step needs no gradients of D's weights.
+            self.task.discriminators.requires_grad_(False)
         logs |= self._half(self.task.g_loss, self.opt_g)
-        if self.ema:
-            self.average()
+        self.average()
         self.step += 1
         for name, value in logs.items():
-            self.sums[name] = (
-                self.sums.get(name, 0) + value.detach().float()
-            )  # fp16 would lose count in a long sum
+            # In float32: float16 would lose count in a long sum.
+            self.sums[name] = self.sums.get(name, 0) + value.detach().float()
         self.n_summed += 1
 
-    def means(self) -> dict[str, float]:
-        """Mean log values since the last tick. It waits for the device: at ticks only."""
-        sums = torch.stack([*self.sums.values()]).tolist()
-        return {k: v / self.n_summed for k, v in zip(self.sums, sums, strict=True)}
-
-    def _half(self, loss_of: Callable, opt: torch.optim.Optimizer) -> dict[str, Tensor]:
+    def _half(
+        self, loss_of: Callable[[Batch], tuple[Tensor, Logs]], opt: torch.optim.Optimizer
+    ) -> Logs:
+        """One optimiser step on a new batch."""
         batch = self.task.batch()
         with torch.autocast(self.task.device.type, self.amp, enabled=self.amp is not None):
             loss, logs = loss_of(batch)
@@ -163,16 +154,54 @@ class Loop:
         self.scaler.update()
         return logs
 
-    @contextmanager
-    def _shipped(self) -> Iterator[nn.ModuleDict]:
-        """The generators in eval mode: to look at them must not touch their batch-norm statistics."""
-        training = [m for m in self.nets.modules() if m.training]
-        self.nets.eval()
-        try:
-            yield self.nets
-        finally:
-            for m in training:
-                m.training = True
+    def set_lr(self) -> None:
+        """Learning rates of this step: constant, or along half a cosine down to a tenth."""
+        factor = 1.0
+        if self.cfg.lr_schedule == "cosine":
+            factor = 0.55 + 0.45 * math.cos(math.pi * self.step / self.steps)
+        for opt, lrs in self.lrs:
+            for group, lr in zip(opt.param_groups, lrs, strict=True):
+                group["lr"] = lr * factor
+
+    @torch.no_grad()
+    def average(self) -> None:
+        """mean <- mean + (1 - decay) (new - mean), the exponential moving average of the weights.
+
+        decay = min(1 - 1 / (ema * steps), (1 + step) / (10 + step)): the memory is a fraction of
+        the run, shorter at its start.
+
+        AveragedModel's own update waits for the device at each weight. So all weights are taken at
+        once, and the decay is no tensor. Of the buffers only the statistics of batch norm change,
+        so only they are averaged. Without an `ema` in the configuration there is no average.
+        """
+        if self.ema is None:
+            return
+        mean = _averaged(self.ema.module)
+        new = _averaged(self.task.generators)
+        if self.ema.n_averaged == 0:
+            torch._foreach_copy_(mean, new)
+        else:
+            memory = max(self.cfg.ema * self.steps, 1)
+            decay = min(1 - 1 / memory, (1 + self.step) / (10 + self.step))
+            change = torch._foreach_sub(new, mean)
+            torch._foreach_mul_(change, 1 - decay)
+            torch._foreach_add_(mean, change)
+        self.ema.n_averaged += 1
+
+    # ---- a tick ----------------------------------------------------------------------------------
+    def means(self) -> dict[str, float]:
+        """Mean log values since the last tick. It waits for the device: at ticks only."""
+        sums = torch.stack([*self.sums.values()]).tolist()
+        return {name: total / self.n_summed for name, total in zip(self.sums, sums, strict=True)}
+
+    def broken(self) -> list[str]:
+        """Names of networks with weights that are not finite. It waits for the device.
+
+        A loss may still look fine for one more update.
+        """
+        nets = {**self.task.generators, **self.task.discriminators}
+        finite = torch.stack([_all_finite(net) for net in nets.values()]).tolist()
+        return [f"weights of {name}" for name, ok in zip(nets, finite, strict=True) if not ok]
 
     @torch.no_grad()
     def look(self) -> tuple[Tensor, float]:
@@ -181,40 +210,45 @@ class Loop:
             return self.task.preview(nets), self.task.validate(nets)
 
     @torch.no_grad()
-    def vitals(self) -> dict[str, float]:
+    def diagnostics(self) -> dict[str, float]:
         """What the task measures at every tick of the generators as they would be shipped."""
         with self._shipped() as nets:
-            return self.task.vitals(nets)
+            return self.task.diagnostics(nets)
 
-    def broken(self) -> list[str]:
-        """Names of networks with weights that are not finite: a loss may still look fine for one more update."""
-        nets = dict([*self.task.generators.items(), *self.task.discriminators.items()])
-        finite = [
-            torch.stack([p.isfinite().all() for p in net.parameters()]).all()
-            for net in nets.values()
-        ]
-        return [
-            f"weights of {k}"
-            for k, fine in zip(nets, torch.stack(finite).tolist(), strict=True)
-            if not fine
-        ]
+    @contextmanager
+    def _shipped(self) -> Iterator[nn.ModuleDict]:
+        """The generators in eval mode: a look must not touch their batch-norm statistics."""
+        training = [m for m in self.nets.modules() if m.training]
+        self.nets.eval()
+        try:
+            yield self.nets
+        finally:
+            for m in training:
+                m.training = True
 
+    # ---- the end of a run ------------------------------------------------------------------------
     @torch.no_grad()
     def reestimate_batch_norm(self, n_batches: int = 50) -> None:
-        """Take the batch-norm statistics of the shipped generators anew, on training inputs (exact averages)."""
+        """Take the batch-norm statistics of the shipped generators anew, on training inputs.
+
+        They become exact averages over n_batches batches.
+        """
         norms = [m for m in self.nets.modules() if isinstance(m, nn.BatchNorm2d)]
         momenta = [m.momentum for m in norms]
         for m in norms:
             m.reset_running_stats()
-            m.momentum, m.training = None, True
-        live, self.task.generators = self.task.generators, self.nets
+            m.momentum = None  # a plain average
+            m.training = True
+        live = self.task.generators
+        self.task.generators = self.nets
         for _ in range(n_batches if norms else 0):
             self.task.g_loss(self.task.batch())
         self.task.generators = live
         for m, momentum in zip(norms, momenta, strict=True):
             m.momentum = momentum
 
-    def state(self) -> dict:
+    # ---- checkpoints -----------------------------------------------------------------------------
+    def state(self) -> dict[str, Any]:
         """Everything to go on exactly."""
         return {
             "step": self.step,
@@ -233,28 +267,44 @@ class Loop:
             "samplers": {k: s.state_dict() for k, s in self.task.samplers.items()},
         }
 
-    def load(self, state: dict) -> None:
-        """Go on from `state`."""
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from `state`; warns where its random numbers cannot go on on this device."""
         for name in ("step", "seconds", "best", "history", "n_summed"):
             setattr(self, name, state[name])
         self.sums = {k: v.to(self.task.device) for k, v in state["sums"].items()}
         self.task.generators.load_state_dict(state["generators"])
         self.task.discriminators.load_state_dict(state["discriminators"])
-        for part, key in (
-            (self.ema, "ema"),
-            (self.opt_g, "opt_g"),
-            (self.opt_d, "opt_d"),
-            (self.scaler, "scaler"),
-        ):
-            if part is not None and state[key]:  # that of a scaler is empty where the run had none
-                part.load_state_dict(state[key])
+        self.opt_g.load_state_dict(state["opt_g"])
+        if self.opt_d:
+            self.opt_d.load_state_dict(state["opt_d"])
+        if self.ema:
+            self.ema.load_state_dict(state["ema"])
+        if state["scaler"]:  # empty where the run had none
+            self.scaler.load_state_dict(state["scaler"])
         if not restore(self.task.rng, state["rng"]):
-            self.task.rng.manual_seed(self.cfg.seed + self.step)
+            seed = self.cfg.seed + self.step
+            self.task.rng.manual_seed(seed)
             warnings.warn(
-                "the checkpoint was made on another kind of device, whose random numbers cannot go on here: "
-                f"going on with new ones, seed {self.cfg.seed + self.step}",
+                "the checkpoint was made on another kind of device, whose random numbers cannot go "
+                f"on here: going on with new ones, seed {seed}",
                 UserWarning,
                 stacklevel=2,
             )
         for name, sampler in self.task.samplers.items():
             sampler.load_state_dict(state["samplers"][name])
+
+
+def _lr_of(d: nn.Module, cfg: RunConfig) -> float:
+    """The full learning rate of a discriminator; those of HR images may have their own."""
+    rate = cfg.lr_d or cfg.lr
+    return (cfg.lr_d_hi or rate) if d.size == cfg.size_hi else rate
+
+
+def _all_finite(net: nn.Module) -> Tensor:
+    return torch.stack([p.isfinite().all() for p in net.parameters()]).all()
+
+
+def _averaged(nets: nn.Module) -> list[Tensor]:
+    """The tensors that `Loop.average` follows: weights, and statistics of batch norm."""
+    statistics = [b for name, b in nets.named_buffers() if "running_" in name]
+    return [*nets.parameters(), *statistics]

@@ -1,4 +1,7 @@
-"""Each loss next to its equation. The paper: loss = alpha * pixel + beta * GAN with alpha = 1, beta = 0.05."""
+"""Each loss next to its equation.
+
+The paper: loss = alpha pixel + beta GAN with alpha = 1, beta = 0.05 (`w_pix` and `w_gan` of RunConfig).
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .data.faces import unit_range
 from .degradations.optics import srgb_decode
 
 
+# ---- GAN losses ----------------------------------------------------------------------------------
 def hinge_d(score_real: Tensor, score_fake: Tensor) -> Tensor:
     """The discriminator's hinge loss: L_D = E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))].
 
-    Both scores (B,), any range; the result is a scalar >= 0. Source: paper, after SN-GAN (1802.05957).
+    Args:
+        score_real: D(real), (B,), any range.
+        score_fake: D(fake), (B,), any range.
+
+    Returns:
+        A scalar, 0 or more.
+
+    Source: paper, after SN-GAN (1802.05957).
 
     >>> hinge_d(torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 0.0]))
     tensor(0.7500)
@@ -24,7 +36,15 @@ def hinge_d(score_real: Tensor, score_fake: Tensor) -> Tensor:
 
 
 def hinge_g(score_fake: Tensor) -> Tensor:
-    """The generator's hinge loss: L_G = -E[D(fake)]. score_fake (B,) -> scalar, any sign. Source: paper.
+    """The generator's hinge loss: L_G = -E[D(fake)].
+
+    Args:
+        score_fake: D(fake), (B,), any range.
+
+    Returns:
+        A scalar of any sign.
+
+    Source: paper.
 
     >>> hinge_g(torch.tensor([1.0, -3.0]))
     tensor(1.)
@@ -32,64 +52,139 @@ def hinge_g(score_fake: Tensor) -> Tensor:
     return -score_fake.mean()
 
 
+def log_d(score_real: Tensor, score_fake: Tensor) -> Tensor:
+    """SRGAN's: L_D = -E[log s(D(real))] - E[log(1 - s(D(fake)))], s the sigmoid.
+
+    Args:
+        score_real: D(real), (B,), any range.
+        score_fake: D(fake), (B,), any range.
+
+    Returns:
+        A scalar, 0 or more.
+
+    Source: 1609.04802.
+    """
+    return F.softplus(-score_real).mean() + F.softplus(score_fake).mean()
+
+
+def log_g(score_fake: Tensor) -> Tensor:
+    """SRGAN's: L_G = -E[log s(D(fake))], s the sigmoid; (B,) -> a scalar. Source: 1609.04802."""
+    return F.softplus(-score_fake).mean()
+
+
+def square_d(score_real: Tensor, score_fake: Tensor) -> Tensor:
+    """CycleGAN's: L_D = (E[(D(real) - 1)^2] + E[D(fake)^2]) / 2, halved as there.
+
+    Args:
+        score_real: D(real), (B,), any range.
+        score_fake: D(fake), (B,), any range.
+
+    Returns:
+        A scalar, 0 or more.
+
+    Source: 1703.10593.
+    """
+    return ((score_real - 1).square().mean() + score_fake.square().mean()) / 2
+
+
+def square_g(score_fake: Tensor) -> Tensor:
+    """CycleGAN's: L_G = E[(D(fake) - 1)^2]; (B,) -> a scalar. Source: 1703.10593."""
+    return (score_fake - 1).square().mean()
+
+
 class GAN(NamedTuple):
-    """The two sides of a GAN loss: d(score_real, score_fake) and g(score_fake), scalars of scores (B,)."""
+    """The two sides of a GAN loss.
+
+    Attributes:
+        d: (score_real, score_fake) -> what the discriminator minimises, a scalar.
+        g: (score_fake) -> what the generator minimises, a scalar.
+    """
 
     d: Callable[[Tensor, Tensor], Tensor]
     g: Callable[[Tensor], Tensor]
 
 
 HINGE = GAN(hinge_d, hinge_g)
-# SRGAN's: L_D = -E[log s(D(real))] - E[log(1 - s(D(fake)))], L_G = -E[log s(D(fake))], s the sigmoid (1609.04802)
-LOG = GAN(
-    lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
-    lambda fake: F.softplus(-fake).mean(),
-)
-# CycleGAN's: L_D = E[(D(real) - 1)^2] + E[D(fake)^2], halved as there; L_G = E[(D(fake) - 1)^2] (1703.10593)
-SQUARE = GAN(
-    lambda real, fake: ((real - 1).square().mean() + fake.square().mean()) / 2,
-    lambda fake: (fake - 1).square().mean(),
-)
+LOG = GAN(log_d, log_g)
+SQUARE = GAN(square_d, square_g)
 
 
+# ---- losses of images ----------------------------------------------------------------------------
 def pixel_h2l(lo_fake: Tensor, hi: Tensor) -> Tensor:
-    """H2L's pixel loss: || H2L(hi, z) - pool(hi) ||^2 / N, pool averaging hi down to the size of lo_fake.
+    """H2L's pixel loss: || H2L(hi, z) - pool(hi) ||^2 / N, pool averaging down to the size of lo.
 
-    lo_fake (B, 3, s, s), hi (B, 3, S, S), both in [-1, 1] -> scalar in [0, 4]. Source: paper, equation 2.
+    Args:
+        lo_fake: H2L(hi, z), (B, 3, s, s) in [-1, 1].
+        hi: (B, 3, S, S) in [-1, 1].
+
+    Returns:
+        A scalar in [0, 4].
+
+    Source: paper, equation 2.
     """
-    return F.mse_loss(lo_fake, F.adaptive_avg_pool2d(hi, lo_fake.shape[-2:]))
+    height, width = lo_fake.shape[-2:]
+    return F.mse_loss(lo_fake, F.adaptive_avg_pool2d(hi, (height, width)))
 
 
 def pixel_l2h(hi_fake: Tensor, hi: Tensor) -> Tensor:
-    """L2H's pixel loss: || L2H(lo) - hi ||^2 / N, both (B, 3, S, S) in [-1, 1] -> scalar in [0, 4]. Source: paper."""
+    """L2H's pixel loss: || L2H(lo) - hi ||^2 / N.
+
+    Args:
+        hi_fake: L2H(lo), (B, 3, S, S) in [-1, 1].
+        hi: the ground truth, of the same shape and range.
+
+    Returns:
+        A scalar in [0, 4].
+
+    Source: paper.
+    """
     return F.mse_loss(hi_fake, hi)
 
 
 def perceptual(maps: nn.Module, hi_fake: Tensor, hi: Tensor) -> Tensor:
-    """SRGAN's content loss, relative: E || f(hi_fake) - f(hi) ||^2 / E || f(hi) ||^2, f a network's feature maps.
+    """SRGAN's content loss, relative: E || f(hi_fake) - f(hi) ||^2 / E || f(hi) ||^2.
 
-    maps: [0, 1] (B, 3, S, S) -> (B, C, h, w); hi_fake, hi (B, 3, S, S) in [-1, 1] -> scalar >= 0. Source: 1609.04802,
-    equation 5, which scales the features by a constant; relative, a weight means the same with any network.
+    Args:
+        maps: f, a network's feature maps: (B, 3, S, S) in [0, 1] -> (B, C, h, w).
+        hi_fake: (B, 3, S, S) in [-1, 1].
+        hi: the ground truth, of the same shape and range.
+
+    Returns:
+        A scalar, 0 or more.
+
+    Source: 1609.04802, equation 5, which scales the features by a constant; relative, a weight means
+    the same with any network.
     """
     with torch.no_grad():
-        wanted = maps((hi + 1) / 2)
-    return F.mse_loss(maps((hi_fake + 1) / 2), wanted) / wanted.square().mean()
+        wanted = maps(unit_range(hi))
+    return F.mse_loss(maps(unit_range(hi_fake)), wanted) / wanted.square().mean()
 
 
 def mode_seeking(
     lo_a: Tensor, lo_b: Tensor, z_a: Tensor, z_b: Tensor, w_detail: float = 0.1
 ) -> Tensor:
-    """How little two noises change a picture: E[|z_a - z_b| / (|light_a - light_b| + eps)] + w_detail (same of detail).
+    """How little two noises change an image, against mode collapse: small where z matters.
 
-    light is the mean colour of the picture, detail what averages out over a 4x4 grid; pictures (B, 3, s, s) of the same
-    faces, noises (B, n) -> scalar > 0, small when z matters. On whole pictures the cheapest way to differ is shading
-    and stains that no camera makes; without the second term grain becomes a fixed pattern of the face, which L2H then
-    learns to read. Source: 1903.05628; the two parts are ours.
+    E[|z_a - z_b| / (|light_a - light_b| + eps)] + w_detail E[the same of detail]
+
+    light is the mean colour of the image, detail what averages out over a 4x4 grid. On whole images
+    the cheapest way to differ is shading and stains that no camera makes; without the second term
+    grain becomes a fixed pattern of the face, which L2H then learns to read.
+
+    Args:
+        lo_a: (B, 3, s, s), made with z_a.
+        lo_b: of the same faces, made with z_b.
+        z_a: (B, n).
+        z_b: (B, n).
+        w_detail: weight of the second term.
+
+    Returns:
+        A scalar, more than 0.
+
+    Source: 1903.05628; the two parts are ours.
     """
-    d_z, difference = (
-        (z_a - z_b).abs().mean(1),
-        (lo_a - lo_b).float(),
-    )  # in float16 1 / light overflows
+    d_z = (z_a - z_b).abs().mean(1)
+    difference = (lo_a - lo_b).float()  # in float16 1 / light overflows
     light = difference.mean((2, 3))
     coarse = F.adaptive_avg_pool2d(difference, 4)
     detail = difference - F.interpolate(coarse, size=difference.shape[-2:], mode="bilinear")
@@ -97,18 +192,38 @@ def mode_seeking(
     return (d_z / (light + 1e-2)).mean() + w_detail * (d_z / (detail + 1e-2)).mean()
 
 
+# ---- what steadies a discriminator ---------------------------------------------------------------
 def r1(d: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
-    """The R1 penalty: 1/2 E || grad_x D(x) ||^2 over real pictures (B, 3, S, S) -> scalar. Source: 1801.04406."""
+    """The R1 penalty on real images: 1/2 E || grad_x D(x) ||^2.
+
+    Args:
+        d: D, images -> scores (B,).
+        real: x, (B, 3, S, S).
+
+    Returns:
+        A scalar, 0 or more, whose gradient reaches D's weights.
+
+    Source: 1801.04406.
+    """
     real = real.detach().requires_grad_()
     (grad,) = torch.autograd.grad(d(real).sum(), real, create_graph=True)
     return grad.square().sum((1, 2, 3)).mean() / 2
 
 
 def diff_augment(x: Tensor, generator: torch.Generator) -> Tensor:
-    """DiffAugment's translation and cutout, differentiable; x (B, 3, S, S) -> the same shape.
+    """DiffAugment's translation and cutout, which gradients pass.
 
-    Shifts by up to an eighth of the side (filled with 0) and blanks a square of half the side. The colour policy is
-    left out: D_lo must see colour. Source: 2006.10738.
+    Shifts by up to an eighth of the side (filled with 0) and blanks a square of half the side. The
+    colour policy is left out: D_lo must see colour.
+
+    Args:
+        x: (B, 3, S, S).
+        generator: draws shifts and squares, on the device of x.
+
+    Returns:
+        The same shape.
+
+    Source: 2006.10738.
     """
     b, _, s, _ = x.shape
     reach, hole = s // 8, s // 2
@@ -116,18 +231,22 @@ def diff_augment(x: Tensor, generator: torch.Generator) -> Tensor:
     def draw(low: int, high: int) -> Tensor:
         return torch.randint(low, high, (b, 1), generator=generator, device=x.device)
 
+    # Translation: read from a padded image at shifted rows and columns.
     at = torch.arange(s, device=x.device)[None]
     rows, cols = at + draw(0, 2 * reach + 1), at + draw(0, 2 * reach + 1)
     padded = F.pad(x, [reach] * 4)
-    picture = torch.arange(b, device=x.device)[:, None, None]
-    x = padded[picture, :, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
+    image = torch.arange(b, device=x.device)[:, None, None]
+    x = padded[image, :, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
+
+    # Cutout: a square that may hang over the border.
     top, left = draw(-hole // 2, s - hole // 2), draw(-hole // 2, s - hole // 2)
-    in_hole = ((at >= top) & (at < top + hole))[:, :, None] & ((at >= left) & (at < left + hole))[
-        :, None, :
-    ]
+    in_rows = (at >= top) & (at < top + hole)
+    in_cols = (at >= left) & (at < left + hole)
+    in_hole = in_rows[:, :, None] & in_cols[:, None, :]
     return x * ~in_hole[:, None]
 
 
+# ---- statistics of LR images ---------------------------------------------------------------------
 def picture_statistics(x: Tensor) -> Tensor:
     """What can be said of LR pictures without their HR originals: 20 numbers each.
 

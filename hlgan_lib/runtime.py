@@ -1,4 +1,7 @@
-"""The machine: which device, how many threads, and the signals that end a training. Imports no torch by itself."""
+"""The machine: which device, how many threads, and the signals that end a training.
+
+Imports no torch by itself.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,12 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from .errors import HLError
+
+if TYPE_CHECKING:
+    import torch
 
 BAR = "{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} images [{elapsed}{postfix}]"
 
@@ -17,33 +24,32 @@ BAR = "{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} images [{elapsed}{postfi
 class Stop:
     """Polled by the training loop: has a signal asked it to end?"""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.signal: int | None = None
 
     def __call__(self) -> bool:
         return self.signal is not None
 
-    def handle(self, number: int, _) -> None:
+    def handle(self, number: int, _: object) -> None:
+        """Remember the signal; a second one raises KeyboardInterrupt."""
         if self.signal is not None:
             raise KeyboardInterrupt
         self.signal = number
-        os.write(
-            2, b"\nhlgan: finishing this update, then saving; once more quits at once\n"
-        )  # print may not reenter
+        # Not print, which may not be entered again from within itself.
+        os.write(2, b"\nhlgan: finishing this update, then saving; once more quits at once\n")
 
 
 @contextmanager
 def stop_signals() -> Iterator[Stop]:
     """Ctrl-C and SIGTERM set a flag; a second one raises KeyboardInterrupt."""
     stop = Stop()
-    if (
-        threading.current_thread() is not threading.main_thread()
-    ):  # Python hears signals in the main thread only
+    # Python hears signals in the main thread only.
+    if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {
-        number: signal.signal(number, stop.handle) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, stop.handle)
     try:
         yield stop
     finally:
@@ -51,17 +57,25 @@ def stop_signals() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def pick_device(name: str | None) -> str:
-    """The device of that name, by default a CUDA one where there is one. Raises HLError for what is not there."""
+def pick_device(name: str | torch.device | None) -> str:
+    """The device of that name, by default a CUDA one where there is one.
+
+    Raises:
+        HLError: for a device that is not there.
+    """
     import torch
 
-    if name is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
     n_cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    there = ["cpu", *(["cuda"] if n_cuda else []), *(f"cuda:{i}" for i in range(n_cuda))]
-    if name not in there:
-        raise HLError(f"--device must be one of {', '.join(there)} on this machine, got {name!r}")
-    return name
+    if name is None:
+        return "cuda" if n_cuda else "cpu"
+    there = ["cpu"]
+    if n_cuda:
+        there += ["cuda", *(f"cuda:{i}" for i in range(n_cuda))]
+    if str(name) not in there:
+        raise HLError(
+            f"--device must be one of {', '.join(there)} on this machine, got {str(name)!r}"
+        )
+    return str(name)
 
 
 def hardware() -> str:

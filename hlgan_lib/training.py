@@ -1,4 +1,4 @@
-"""`train`: from a configuration and pictures to a task, a loop and a run folder.
+"""`train`: from a configuration and datasets to a task, a loop and a run folder.
 
 The training yields ticks and draws nothing; the caller prints, plots or stops.
 """
@@ -8,33 +8,41 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from .analysis.jpeg_traces import measured_jpeg
 from .checkpoint import RunFolder, load_checkpoint, save_checkpoint, save_weights
-from .config import RunConfig
+from .config import STAGES, RunConfig
 from .data.faces import FaceSet
 from .data.loading import load_faces
-from .degradations import Degradation
+from .degradations import DEGRADATIONS, Degradation
 from .errors import HLError
 from .files import save_json
 from .health import diagnose
 from .inference import NETWORKS, load_weights, resolve_degradation
 from .loop import Loop, Tick, TrainingDiverged
+from .runtime import pick_device
 from .tasks.base import Task
 from .tasks.baselines import CycleGANTask, SRGANTask
 from .tasks.two_stage import H2LTask, JointTask, L2HTask
 
-UNPAIRED: dict[str, type[Task]] = {
+UNPAIRED: dict[str, Callable[..., Task]] = {  # stages that learn of hi and lo
     "h2l": H2LTask,
     "cyclegan": CycleGANTask,
     "joint": JointTask,
-}  # of hi and lo
-PAIRED: dict[str, type[L2HTask]] = {"l2h": L2HTask, "srgan": SRGANTask}  # of hi and a degradation
-N_MEASURED = 5_000  # poor photographs, at most, of which the JPEG is measured: seconds
-STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan")
+}
+PAIRED: dict[str, Callable[..., Task]] = {  # stages that learn of hi and a degradation
+    "l2h": L2HTask,
+    "srgan": SRGANTask,
+}
+WITH_H2L = ("h2l", "joint")  # stages that train an H2L
+N_MEASURED = 5_000  # LR images, at most, of which the JPEG is measured: seconds
+# Fields that decide a network and do not show in the shapes of its weights.
+HIDDEN = ("norm", "order", "down", "down_first", "d_pool", "d_opponent", "skip")
 
 
 def train(
@@ -48,71 +56,112 @@ def train(
     l2h: str | Path | None = None,
     out: str | Path | None = None,
     resume: bool = False,
-    device: str | None = None,
+    device: str | torch.device | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Tick]:
     """Train a stage; an iterator of ticks.
 
-    stage "h2l" learns from `hi` (sharp) and `lo` (poor, unpaired); "l2h" from `hi` and a `degradation`:
-    "learned:W" (W as in `load_weights`), "bilinear", "bicubic", "blur", "handmade", "camera", or a function (hi,
-    generator) -> lo; "joint" fine-tunes the runs (folders) `h2l` and `l2h` together on `hi` and `lo`. The rivals:
-    "srgan" learns as "l2h", by default on bilinear pairs, "cyclegan" as "h2l". `hi`, `lo`: as `load_faces`.
-    `out`: the run folder; nothing is stored without one. `resume`: go on from its last checkpoint. `device`: a CUDA
-    device is used when there is one. `stop()`: asked after each update; true saves and ends.
+    "h2l" learns from unpaired `hi` and `lo`; "l2h" from `hi` and a `degradation`; "joint"
+    fine-tunes finished runs of both together. The baselines: "srgan" learns as "l2h", by default on
+    bilinear pairs, "cyclegan" as "h2l".
 
-    Raises HLError for anything a user can mend, TrainingDiverged when a loss is not finite.
+    Args:
+        cfg: the configuration; its `<stage>_steps` is the length.
+        stage: "h2l", "l2h", "joint", "srgan" or "cyclegan".
+        hi: HR faces, as `load_faces` takes them, or a FaceSet.
+        lo: LR faces, of other people (stages h2l, joint, cyclegan).
+        degradation: what makes pairs (stages l2h, srgan): "learned:W" (W as in `load_weights`),
+            "bilinear", "bicubic", "blur", "handmade", "camera", or a function
+            (hi, generator) -> lo.
+        h2l: folder of a finished h2l run (stage joint).
+        l2h: folder of a finished l2h run (stage joint).
+        out: the run folder; nothing is stored without one.
+        resume: go on from the last checkpoint in `out`.
+        device: "cpu", "cuda" or "cuda:N"; by default CUDA where there is one.
+        stop: asked after each update; true saves and ends.
+
+    Returns:
+        An iterator of ticks, which trains as it is read; empty where the run in `out` is finished.
+
+    Raises:
+        HLError: for anything that a user can mend.
+        TrainingDiverged: when a loss is not finite.
     """
     if stage not in STAGES:
         raise HLError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = torch.device(pick_device(device))
+
+    # What to learn from.
     hi_set = _faces(hi, cfg.size_hi, "hi", cfg.n_hi)
     lo_set = _faces(lo, cfg.size_lo, "lo", cfg.n_lo) if stage in UNPAIRED else None
     about = {"stage": stage, "config": cfg.as_dict(), "hi": hi_set.source}
     if lo_set:
         about["lo"] = lo_set.source
     if stage in PAIRED:
-        degradation = degradation or ("bilinear" if stage == "srgan" else None)
-        if degradation is None:
-            raise HLError(
-                "degradation is missing: give learned:W, bilinear, bicubic, blur, handmade, camera or a "
-                "function"
-            )
-        about["degradation"] = (
-            degradation
-            if isinstance(degradation, str)
-            else getattr(degradation, "__name__", type(degradation).__name__)
-        )
+        degradation = _degradation_of(stage, degradation)
+        about["degradation"] = _name_of(degradation)
     if stage == "joint":
         about |= {"h2l": str(h2l), "l2h": str(l2h)}
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(cfg.seed)  # the networks' first weights
-        rng = torch.Generator(device).manual_seed(cfg.seed)
-        task = _task(stage, cfg, hi_set, lo_set, degradation, rng, device)
+
+    # Networks, whose first weights torch draws from its global stream: seeded, then put back.
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        torch.manual_seed(cfg.seed)
+        rng = torch.Generator(place).manual_seed(cfg.seed)
+        task = _task(stage, cfg, hi_set, lo_set, degradation, rng, place)
         loop = Loop(cfg, task, getattr(cfg, f"{stage}_steps"))
     if stage == "joint":
         _start_from(task, {"h2l": h2l, "l2h": l2h})
-    folder = RunFolder(out) if out is not None else None
-    if folder:
-        folder.start(about, resume)
-        if folder.finished:
-            return iter(())
-    return run(loop, folder, resume, stop, lambda done: finish(done, folder, stage, about))
+
+    # Where to keep them.
+    if out is None:
+        return run(loop, None, stop=stop)
+    folder = RunFolder(out)
+    folder.start(about, resume)
+    if folder.finished:
+        return iter(())
+    write = partial(write_results, folder=folder, stage=stage, about=about)
+    return run(loop, folder, resume, stop, write)
 
 
+# ---- what to learn from --------------------------------------------------------------------------
 def _faces(source: str | Path | FaceSet, size: int, role: str, n: int = 0) -> FaceSet:
+    """The faces of that size, or n of them, evenly spaced."""
     faces = source if isinstance(source, FaceSet) else load_faces(source, size, role=role)
+    assert isinstance(faces, FaceSet)  # no Pairs, as a role is asked for
     if faces.size != (size, size):
+        height, width = faces.size
         raise HLError(
-            f"{role} must be {size}x{size} pictures, got {faces.size[0]}x{faces.size[1]}: set size_{role}, "
-            "or give a folder, which is fitted"
+            f"{role} must be {size}x{size} pictures, got {height}x{width}: set size_{role}, or "
+            "give a folder, which is fitted"
         )
     if n > len(faces):
         raise HLError(
-            f"n_{role} must be at most the {len(faces)} pictures of {faces.source}, got {n}: 0 uses all"
+            f"n_{role} must be at most the {len(faces)} pictures of {faces.source}, got {n}: 0 "
+            "uses all"
         )
-    return faces[torch.linspace(0, len(faces) - 1, n).long().tolist()] if n else faces
+    if n == 0:
+        return faces
+    return faces[torch.linspace(0, len(faces) - 1, n).long().tolist()]
 
 
+def _degradation_of(stage: str, given: str | Degradation | None) -> str | Degradation:
+    """The degradation given, or the stage's usual one. Raises HLError where it has none."""
+    if given:
+        return given
+    if stage == "srgan":
+        return "bilinear"
+    raise HLError(
+        f"degradation is missing: give learned:W, {', '.join(DEGRADATIONS)} or a function"
+    )
+
+
+def _name_of(degradation: str | Degradation) -> str:
+    if isinstance(degradation, str):
+        return degradation
+    return getattr(degradation, "__name__", type(degradation).__name__)
+
+
+# ---- what to train -------------------------------------------------------------------------------
 def _task(
     stage: str,
     cfg: RunConfig,
@@ -122,13 +171,16 @@ def _task(
     rng: torch.Generator,
     device: torch.device,
 ) -> Task:
+    """The task of a stage, untrained."""
     if stage in PAIRED:
-        return PAIRED[stage](cfg, hi, resolve_degradation(degradation, cfg, device), rng, device)
-    task = UNPAIRED[stage]
-    if cfg.jpeg == "measured" and issubclass(task, H2LTask):
-        photographs = lo.batch(slice(None, None, 1 + len(lo) // N_MEASURED))
-        return task(cfg, hi, lo, rng, device, jpeg=measured_jpeg(photographs))
-    return task(cfg, hi, lo, rng, device)
+        assert degradation is not None
+        degrade = resolve_degradation(degradation, cfg, device)
+        return PAIRED[stage](cfg, hi, degrade, rng, device)
+    assert lo is not None
+    if cfg.jpeg == "measured" and stage in WITH_H2L:
+        some = lo.batch(slice(None, None, 1 + len(lo) // N_MEASURED))
+        return UNPAIRED[stage](cfg, hi, lo, rng, device, jpeg=measured_jpeg(some))
+    return UNPAIRED[stage](cfg, hi, lo, rng, device)
 
 
 def _start_from(task: Task, runs: dict[str, str | Path | None]) -> None:
@@ -139,36 +191,197 @@ def _start_from(task: Task, runs: dict[str, str | Path | None]) -> None:
         folder = RunFolder(path)
         if not folder.finished:
             raise HLError(f"--{stage} {path} is not the folder of a finished {stage} run")
-        own_net = load_weights(path, stage=stage)
-        if other := [
-            k
-            for k in ("norm", "order", "down", "down_first", "d_pool", "d_opponent", "skip")
-            if getattr(own_net.cfg, k) != getattr(task.cfg, k)
-        ]:  # these do not show in the shapes
+        own = load_weights(path, stage=stage)
+        other = [k for k in HIDDEN if getattr(own.cfg, k) != getattr(task.cfg, k)]
+        if other:
             raise HLError(
                 f"--{stage} {path} was trained with another {', '.join(other)}: give the same "
                 "preset and flags"
             )
-        state = load_checkpoint(folder.last)
+        stored = load_checkpoint(folder.last)["discriminators"]
         try:
-            task.generators[stage].load_state_dict(own_net.state_dict())
+            task.generators[stage].load_state_dict(own.state_dict())
             for name, d in task.discriminators.items():
-                own = {
-                    k.removeprefix(name + "."): v
-                    for k, v in state["discriminators"].items()
-                    if k.startswith(name)
-                }
-                if own:
-                    d.load_state_dict(own)
+                state = _part_of(stored, name)
+                if state:
+                    d.load_state_dict(state)
         except RuntimeError as error:
             raise HLError(
-                f"--{stage} {path} was trained with another configuration: give the same preset and widths "
-                "as for that run"
+                f"--{stage} {path} was trained with another configuration: give the same preset "
+                "and widths as for that run"
             ) from error
 
 
-def finish(loop: Loop, folder: RunFolder, stage: str, about: dict) -> dict:
-    """Write the weights of a finished run (joint: L2H's, and H2L's beside them) and return its scores."""
+def _part_of(state: dict[str, Any], name: str) -> dict[str, Any]:
+    """The state of the network `name` within that of a ModuleDict; empty where it is not there."""
+    prefix = name + "."
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+# ---- the training --------------------------------------------------------------------------------
+def run(
+    loop: Loop,
+    folder: RunFolder | None,
+    resume: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    finish: Callable[[Loop], dict[str, Any]] | None = None,
+) -> Iterator[Tick]:
+    """Train to the end, yielding ticks; keeps `folder` up to date where there is one.
+
+    Args:
+        loop: what to train.
+        folder: where checkpoints, log and samples go.
+        resume: go on from the last checkpoint in `folder`.
+        stop: asked after each update; true saves and ends. Closing the iterator saves too.
+        finish: writes the weights of the finished run and returns what goes into scores.json.
+
+    Yields:
+        A tick every `tick_images` images, and at the end.
+
+    Raises:
+        TrainingDiverged: on a loss that is not finite.
+        HLError: for a checkpoint that cannot be gone on from.
+    """
+    if folder and resume:
+        _resume(loop, folder)
+    tick_steps, save_steps = _intervals(loop.cfg)
+    _end(loop, folder, finish)  # a run that was stopped between its last checkpoint and its weights
+
+    first, since = loop.step, time.perf_counter()
+    while loop.step < loop.steps:
+        loop.update()
+        stopping = stop()
+        at_end = loop.step == loop.steps
+        on_tick = at_end or loop.step % tick_steps == 0
+        if not (on_tick or stopping):
+            continue
+
+        losses = _finite_means(loop, folder)
+        passed = time.perf_counter() - since
+        loop.seconds += passed
+        if not on_tick:  # the log line belongs to the tick ahead, as in an unbroken run
+            _save(loop, folder)
+            return
+
+        due = at_end or loop.step % save_steps == 0
+        tick = _tick(loop, losses, (loop.step - first) / passed, look=due)
+        saved = due or stopping
+        _store(loop, folder, tick, save=saved)
+        _end(loop, folder, finish)
+        try:
+            yield tick
+        except GeneratorExit:
+            if not saved:
+                _save(loop, folder)
+            raise
+        if stopping:
+            return
+        # The caller's time, spent drawing, is not training.
+        first, since = loop.step, time.perf_counter()
+
+
+def _resume(loop: Loop, folder: RunFolder) -> None:
+    """Go on from the last checkpoint, where there is one; what is later than it is dropped."""
+    if folder.last.is_file():
+        state = load_checkpoint(folder.last)
+        try:
+            loop.load(state)
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise HLError(
+                f"checkpoint {folder.last} is of another version: start in another --out"
+            ) from error
+    folder.cut_back(loop.step)
+
+
+def _intervals(cfg: RunConfig) -> tuple[int, int]:
+    """Updates between ticks, and between checkpoints, which fall on ticks."""
+    tick_steps = max(1, cfg.tick_images // cfg.batch)
+    save_steps = max(1, cfg.save_images // cfg.batch)
+    return tick_steps, max(tick_steps, save_steps // tick_steps * tick_steps)
+
+
+def _finite_means(loop: Loop, folder: RunFolder | None) -> dict[str, float]:
+    """Mean losses since the last tick. Raises TrainingDiverged if these or weights are not."""
+    losses = loop.means()
+    bad = [name for name, value in losses.items() if not math.isfinite(value)] or loop.broken()
+    if bad:
+        raise TrainingDiverged(_diverged(bad, loop, folder))
+    return losses
+
+
+def _diverged(bad: list[str], loop: Loop, folder: RunFolder | None) -> str:
+    kept = "no checkpoint yet"
+    if folder and folder.last.is_file():
+        kept = f"the last good checkpoint is {folder.last}"
+    said = "; ".join(diagnose(loop.history, loop.cfg)) or "nothing unusual before"
+    return (
+        f"{', '.join(bad)} became NaN or infinite before update {loop.step} ({kept}; {said}): try "
+        "a smaller --lr, --amp off, or --w-r1 1"
+    )
+
+
+def _tick(loop: Loop, losses: dict[str, float], updates_per_s: float, look: bool) -> Tick:
+    """The tick at this step, with samples and a score if `look`; the sums start anew."""
+    loop.sums, loop.n_summed = {}, 0
+    losses |= loop.diagnostics()
+    samples, score = loop.look() if look else (None, None)
+    loop.history.append({"step": loop.step, **losses})
+    rate = updates_per_s * loop.cfg.batch
+    return Tick(
+        step=loop.step,
+        steps=loop.steps,
+        images=loop.step * loop.cfg.batch,
+        seconds=loop.seconds,
+        rate=rate,
+        left_s=(loop.steps - loop.step) * loop.cfg.batch / rate,
+        losses=losses,
+        health=tuple(diagnose(loop.history, loop.cfg)),
+        score=score,
+        samples=samples,
+    )
+
+
+def _store(loop: Loop, folder: RunFolder | None, tick: Tick, save: bool) -> None:
+    """Log line, samples and best.pt of a tick; last.pt too if `save`."""
+    if folder:
+        folder.append_log(tick.log_line())
+    if tick.score is not None and tick.samples is not None:
+        if folder:
+            folder.save_sample(tick.step, tick.samples)
+        better = tick.score < loop.best
+        loop.best = min(tick.score, loop.best)
+        # Before last.pt, which remembers the best score.
+        if better and folder:
+            save_checkpoint(folder.best, loop.state())
+    if save:
+        _save(loop, folder)
+
+
+def _save(loop: Loop, folder: RunFolder | None) -> None:
+    """Everything to go on exactly, into last.pt."""
+    if folder:
+        save_checkpoint(folder.last, loop.state())
+
+
+def _end(
+    loop: Loop, folder: RunFolder | None, finish: Callable[[Loop], dict[str, Any]] | None
+) -> None:
+    """Weights and scores of a run that has come to its end and lacks them."""
+    if loop.step == loop.steps and folder and finish and not folder.finished:
+        save_json(folder.scores, finish(loop))
+
+
+def write_results(
+    loop: Loop, folder: RunFolder, stage: str, about: dict[str, Any]
+) -> dict[str, Any]:
+    """Write the weights of a finished run and return its scores.
+
+    Args:
+        loop: at its end.
+        folder: gets weights.safetensors (of joint: L2H's, and H2L's beside them).
+        stage: the run's stage.
+        about: what config.json says of the run; what it learned from goes into the metadata.
+    """
     loop.reestimate_batch_norm()
     _, score = loop.look()
     scores = {
@@ -178,113 +391,8 @@ def finish(loop: Loop, folder: RunFolder, stage: str, about: dict) -> dict:
     }
     notes = {k: v for k, v in about.items() if k not in ("stage", "config")}
     for name in loop.nets.keys() & NETWORKS.keys():
-        path = (
-            folder.weights
-            if name == loop.task.product
-            else folder.path / f"weights-{name}.safetensors"
-        )
+        path = folder.path / f"weights-{name}.safetensors"
+        if name == loop.task.product:
+            path = folder.weights
         save_weights(path, loop.nets[name].state_dict(), name, loop.cfg, scores | notes)
     return {"stage": stage, **scores, "device": loop.task.device.type}
-
-
-def run(
-    loop: Loop,
-    folder: RunFolder | None,
-    resume: bool = False,
-    stop: Callable[[], bool] = lambda: False,
-    finish: Callable[[Loop], dict] | None = None,
-) -> Iterator[Tick]:
-    """Train to the end, yielding ticks; keeps `folder` up to date where there is one.
-
-    `stop()` is asked after each update: true saves and ends. Closing the iterator saves too. `finish(loop)` writes the
-    weights and returns what goes into scores.json. Raises TrainingDiverged on a loss that is not finite.
-    """
-    cfg = loop.cfg
-    if folder and resume:
-        if folder.last.is_file():
-            try:
-                loop.load(load_checkpoint(folder.last))
-            except (RuntimeError, KeyError, ValueError) as error:
-                if isinstance(error, HLError):
-                    raise
-                raise HLError(
-                    f"checkpoint {folder.last} is of another version: start in another --out"
-                ) from error
-        folder.cut_back(loop.step)
-    tick_steps, save_steps = (max(1, n // cfg.batch) for n in (cfg.tick_images, cfg.save_images))
-    save_steps = max(tick_steps, save_steps // tick_steps * tick_steps)  # checkpoints fall on ticks
-
-    def save(last: bool = True) -> None:
-        if folder:
-            save_checkpoint(folder.last if last else folder.best, loop.state())
-
-    def end() -> None:
-        if loop.step == loop.steps and finish and folder and not folder.finished:
-            save_json(folder.scores, finish(loop))
-
-    end()  # a run that was stopped between its last checkpoint and its weights
-    since, first = time.perf_counter(), loop.step
-    while loop.step < loop.steps:
-        loop.update()
-        stopping, on_tick = stop(), loop.step % tick_steps == 0 or loop.step == loop.steps
-        if not (on_tick or stopping):
-            continue
-        losses = loop.means()
-        if bad := [k for k, v in losses.items() if not math.isfinite(v)] or loop.broken():
-            raise TrainingDiverged(_diverged(bad, loop, folder))
-        now = time.perf_counter()
-        passed, since = now - since, now
-        loop.seconds += passed
-        if not on_tick:  # the log line belongs to the tick ahead, as in an unbroken run
-            return save()
-        rate, first = (loop.step - first) * cfg.batch / passed, loop.step
-        loop.sums, loop.n_summed = {}, 0
-        losses |= loop.vitals()
-        due = loop.step % save_steps == 0 or loop.step == loop.steps
-        samples, score = loop.look() if due else (None, None)
-        loop.history.append({"step": loop.step, **losses})
-        tick = Tick(
-            loop.step,
-            loop.steps,
-            loop.step * cfg.batch,
-            loop.seconds,
-            rate,
-            (loop.steps - loop.step) * cfg.batch / rate,
-            losses,
-            tuple(diagnose(loop.history, cfg)),
-            score,
-            samples,
-        )
-        if folder:
-            folder.append_log(tick.log_line())
-        if due:
-            if folder:
-                folder.save_sample(loop.step, samples)
-            better, loop.best = score < loop.best, min(score, loop.best)
-            if better:
-                save(last=False)  # before last.pt, which remembers the best score
-        if due or stopping:
-            save()
-        end()
-        try:
-            yield tick
-        except GeneratorExit:
-            if not (due or stopping):
-                save()
-            raise
-        if stopping:
-            return
-        since = time.perf_counter()
-
-
-def _diverged(bad: list[str], loop: Loop, folder: RunFolder | None) -> str:
-    kept = (
-        f"the last good checkpoint is {folder.last}"
-        if folder and folder.last.is_file()
-        else "no checkpoint yet"
-    )
-    said = "; ".join(diagnose(loop.history, loop.cfg)) or "nothing unusual before"
-    return (
-        f"{', '.join(bad)} became NaN or infinite before update {loop.step} ({kept}; {said}): try a smaller --lr, "
-        "--amp off, or --w-r1 1"
-    )

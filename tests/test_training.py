@@ -474,11 +474,11 @@ def test_learning_rates():
     assert loop.opt_g.param_groups[0]["betas"] == (0.0, 0.9)
 
 
-def test_vitals_and_look_leave_batch_norm_alone():
+def test_diagnostics_and_look_leave_batch_norm_alone():
     loop = loop_of("h2l", TINY.replace(norm="batch", ema=0.0))
     loop.update()
     before = weights(loop.nets)
-    loop.vitals(), loop.look()
+    loop.diagnostics(), loop.look()
     assert same(before, weights(loop.nets)) == []
     assert all(m.training for m in loop.nets.modules())
 

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -13,85 +15,172 @@ from torch import Tensor, nn
 from torchvision.utils import make_grid
 
 from ..config import RunConfig
-from ..data.faces import FaceSet, to_uint8
+from ..data.faces import FaceSet, to_uint8, unit_range
 from ..data.sampling import Sampler, augment
 from ..losses import GAN, HINGE, diff_augment, r1
 from ..metrics.distances import frechet
 from ..metrics.features import extract
 from ..networks.paper import Discriminator
 
+Batch = dict[str, Tensor]
 Logs = dict[str, Tensor]
-N_PREVIEW = 8
+N_PREVIEW = 8  # images a row of a preview
+
+
+class Stateful(Protocol):
+    """What a checkpoint keeps beside networks: a sampler, a history."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything to go on exactly."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`."""
 
 
 def d_terms(
-    d: Discriminator, real: Tensor, fake: Tensor, cfg: RunConfig, rng: torch.Generator, gan: GAN
+    d: nn.Module, real: Tensor, fake: Tensor, cfg: RunConfig, rng: torch.Generator, gan: GAN
 ) -> tuple[Tensor, Logs]:
-    """The discriminator's loss on one batch, and what a reader of the log wants to know of it."""
+    """The discriminator's loss on one batch: loss = L_D(D(real), D(fake)) + w_r1 * R1(real).
+
+    Args:
+        d: the discriminator, (B, 3, S, S) -> scores (B,).
+        real: real images (B, 3, S, S) in [-1, 1].
+        fake: generated images (B, 3, S, S), without a gradient.
+        cfg: its d_aug (augment both kinds alike) and w_r1.
+        rng: of the augmentation.
+        gan: which GAN loss.
+
+    Returns:
+        The loss, and for the log: the GAN loss alone, the mean scores of real and of generated
+        images, and the share of images of whose kind D is sure (a score beyond 1 on their side).
+    """
     both = torch.cat([real, fake])
-    score_real, score_fake = d(diff_augment(both, rng) if cfg.d_aug else both).split(
-        [len(real), len(fake)]
-    )
+    if cfg.d_aug:
+        both = diff_augment(both, rng)
+    score_real, score_fake = d(both).split([len(real), len(fake)])
     loss = gan.d(score_real, score_fake)
+    sure_of_real = (score_real > 1).float().mean()
+    sure_of_fake = (score_fake < -1).float().mean()
     logs = {
         "d_loss": loss,
         "d_real": score_real.mean(),
         "d_fake": score_fake.mean(),
-        "d_sure": ((score_real > 1).float().mean() + (score_fake < -1).float().mean()) / 2,
+        "d_sure": (sure_of_real + sure_of_fake) / 2,
     }
     if cfg.w_r1:
-        logs["r1"] = r1(
-            d.forward, real
-        )  # not d, which may be compiled: compiled code has no gradient of a gradient
+        # Not d itself, which may be compiled: compiled code has no gradient of a gradient.
+        logs["r1"] = r1(d.forward, real)
         loss = loss + cfg.w_r1 * logs["r1"]
     return loss, logs
 
 
 def g_terms(
     pixel: Tensor,
-    d: Discriminator | None,
+    d: nn.Module | None,
     fake: Tensor,
     cfg: RunConfig,
     rng: torch.Generator,
     gan: GAN,
     w_pix: float | None = None,
 ) -> tuple[Tensor, Logs]:
-    """loss = alpha * pixel + beta * GAN (the paper's equation 1); without a discriminator the pixel loss alone.
+    """The generator's loss: loss = alpha * pixel + beta * L_G(D(fake)).
 
-    w_pix: alpha, where it is another than the configuration's.
+    Args:
+        pixel: the pixel loss, a scalar.
+        d: the discriminator; without one the pixel loss is all.
+        fake: generated images (B, 3, S, S), with their gradient.
+        cfg: its w_pix (alpha), w_gan (beta) and d_aug.
+        rng: of the augmentation.
+        gan: which GAN loss.
+        w_pix: alpha, where it is another than the configuration's.
+
+    Returns:
+        The loss, and both terms without their weights for the log.
+
+    Source: the paper's equation 1.
     """
     alpha = cfg.w_pix if w_pix is None else w_pix
-    loss, logs = alpha * pixel, {"pix": pixel}
+    loss = alpha * pixel
+    logs = {"pix": pixel}
     if d is not None:
-        logs["gan"] = gan.g(d(diff_augment(fake, rng) if cfg.d_aug else fake))
+        shown = diff_augment(fake, rng) if cfg.d_aug else fake
+        logs["gan"] = gan.g(d(shown))
         loss = loss + cfg.w_gan * logs["gan"]
     return loss, logs
 
 
 def spread(x: Tensor) -> Tensor:
-    """How much pictures differ from each other: standard deviation over the batch, mean over pixels (scalar)."""
+    """How much images (B, 3, S, S) differ: standard deviation over the batch, mean of pixels."""
     return x.float().std(0).mean()
 
 
-class Task:
-    """Base of the tasks: networks, the data they see, and one random stream `rng` for all that training draws.
+class Task(ABC):
+    """Base of the tasks: networks, the data they see, and one random stream for all draws.
 
-    product: the generator whose weights a finished run is known by. samplers: what has a state of its own to resume.
+    The loop calls what is declared here and nothing else.
+
+    Args:
+        cfg: the configuration.
+        hi: HR faces, some of which are held out for validation.
+        rng: draws everything that training draws, on the device.
+        device: where networks and data live.
+
+    Attributes:
+        product: name of the generator whose weights a finished run is known by.
+        gan: which GAN loss.
+        generators: trained by `g_loss`.
+        discriminators: trained by `d_loss`; none where the task has no GAN loss.
+        samplers: what has a state of its own to resume from.
     """
 
     product: str
     gan: GAN = HINGE
+    rng: torch.Generator
+    generators: nn.ModuleDict
+    discriminators: nn.ModuleDict
+    samplers: dict[str, Stateful]
+    val_lo: FaceSet
 
-    def __init__(self, cfg: RunConfig, hi: FaceSet, rng: torch.Generator, device: torch.device):
+    def __init__(
+        self, cfg: RunConfig, hi: FaceSet, rng: torch.Generator, device: torch.device
+    ) -> None:
         self.cfg, self.rng, self.device = cfg, rng, device
         self.hi, self.val_hi = hold_out(hi, cfg.n_val)
-        self.samplers = {"hi": Sampler(self.hi, cfg.batch, device, rng)}
+        self._hi_sampler = Sampler(self.hi, cfg.batch, device, rng)
+        self.samplers = {"hi": self._hi_sampler}
         self.generators, self.discriminators = nn.ModuleDict(), nn.ModuleDict()
 
+    # ---- what a task must say ----
+    @abstractmethod
+    def batch(self) -> Batch:
+        """The next training batch, on the device."""
+
+    @abstractmethod
+    def d_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+        """The loss of the discriminators on a batch, and values for the log."""
+
+    @abstractmethod
+    def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+        """The loss of the generators on a batch, and values for the log."""
+
+    @abstractmethod
+    def preview(self, nets: nn.ModuleDict) -> Tensor:
+        """Samples of the generators `nets`, as one picture uint8 (3, H, W)."""
+
+    @abstractmethod
+    def validate(self, nets: nn.ModuleDict) -> float:
+        """A distance of what the generators `nets` make to real images; lower is better."""
+
+    def diagnostics(self, nets: nn.ModuleDict) -> dict[str, float]:
+        """What else to log at every tick, measured of the generators `nets`."""
+        return {}
+
+    # ---- what tasks share ----
     def next_hi(self) -> Tensor:
+        """HR images of the next batch (B, 3, S, S) in [-1, 1], augmented."""
         c = self.cfg
         return augment(
-            self.samplers["hi"].next(),
+            self._hi_sampler.next(),
             self.rng,
             flip=c.flip,
             scale=c.scale,
@@ -100,49 +189,73 @@ class Task:
             colour=c.colour,
         )
 
-    def new_z(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        return torch.randn(n, self.cfg.z_dim, generator=rng or self.rng, device=self.device)
-
-    def d_or_none(self, name: str) -> Discriminator | None:
-        return self.discriminators[name] if name in self.discriminators else None
-
     def add_lo(self, lo: FaceSet) -> None:
-        """Poor pictures to learn from, some of them held out."""
+        """Unpaired LR images to learn from, some of them held out."""
         lo, self.val_lo = hold_out(lo, self.cfg.n_val)
-        self.samplers["lo"] = Sampler(lo, self.cfg.batch, self.device, self.rng)
+        self._lo_sampler = Sampler(lo, self.cfg.batch, self.device, self.rng)
+        self.samplers["lo"] = self._lo_sampler
 
     def next_lo(self) -> Tensor:
-        return augment(self.samplers["lo"].next(), self.rng, flip=self.cfg.flip)
+        """LR images of the next batch (B, 3, s, s) in [-1, 1], flipped at random."""
+        return augment(self._lo_sampler.next(), self.rng, flip=self.cfg.flip)
 
-    def distance_to_sharp(self, restore: nn.Module) -> float:
-        """Frechet distance (EfficientNet-Lite0 features) of restored held-out poor pictures to sharp ones."""
+    def new_z(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        """Noise for n images: (n, z_dim) of N(0, 1), by default of the training's stream."""
+        return torch.randn(n, self.cfg.z_dim, generator=rng or self.rng, device=self.device)
+
+    def d_or_none(self, name: str) -> nn.Module | None:
+        """The discriminator of that name, where the task has it."""
+        if name not in self.discriminators:
+            return None
+        return self.discriminators[name]
+
+    def new_d_hi(self) -> Discriminator:
+        """An untrained discriminator of HR images."""
+        c = self.cfg
+        return Discriminator(c.size_hi, c.d_width, c.d_pool, norm=c.d_norm)
+
+    def distance_to_hi(self, restore: Callable[[Tensor], Tensor]) -> float:
+        """Frechet distance (Lite0 features) of restored held-out LR images to HR ones."""
         n = min(len(self.val_hi), len(self.val_lo))
         fake = self.in_batches(restore, self.val_lo)[:n]
-        return frechet(
-            *(extract((x + 1) / 2) for x in (fake, self.val_hi.batch(slice(0, n), self.device)))
-        )
+        real = self.val_hi.batch(slice(0, n), self.device)
+        return frechet(extract(unit_range(fake)), extract(unit_range(real)))
 
     def fixed_rng(self) -> torch.Generator:
-        """A stream of its own for pictures and scores, so that looking does not change training."""
+        """A stream of its own for samples and scores, so that looking does not change training."""
         return torch.Generator(self.device).manual_seed(self.cfg.seed + 1)
 
     def in_batches(self, f: Callable[[Tensor], Tensor], faces: FaceSet, batch: int = 64) -> Tensor:
-        return torch.cat(
-            [f(faces.batch(slice(i, i + batch), self.device)) for i in range(0, len(faces), batch)]
-        )
+        """f of all faces, a few at a time."""
+        starts = range(0, len(faces), batch)
+        return torch.cat([f(faces.batch(slice(i, i + batch), self.device)) for i in starts])
 
 
 def hold_out(faces: FaceSet, n: int) -> tuple[FaceSet, FaceSet]:
-    """Split off n evenly spaced pictures (at most a fifth, at least two) to choose best.pt by; of less than 4, none."""
+    """Split off n evenly spaced faces to choose best.pt by.
+
+    At most a fifth and at least two are held out. Of fewer than 4 faces none is: both are all.
+
+    Returns:
+        The faces to train on, and those held out.
+    """
     if len(faces) < 4:
         return faces, faces
     n = max(2, min(n, len(faces) // 5))
     held = set(torch.linspace(0, len(faces) - 1, n).long().tolist())
-    return (faces[[i for i in range(len(faces)) if i not in held]], faces[sorted(held)])
+    kept = [i for i in range(len(faces)) if i not in held]
+    return faces[kept], faces[sorted(held)]
 
 
 def grid(rows: list[Tensor]) -> Tensor:
-    """Rows of pictures in [-1, 1], the small ones enlarged without smoothing -> uint8 (3, H, W) on the CPU."""
+    """Rows of images as one picture, small ones enlarged without smoothing.
+
+    Args:
+        rows: images (B, 3, s, s) in [-1, 1] each, of one B, s as it comes.
+
+    Returns:
+        uint8 (3, H, W) on the CPU.
+    """
     size = max(r.shape[-1] for r in rows)
     rows = [F.interpolate(r.float(), size=size, mode="nearest") for r in rows]
     return make_grid(to_uint8(torch.cat(rows)).cpu(), nrow=len(rows[0]), padding=2, pad_value=255)

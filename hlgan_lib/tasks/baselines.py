@@ -1,8 +1,12 @@
-"""SRGAN and CycleGAN as tasks of the one loop: their losses, on this package's data, discriminators and optimiser."""
+"""The baselines SRGAN and CycleGAN as tasks of the one loop.
+
+Their losses, on this package's data, discriminators and optimiser.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,39 +19,51 @@ from ..degradations import Degradation
 from ..losses import LOG, SQUARE, perceptual
 from ..metrics.features import downloaded, features
 from ..networks.baselines import CycleGAN, CycleGenerator, SRResNet, enlarged
-from ..networks.paper import Discriminator
-from .base import N_PREVIEW, Logs, Task, d_terms, grid, spread
+from .base import N_PREVIEW, Batch, Logs, Task, d_terms, grid, spread
 from .two_stage import L2HTask
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
-LITE0_DEPTH = 5  # blocks: other features, and less deep, than those of the Frechet distance (the means of the 8th)
-HISTORY = 50  # made pictures that CycleGAN's discriminators see again, as in 1703.10593
+VGG_DEPTH = 36  # layers: to relu5_4, before its pool
+# Blocks: other features, and less deep, than those of the Frechet distance (means of the 8th).
+LITE0_DEPTH = 5
+# Generated images that CycleGAN's discriminators see again, as in 1703.10593.
+HISTORY = 50
 
 
 def feature_maps(name: str, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """What the perceptual loss compares, [0, 1] (B, 3, S, S) -> (B, C, h, w): "vgg19", SRGAN's own, or "lite0".
+    """What the perceptual loss compares.
 
-    HLError where VGG's weights, a download, cannot be had.
+    Args:
+        name: "vgg19", SRGAN's own, or "lite0".
+        device: where the images are.
+
+    Returns:
+        A function [0, 1] (B, 3, S, S) -> (B, C, h, w).
+
+    Raises:
+        HLError: where VGG's weights, a download, cannot be had.
     """
     if name == "lite0":
-        net = features(device)
+        net = features(str(device))
         return lambda x: net.maps(x, LITE0_DEPTH)
     from torchvision.models import VGG19_Weights, vgg19
 
-    layers = downloaded("vgg19", lambda: vgg19(weights=VGG19_Weights.DEFAULT)).features[
-        :36
-    ]  # relu5_4, before its pool
-    layers = layers.to(device).eval().requires_grad_(False)
+    vgg: Any = downloaded("vgg19", lambda: vgg19(weights=VGG19_Weights.DEFAULT))
+    layers = vgg.features[:VGG_DEPTH].to(device).eval().requires_grad_(False)
     return lambda x: layers(normalize(x, **IMAGENET))
 
 
 class SRGANTask(L2HTask):
-    """loss = alpha pixel + w_perceptual perceptual + w_gan_srgan GAN on pairs of a degradation, by default weights.
+    """SRGAN on pairs of a degradation, by default bilinear.
 
-    Content leads here, where in L2H the GAN does. Source: 1609.04802, trained in one phase instead of first without D.
+    loss_G = alpha pixel + w_perceptual perceptual + w_gan_srgan GAN. Content leads here, where in
+    L2H the GAN does. Source: 1609.04802, trained in one phase instead of first without D. Args as
+    `L2HTask`.
     """
 
-    product, network, gan = "srgan", SRResNet, LOG
+    product = "srgan"
+    network = SRResNet
+    gan = LOG
 
     def __init__(
         self,
@@ -56,11 +72,12 @@ class SRGANTask(L2HTask):
         degrade: Degradation,
         rng: torch.Generator,
         device: torch.device,
-    ):
+    ) -> None:
         super().__init__(cfg.replace(w_gan=cfg.w_gan_srgan), hi, degrade, rng, device)
         self.maps = feature_maps(cfg.perceptual, device) if cfg.w_perceptual else None
 
     def content(self, hi_fake: Tensor, hi: Tensor) -> tuple[Tensor | float, Logs]:
+        """The perceptual loss, weighted."""
         if self.maps is None:
             return 0.0, {}
         loss = perceptual(self.maps, hi_fake, hi)
@@ -68,108 +85,121 @@ class SRGANTask(L2HTask):
 
 
 class History:
-    """The last made pictures: a discriminator sees one of them instead of a new one half of the time.
+    """The last generated images: half of the time a discriminator sees one of them, not a new one.
 
-    It keeps D from chasing what the generator does at the moment (1703.10593, section 4). `rng` draws which.
+    It keeps D from chasing what the generator does at the moment. Source: 1703.10593, section 4.
+
+    Args:
+        size: images remembered.
+        rng: draws which are shown.
     """
 
-    def __init__(self, size: int, rng: torch.Generator):
+    def __init__(self, size: int, rng: torch.Generator) -> None:
         self.size, self.rng, self.past = size, rng, torch.empty(0)
 
     def swap(self, fake: Tensor) -> Tensor:
-        """Pictures to show D in place of `fake` (B, 3, S, S), which is remembered."""
+        """Images to show D in place of `fake` (B, 3, S, S), which is remembered."""
         if len(self.past) < self.size:
-            self.past = torch.cat([self.past.to(fake).reshape(-1, *fake.shape[1:]), fake])[
-                : self.size
-            ]
+            past = self.past.to(fake).reshape(-1, *fake.shape[1:])
+            self.past = torch.cat([past, fake])[: self.size]
             return fake
         old = torch.rand(len(fake), generator=self.rng, device=fake.device) < 0.5
         at = torch.randint(self.size, (len(fake),), generator=self.rng, device=fake.device)
         shown = torch.where(old[:, None, None, None], self.past[at], fake)
-        # What is not remembered goes into a row that is cut off: to select rows by `old` would wait for the device.
+        # What is not remembered goes into a row that is cut off: to select rows by `old` would wait
+        # for the device.
         self.past = torch.cat([self.past, fake[:1]])
         self.past[torch.where(old, at, self.size)] = fake
         self.past = self.past[: self.size]
         return shown
 
     def state_dict(self) -> dict[str, Tensor]:
+        """The images remembered."""
         return {"past": self.past.clone()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state`."""
         self.past = state["past"].to(self.rng.device)
 
 
 class CycleGANTask(Task):
-    """loss = GAN + w_cycle cycle + w_identity identity, both ways between sharp and poor faces, without any pair.
+    """CycleGAN: both directions between HR and LR faces at once, without any pair.
 
-    cycle = |F(G(lo)) - lo| + |G(F(hi)) - hi|,  identity = |G(hi) - hi| + |F(lo) - lo|,  means over pixels; G restores,
-    F spoils, lo enlarged to the size of hi. Source: 1703.10593.
+        loss_G = GAN + w_cycle cycle + w_identity identity
+        cycle = |F(G(lo)) - lo| + |G(F(hi)) - hi|,  identity = |G(hi) - hi| + |F(lo) - lo|
+
+    means over pixels; G restores, F degrades, lo is enlarged to the size of hi. Source: 1703.10593.
+
+    Args:
+        cfg: the configuration.
+        hi: HR faces.
+        lo: LR faces, of other people.
+        rng: draws everything that training draws, on the device.
+        device: where networks and data live.
     """
 
-    product, gan = "cyclegan", SQUARE
+    product = "cyclegan"
+    gan = SQUARE
 
     def __init__(
         self, cfg: RunConfig, hi: FaceSet, lo: FaceSet, rng: torch.Generator, device: torch.device
-    ):
+    ) -> None:
         super().__init__(cfg, hi, rng, device)
         self.add_lo(lo)
-        self.generators["cyclegan"], self.generators["spoil"] = CycleGAN(cfg), CycleGenerator(cfg)
+        self.generators["cyclegan"] = CycleGAN(cfg)
+        self.generators["spoil"] = CycleGenerator(cfg)  # F; the name is that of stored checkpoints
+        self.past: dict[str, History] = {}
         for name in ("d_hi", "d_lo"):
-            self.discriminators[name] = Discriminator(
-                cfg.size_hi, cfg.d_width, cfg.d_pool, norm=cfg.d_norm
-            )
-            self.samplers[f"past {name}"] = History(HISTORY, rng)
+            self.discriminators[name] = self.new_d_hi()
+            self.past[name] = History(HISTORY, rng)
+            self.samplers[f"past {name}"] = self.past[name]
 
-    def batch(self) -> dict[str, Tensor]:
+    def batch(self) -> Batch:
+        """Unpaired: hi and lo, both (B, 3, S, S), of other people."""
         return {"hi": self.next_hi(), "lo": enlarged(self.next_lo(), self.cfg.size_hi)}
 
-    def d_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
+    def d_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+        """Tell hi from G(lo), and lo from F(hi)."""
+        restore, degrade = self._directions()
         with torch.no_grad():
-            made = {
-                "d_hi": self.generators["cyclegan"].restore(batch["lo"]),
-                "d_lo": self.generators["spoil"](batch["hi"]),
-            }
-        terms = {
-            name: d_terms(
-                self.discriminators[name],
-                batch[name.removeprefix("d_")],
-                self.samplers[f"past {name}"].swap(fake),
-                self.cfg,
-                self.rng,
-                self.gan,
-            )
-            for name, fake in made.items()
-        }
-        (loss_hi, logs), (loss_lo, logs_lo) = terms["d_hi"], terms["d_lo"]
-        return loss_hi + loss_lo, logs | {f"lo_{k}": v for k, v in logs_lo.items()} | {
-            "real_spread": spread(batch["hi"])
-        }
+            hi_fake = restore(batch["lo"])
+            lo_fake = degrade(batch["hi"])
+        loss_hi, logs = self._d_loss_of("d_hi", batch["hi"], hi_fake)
+        loss_lo, logs_lo = self._d_loss_of("d_lo", batch["lo"], lo_fake)
+        logs |= {f"lo_{k}": v for k, v in logs_lo.items()}
+        return loss_hi + loss_lo, logs | {"real_spread": spread(batch["hi"])}
 
-    def g_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
+    def _d_loss_of(self, name: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Logs]:
+        shown = self.past[name].swap(fake)
+        return d_terms(self.discriminators[name], real, shown, self.cfg, self.rng, self.gan)
+
+    def _directions(self) -> tuple[nn.Module, nn.Module]:
+        """G and F, both between images of the size of hi."""
+        cyclegan: Any = self.generators["cyclegan"]
+        return cyclegan.restore, self.generators["spoil"]
+
+    def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+        """Both GAN losses, w_cycle * cycle, w_identity * identity."""
         hi, lo = batch["hi"], batch["lo"]
-        restore, spoil = self.generators["cyclegan"].restore, self.generators["spoil"]
-        hi_fake, lo_fake = restore(lo), spoil(hi)
+        restore, degrade = self._directions()
+        hi_fake, lo_fake = restore(lo), degrade(hi)
         logs = {
             "gan": self.gan.g(self.discriminators["d_hi"](hi_fake)),
             "lo_gan": self.gan.g(self.discriminators["d_lo"](lo_fake)),
-            "cycle": F.l1_loss(spoil(hi_fake), lo) + F.l1_loss(restore(lo_fake), hi),
-            "identity": F.l1_loss(restore(hi), hi) + F.l1_loss(spoil(lo), lo),
+            "cycle": F.l1_loss(degrade(hi_fake), lo) + F.l1_loss(restore(lo_fake), hi),
+            "identity": F.l1_loss(restore(hi), hi) + F.l1_loss(degrade(lo), lo),
         }
-        loss = (
-            logs["gan"]
-            + logs["lo_gan"]
-            + self.cfg.w_cycle * logs["cycle"]
-            + self.cfg.w_identity * logs["identity"]
-        )
-        return loss, logs | {"fake_spread": spread(hi_fake.detach())}
-
-    def vitals(self, nets: nn.ModuleDict) -> dict[str, float]:
-        return {}
+        gan = logs["gan"] + logs["lo_gan"]
+        cycle = self.cfg.w_cycle * logs["cycle"]
+        identity = self.cfg.w_identity * logs["identity"]
+        return gan + cycle + identity, logs | {"fake_spread": spread(hi_fake.detach())}
 
     def preview(self, nets: nn.ModuleDict) -> Tensor:
-        """Rows: real poor, restored; sharp, spoilt."""
-        hi, lo = (f.batch(slice(0, N_PREVIEW), self.device) for f in (self.val_hi, self.val_lo))
+        """Rows: real LR images, restored; HR images, degraded."""
+        hi = self.val_hi.batch(slice(0, N_PREVIEW), self.device)
+        lo = self.val_lo.batch(slice(0, N_PREVIEW), self.device)
         return grid([lo, nets["cyclegan"](lo), hi, nets["spoil"](hi)])
 
     def validate(self, nets: nn.ModuleDict) -> float:
-        return self.distance_to_sharp(nets["cyclegan"])
+        """Frechet distance (Lite0 features) of restored real LR images to HR ones."""
+        return self.distance_to_hi(nets["cyclegan"])

@@ -6,18 +6,18 @@ import torch
 from torch import Tensor, nn
 
 from ..config import RunConfig
-from ..data.faces import FaceSet
+from ..data.faces import FaceSet, unit_range
 from ..degradations import Degradation
 from ..errors import HLError
 from ..health import z_spread
 from ..losses import energy_distance, mode_seeking, picture_statistics, pixel_h2l, pixel_l2h
 from ..metrics.distances import frechet
 from ..metrics.features import enlarge_lo, extract
-from ..networks import high_to_low
-from ..networks.paper import CoarseDiscriminator, Discriminator, LowToHigh
-from .base import N_PREVIEW, Logs, Task, d_terms, g_terms, grid, spread
+from ..networks import CoarseDiscriminator, high_to_low
+from ..networks.paper import Discriminator, LowToHigh
+from .base import N_PREVIEW, Batch, Logs, Task, d_terms, g_terms, grid, spread
 
-N_PREVIEW_Z = 3
+N_PREVIEW_Z = 3  # noises an image in a preview
 
 
 class RealStatistics:
@@ -32,10 +32,8 @@ class RealStatistics:
     CHUNK = 1024  # pictures measured at a time
 
     def __init__(self, lo: FaceSet, device: torch.device):
-        parts = []
-        for i in range(0, len(lo), self.CHUNK):
-            parts.append(picture_statistics(lo.batch(slice(i, i + self.CHUNK), device)))
-        measured = torch.cat(parts)
+        chunks = [slice(i, i + self.CHUNK) for i in range(0, len(lo), self.CHUNK)]
+        measured = torch.cat([picture_statistics(lo.batch(c, device)) for c in chunks])
         self.mean = measured.mean(0)
         self.std = measured.std(0) + 1e-6
         self.real = self.standardised(measured)
@@ -53,9 +51,22 @@ class RealStatistics:
 
 
 class H2LTask(Task):
-    """Stage one: learn from unpaired sharp and poor pictures how the world degrades.
+    """Stage one: learn from unpaired HR and LR faces how the world degrades.
 
-    jpeg: with `cfg.jpeg` "measured", what `analysis.measured_jpeg` found in the poor pictures.
+    loss_D = L_D(D(lo), D(lo_fake)),  loss_G = alpha |lo_fake - pool(hi)|^2 + beta L_G(D(lo_fake)),
+    with lo_fake = H2L(hi, z). Source: the paper's equations 1 and 2; further terms, off by default,
+    are ours (w_coarse, w_stats, w_z).
+
+    Args:
+        cfg: the configuration.
+        hi: HR faces.
+        lo: LR faces, of other people.
+        rng: draws everything that training draws, on the device.
+        device: where networks and data live.
+        jpeg: with `cfg.jpeg` "measured", what `analysis.measured_jpeg(lo)` found.
+
+    Raises:
+        HLError: where `jpeg` is wanted and missing.
     """
 
     product = "h2l"
@@ -68,17 +79,18 @@ class H2LTask(Task):
         rng: torch.Generator,
         device: torch.device,
         jpeg: tuple[Tensor, float] | None = None,
-    ):
+    ) -> None:
         super().__init__(cfg, hi, rng, device)
         self.add_lo(lo)
-        self.generators["h2l"] = h2l = high_to_low(cfg)
-        if h2l.jpeg and jpeg is None:
-            raise HLError(
-                "jpeg must be given where the configuration's jpeg is 'measured': pass "
-                "analysis.measured_jpeg(lo), as training does"
-            )
+        h2l = high_to_low(cfg)
         if h2l.jpeg:
+            if jpeg is None:
+                raise HLError(
+                    "jpeg must be given where the configuration's jpeg is 'measured': pass "
+                    "analysis.measured_jpeg(lo), as training does"
+                )
             h2l.jpeg.set(*jpeg)
+        self.generators["h2l"] = h2l
         self.real_statistics = RealStatistics(lo, device) if cfg.w_stats else None
         if cfg.w_gan:
             self.discriminators["d_lo"] = Discriminator(
@@ -87,25 +99,27 @@ class H2LTask(Task):
         if cfg.w_gan and cfg.w_coarse:
             self.discriminators["d_coarse"] = CoarseDiscriminator(norm=cfg.d_norm)
 
-    def batch(self) -> dict[str, Tensor]:
+    def batch(self) -> Batch:
+        """Unpaired: hi (B, 3, S, S), lo (B, 3, s, s) of other people, z (B, z_dim)."""
         lo = self.next_lo()
         return {"hi": self.next_hi(), "lo": lo, "z": self.new_z(self.cfg.batch)}
 
-    def d_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
+    def d_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+        """Tell lo from H2L(hi, z); with w_coarse a second discriminator does so by light alone."""
         with torch.no_grad():
             lo_fake = self.generators["h2l"](batch["hi"], batch["z"])
-        loss, logs = d_terms(
-            self.discriminators["d_lo"], batch["lo"], lo_fake, self.cfg, self.rng, self.gan
-        )
+        d_lo = self.discriminators["d_lo"]
+        loss, logs = d_terms(d_lo, batch["lo"], lo_fake, self.cfg, self.rng, self.gan)
         if d_coarse := self.d_or_none("d_coarse"):
-            # d_aug would blank what d_coarse is to see, and its generator step has none
-            coarse, coarse_logs = d_terms(
-                d_coarse, batch["lo"], lo_fake, self.cfg.replace(d_aug=False), self.rng, self.gan
-            )
-            loss, logs = loss + coarse, logs | {f"coarse_{k}": v for k, v in coarse_logs.items()}
+            # d_aug would blank what d_coarse is to see, and its generator step has none.
+            plain = self.cfg.replace(d_aug=False)
+            coarse, coarse_logs = d_terms(d_coarse, batch["lo"], lo_fake, plain, self.rng, self.gan)
+            loss = loss + coarse
+            logs |= {f"coarse_{k}": v for k, v in coarse_logs.items()}
         return loss, logs | {"real_spread": spread(batch["lo"])}
 
-    def g_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
+    def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+        """alpha pixel + beta (GAN + w_coarse GAN) + w_stats statistics + w_z mode seeking."""
         hi, z, h2l = batch["hi"], batch["z"], self.generators["h2l"]
         lo_fake = h2l(hi, z)
         # A camera keeps the face by itself: its pixel loss is logged and weighs nothing.
@@ -125,39 +139,52 @@ class H2LTask(Task):
             loss = loss + self.cfg.w_z * logs["z_loss"]
         return loss, logs | {"fake_spread": spread(lo_fake.detach())}
 
-    def vitals(self, nets: nn.ModuleDict) -> dict[str, float]:
-        """Spread over z of the same face, as a part of the range of 2."""
+    def diagnostics(self, nets: nn.ModuleDict) -> dict[str, float]:
+        """z_spread: spread over z of the same face, as a part of the range of 2."""
         return {"z_spread": z_spread(self._over_z(nets))}
 
     def _over_z(self, nets: nn.ModuleDict, n_z: int = 8) -> Tensor:
-        rng, hi = self.fixed_rng(), self.val_hi.batch(slice(0, N_PREVIEW), self.device)
+        """Held-out faces with n_z noises each: (n_z, B, 3, s, s)."""
+        rng = self.fixed_rng()
+        hi = self.val_hi.batch(slice(0, N_PREVIEW), self.device)
         return torch.stack([nets["h2l"](hi, self.new_z(len(hi), rng)) for _ in range(n_z)])
 
     def preview(self, nets: nn.ModuleDict) -> Tensor:
-        """Rows: sharp, three noises each, and (other people's) real poor pictures."""
+        """Rows: HR, degraded with three noises each, and real LR images (of other people)."""
         hi = self.val_hi.batch(slice(0, N_PREVIEW), self.device)
-        return grid(
-            [
-                hi,
-                *self._over_z(nets, N_PREVIEW_Z),
-                self.val_lo.batch(slice(0, N_PREVIEW), self.device),
-            ]
-        )
+        lo = self.val_lo.batch(slice(0, N_PREVIEW), self.device)
+        return grid([hi, *self._over_z(nets, N_PREVIEW_Z), lo])
 
     def validate(self, nets: nn.ModuleDict) -> float:
-        """Frechet distance (EfficientNet-Lite0 features) of H2L's pictures to held-out real poor ones."""
-        n, rng = min(len(self.val_hi), len(self.val_lo)), self.fixed_rng()
-        fake = self.in_batches(lambda hi: nets["h2l"](hi, self.new_z(len(hi), rng)), self.val_hi)[
-            :n
-        ]
+        """Frechet distance (Lite0 features) of degraded held-out faces to real LR ones."""
+        n = min(len(self.val_hi), len(self.val_lo))
+        rng = self.fixed_rng()
+
+        def degrade(hi: Tensor) -> Tensor:
+            return nets["h2l"](hi, self.new_z(len(hi), rng))
+
+        fake = self.in_batches(degrade, self.val_hi)[:n]
         real = self.val_lo.batch(slice(0, n), self.device)
-        return frechet(*(extract(enlarge_lo((x + 1) / 2)) for x in (fake, real)))
+        a, b = (extract(enlarge_lo(unit_range(x))) for x in (fake, real))
+        return frechet(a, b)
 
 
 class L2HTask(Task):
-    """Stage two: learn to restore from pairs made on the fly by a degradation, learned or not."""
+    """Stage two: learn to restore from pairs made on the fly by a degradation, learned or not.
 
-    product, network = "l2h", LowToHigh
+    loss_D = L_D(D(hi), D(hi_fake)),  loss_G = alpha |hi_fake - hi|^2 + beta L_G(D(hi_fake)),
+    with hi_fake = L2H(degrade(hi)). Source: the paper's equation 1.
+
+    Args:
+        cfg: the configuration.
+        hi: HR faces.
+        degrade: (hi, generator) -> lo.
+        rng: draws everything that training draws, on the device.
+        device: where networks and data live.
+    """
+
+    product = "l2h"
+    network: type[nn.Module] = LowToHigh
 
     def __init__(
         self,
@@ -166,65 +193,64 @@ class L2HTask(Task):
         degrade: Degradation,
         rng: torch.Generator,
         device: torch.device,
-    ):
+    ) -> None:
         super().__init__(cfg, hi, rng, device)
         self.degrade = degrade
         self.generators[self.product] = self.network(cfg)
         if cfg.w_gan:
-            self.discriminators["d_hi"] = Discriminator(
-                cfg.size_hi, cfg.d_width, cfg.d_pool, norm=cfg.d_norm
-            )
+            self.discriminators["d_hi"] = self.new_d_hi()
 
-    def batch(self) -> dict[str, Tensor]:
+    def batch(self) -> Batch:
+        """Pairs: hi (B, 3, S, S), and lo_fake (B, 3, s, s) of the same faces."""
         hi = self.next_hi()
         with torch.no_grad():
             return {"hi": hi, "lo_fake": self.degrade(hi, self.rng)}
 
-    def d_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
+    def d_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+        """Tell hi from the restored lo_fake."""
         with torch.no_grad():
             hi_fake = self.generators[self.product](batch["lo_fake"])
-        loss, logs = d_terms(
-            self.discriminators["d_hi"], batch["hi"], hi_fake, self.cfg, self.rng, self.gan
-        )
+        d_hi = self.discriminators["d_hi"]
+        loss, logs = d_terms(d_hi, batch["hi"], hi_fake, self.cfg, self.rng, self.gan)
         return loss, logs | {"real_spread": spread(batch["hi"])}
 
-    def g_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
+    def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+        """alpha * pixel + beta * GAN, and the task's `content` term where it has one."""
         hi_fake = self.generators[self.product](batch["lo_fake"])
-        loss, logs = g_terms(
-            pixel_l2h(hi_fake, batch["hi"]),
-            self.d_or_none("d_hi"),
-            hi_fake,
-            self.cfg,
-            self.rng,
-            self.gan,
-        )
+        pixel = pixel_l2h(hi_fake, batch["hi"])
+        d_hi = self.d_or_none("d_hi")
+        loss, logs = g_terms(pixel, d_hi, hi_fake, self.cfg, self.rng, self.gan)
         more, more_logs = self.content(hi_fake, batch["hi"])
         return loss + more, logs | more_logs | {"fake_spread": spread(hi_fake.detach())}
 
     def content(self, hi_fake: Tensor, hi: Tensor) -> tuple[Tensor | float, Logs]:
-        """What a task wants beside pixels and GAN; L2H nothing."""
+        """What a task wants beside pixels and GAN, weighted; L2H nothing."""
         return 0.0, {}
 
-    def vitals(self, nets: nn.ModuleDict) -> dict[str, float]:
-        return {}
-
     def preview(self, nets: nn.ModuleDict) -> Tensor:
-        """Rows: degraded, restored, truth."""
+        """Rows: degraded, restored, ground truth."""
         hi = self.val_hi.batch(slice(0, N_PREVIEW), self.device)
         lo = self.degrade(hi, self.fixed_rng())
         return grid([lo, nets[self.product](lo), hi])
 
     def validate(self, nets: nn.ModuleDict) -> float:
-        """Frechet distance (EfficientNet-Lite0 features) of restored held-out pictures to the sharp ones."""
+        """Frechet distance (Lite0 features) of restored held-out faces to the HR ones."""
         rng = self.fixed_rng()
-        fake = self.in_batches(lambda hi: nets[self.product](self.degrade(hi, rng)), self.val_hi)
-        return frechet(
-            *(extract((x + 1) / 2) for x in (fake, self.val_hi.batch(slice(None), self.device)))
-        )
+
+        def there_and_back(hi: Tensor) -> Tensor:
+            return nets[self.product](self.degrade(hi, rng))
+
+        fake = self.in_batches(there_and_back, self.val_hi)
+        real = self.val_hi.batch(slice(None), self.device)
+        return frechet(extract(unit_range(fake)), extract(unit_range(real)))
 
 
 class JointTask(H2LTask):
-    """The fine-tune at the end: both stages at once, the restorer's gradients reaching the degrader too."""
+    """The fine-tune at the end: both stages at once, L2H's gradients reaching H2L too.
+
+    The sum of both stages' losses, with hi_fake = L2H(H2L(hi, z)). Source: the paper. Args as
+    `H2LTask`.
+    """
 
     product = "l2h"
 
@@ -236,41 +262,41 @@ class JointTask(H2LTask):
         rng: torch.Generator,
         device: torch.device,
         jpeg: tuple[Tensor, float] | None = None,
-    ):
+    ) -> None:
         super().__init__(cfg, hi, lo, rng, device, jpeg)
         self.generators["l2h"] = LowToHigh(cfg)
         if cfg.w_gan:
-            self.discriminators["d_hi"] = Discriminator(
-                cfg.size_hi, cfg.d_width, cfg.d_pool, norm=cfg.d_norm
-            )
+            self.discriminators["d_hi"] = self.new_d_hi()
 
-    def d_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
+    def _restored(self, batch: Batch) -> Tensor:
+        """L2H(H2L(hi, z)), (B, 3, S, S)."""
+        return self.generators["l2h"](self.generators["h2l"](batch["hi"], batch["z"]))
+
+    def d_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+        """That of H2L, and the other discriminator tells hi from what was degraded and restored."""
         loss_lo, logs = super().d_loss(batch)
         with torch.no_grad():
-            hi_fake = self.generators["l2h"](self.generators["h2l"](batch["hi"], batch["z"]))
-        loss_hi, logs_hi = d_terms(
-            self.discriminators["d_hi"], batch["hi"], hi_fake, self.cfg, self.rng, self.gan
-        )
+            hi_fake = self._restored(batch)
+        d_hi = self.discriminators["d_hi"]
+        loss_hi, logs_hi = d_terms(d_hi, batch["hi"], hi_fake, self.cfg, self.rng, self.gan)
         return loss_lo + loss_hi, logs | {f"hi_{k}": v for k, v in logs_hi.items()}
 
-    def g_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:
+    def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+        """That of H2L, and that of L2H on what H2L makes."""
         loss_lo, logs = super().g_loss(batch)
-        hi_fake = self.generators["l2h"](self.generators["h2l"](batch["hi"], batch["z"]))
-        loss_hi, logs_hi = g_terms(
-            pixel_l2h(hi_fake, batch["hi"]),
-            self.d_or_none("d_hi"),
-            hi_fake,
-            self.cfg,
-            self.rng,
-            self.gan,
-        )
+        hi_fake = self._restored(batch)
+        pixel = pixel_l2h(hi_fake, batch["hi"])
+        d_hi = self.d_or_none("d_hi")
+        loss_hi, logs_hi = g_terms(pixel, d_hi, hi_fake, self.cfg, self.rng, self.gan)
         return loss_lo + loss_hi, logs | {f"hi_{k}": v for k, v in logs_hi.items()}
 
     def preview(self, nets: nn.ModuleDict) -> Tensor:
-        """Rows: sharp, degraded, restored; real poor pictures, restored."""
-        hi, lo = (f.batch(slice(0, N_PREVIEW), self.device) for f in (self.val_hi, self.val_lo))
+        """Rows: HR, degraded, restored; real LR images, restored."""
+        hi = self.val_hi.batch(slice(0, N_PREVIEW), self.device)
+        lo = self.val_lo.batch(slice(0, N_PREVIEW), self.device)
         lo_fake = nets["h2l"](hi, self.new_z(len(hi), self.fixed_rng()))
         return grid([hi, lo_fake, nets["l2h"](lo_fake), lo, nets["l2h"](lo)])
 
     def validate(self, nets: nn.ModuleDict) -> float:
-        return self.distance_to_sharp(nets["l2h"])
+        """Frechet distance (Lite0 features) of restored real LR images to HR ones."""
+        return self.distance_to_hi(nets["l2h"])
