@@ -1,4 +1,7 @@
-"""Learn image degradation with a GAN first, then super-resolution (after Bulat, Yang, Tzimiropoulos, ECCV 2018)."""
+"""Learn image degradation with a GAN first, then super-resolution.
+
+After Bulat, Yang, Tzimiropoulos, ECCV 2018.
+"""
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version

@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import io
 import os
-import re
 import shlex
 import sys
 from dataclasses import MISSING, fields
@@ -20,6 +19,7 @@ import tyro
 from .commands.basic import Card, Degrade, Demo, Evaluate, Info, Prepare, Upscale
 from .commands.console import plain_messages
 from .commands.flags import DEFAULT_PRESET
+from .commands.mistakes import in_one_line
 from .commands.study import Ablate, Compare, Figures
 from .commands.train import TRAIN, Train
 from .config import PRESETS, RunConfig, preset
@@ -40,20 +40,22 @@ COMMANDS = {
 }
 
 
-# ---- parsing ---------------------------------------------------------------------------------------------------------
+# ---- parsing -------------------------------------------------------------------------------------
 def parse(argv: list[str]):
-    """The command that the arguments describe. SystemExit after --help; HLError, one line, for a mistake.
+    """The command that the arguments describe.
 
+    Raises SystemExit after --help, and HLError, whose text is one line, for a mistake.
     The preset is read first: its values are the defaults of the training flags, in --help too.
     """
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--preset", nargs="?")
     name = first.parse_known_args(argv)[0].preset
+    cfg = preset(name if name in PRESETS else DEFAULT_PRESET)
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
-                _union(COMMANDS, preset(name if name in PRESETS else DEFAULT_PRESET)),
+                _union(COMMANDS, cfg),
                 prog="hlgan",
                 description="Learn image degradation first, then super-resolution.",
                 args=argv,
@@ -61,10 +63,9 @@ def parse(argv: list[str]):
     except SystemExit as end:
         if not end.code:
             raise
-        words = [w for w in argv[:2] if w in {**COMMANDS, **COMMANDS["train"]}]
-        raise HLError(
-            f"{one_line(said.getvalue())}: see {' '.join(['hlgan', *words, '--help'])}"
-        ) from None
+        known = {**COMMANDS, **TRAIN}
+        path = ["hlgan", *(word for word in argv[:2] if word in known), "--help"]
+        raise HLError(f"{in_one_line(said.getvalue())}: see {' '.join(path)}") from None
 
 
 def _union(commands: dict, cfg: RunConfig):
@@ -72,9 +73,8 @@ def _union(commands: dict, cfg: RunConfig):
     options = []
     for name, kind in commands.items():
         if isinstance(kind, dict):
-            about = tyro.conf.subcommand(
-                name, description=f"Train a stage or a rival: {', '.join(kind)}."
-            )
+            description = f"Train a stage or a baseline: {', '.join(kind)}."
+            about = tyro.conf.subcommand(name, description=description)
             kind = _union(kind, cfg)
         elif issubclass(kind, Train):
             required = {f.name: tyro.MISSING for f in fields(kind) if f.default is MISSING}
@@ -85,34 +85,22 @@ def _union(commands: dict, cfg: RunConfig):
     return Union[tuple(options)]  # noqa: UP007 (made at run time)
 
 
-def one_line(box: str) -> str:
-    """What tyro says in a framed box (of ASCII in plain terminals) as one line: its first part, a suggested flag."""
-    lines = [line.strip("│╭╰╮╯|+ ") for line in box.splitlines()]
-    if "Required options" in lines[0]:
-        flags = [
-            line.split()[0] for line in lines if re.match(r"--\w", line)
-        ]  # a rule of dashes is none
-        return f"missing: {', '.join(flags)}"
-    parts = [part.split() for part in re.split(r"[─-]{3,}", " \n ".join(lines[1:])) if part.strip()]
-    text = " ".join(parts[0])
-    text = re.sub(r"^Error parsing \S+\.cfg: ", "", text)
-    for part in parts[1:]:
-        if part[:3] == ["Perhaps", "you", "meant:"]:
-            text += f", did you mean {part[3].rstrip(',')}"
-    return text.rstrip(".: ")
-
-
-# ---- the program -----------------------------------------------------------------------------------------------------
+# ---- the program ---------------------------------------------------------------------------------
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; the exit code: 0, 2 for what the user can mend (one line says what), 128 + n after signal n."""
+    """Run a command.
+
+    Returns the exit code: 0; 2 for what the user can mend, and one line says what; 128 + n after
+    signal n.
+    """
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
         with plain_messages():
             code = parse(argv or ["--help"]).run()
             if code > 128:
-                resume = ["--resume"] if argv[0] == "train" else []  # a plan goes on by itself
-                again = shlex.join(["hlgan", *(a for a in argv if a != "--resume"), *resume])
-                print(f"stopped and saved; go on with: {again}")
+                again = ["hlgan", *(a for a in argv if a != "--resume")]
+                if argv[0] == "train":  # a plan goes on by itself
+                    again.append("--resume")
+                print(f"stopped and saved; go on with: {shlex.join(again)}")
             sys.stdout.flush()
         return code
     except HLError as error:

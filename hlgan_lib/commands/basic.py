@@ -18,7 +18,7 @@ from .flags import FACES, WEIGHTS, Device, File, Name, Names, Number, PresetName
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """The whole pipeline on the shipped faces with the shipped weights: pictures and scores in a minute."""
+    """The whole pipeline, shipped faces and weights: pictures and scores in a minute."""
 
     out: Annotated[Path, Doc("folder for degradation.png, restoration.png and scores.json")] = Path(
         "demo"
@@ -32,20 +32,17 @@ class Demo:
 
         for path in demo(self.out, self.h2l, self.l2h, pick_device(self.device)):
             print(f"wrote {path}", flush=True)
-        scores = json.loads(path.read_text())
-        table(
-            {
-                way: {metric: s["value"] for metric, s in scores[way].items()}
-                for way in ("bicubic", "ours")
-            },
-            f"{scores['set']}, {scores['pairs']} pairs",
-        )
+        scores = json.loads(path.read_text())  # the last file
+        rows = {}
+        for method in ("bicubic", "ours"):
+            rows[method] = {metric: s["value"] for metric, s in scores[method].items()}
+        table(rows, f"{scores['set']}, {scores['pairs']} pairs")
         return 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepare:
-    """Turn a data set, in its owners' own folder layout, into a FaceSet file."""
+    """Turn a dataset, in its owners' own folder layout, into a FaceSet file."""
 
     kind: Annotated[
         Positional[Literal["folder"]],
@@ -53,7 +50,7 @@ class Prepare:
     ]
     src: Annotated[Positional[Path], Doc("the folder")]
     out: Annotated[Path, Doc("the FaceSet file, .npz")]
-    role: Annotated[Literal["hi", "lo"], Doc("hi: sharp pictures, lo: poor ones")] = "hi"
+    role: Annotated[Literal["hi", "lo"], Doc("hi: HR images, lo: LR images")] = "hi"
     size: Annotated[Number, Doc("side [pixels]; 64 for hi, 16 for lo")] = None
     contact_sheet: Annotated[File, Doc("also a PNG of 64 evenly spaced pictures")] = None
 
@@ -75,11 +72,11 @@ class Prepare:
 
 @dataclass(frozen=True, kw_only=True)
 class Degrade:
-    """Spoil sharp pictures as H2L has learned; a PNG for each, under the name of its file."""
+    """Degrade HR images as H2L has learned; a PNG for each, under the name of its file."""
 
     weights: Annotated[str, Doc(WEIGHTS)]
     input: Annotated[
-        str, Doc(f"sharp pictures: a picture, {FACES}; larger ones are cropped and reduced")
+        str, Doc(f"HR images: a picture, {FACES}; larger ones are cropped and reduced")
     ]
     out: Annotated[Path, Doc("folder for the PNGs")]
     n_z: Annotated[
@@ -101,10 +98,10 @@ class Degrade:
 
 @dataclass(frozen=True, kw_only=True)
 class Upscale:
-    """Restore poor pictures with L2H; a PNG for each, under the name of its file."""
+    """Restore LR images with L2H; a PNG for each, under the name of its file."""
 
     weights: Annotated[str, Doc(WEIGHTS)]
-    input: Annotated[str, Doc(f"poor pictures: a picture, {FACES}")]
+    input: Annotated[str, Doc(f"LR images: a picture, {FACES}")]
     out: Annotated[Path, Doc("folder for the PNGs")]
     fit: Annotated[
         Switch, Doc("crop and reduce pictures of other sizes (nothing is enlarged), do not refuse")
@@ -123,9 +120,8 @@ class Upscale:
         arguments = self.input, self.out, self.fit, pick_device(self.device), bar
         if self.trust:
             written, doubtful = upscale_with_trust(self.weights, self.h2l or "h2l", *arguments)
-            print(
-                f"{len(doubtful)} of {len(written)} are doubtful{some(doubtful)} (see {self.out / 'trust.csv'})"
-            )
+            n, listed = len(doubtful), self.out / "trust.csv"
+            print(f"{n} of {len(written)} are doubtful{some(doubtful)} (see {listed})")
         elif self.h2l:
             raise HLError(
                 f"--h2l {self.h2l} is for the trust score only: add --trust, or leave it out"
@@ -158,14 +154,14 @@ class Evaluate:
     lo: Annotated[
         Source,
         Doc(
-            "the poor pictures that --fake was restored from, matched by name: consistency, the "
+            "the LR images that --fake was restored from, matched by name: consistency, the "
             f"restored faces reduced again against them; {FACES}"
         ),
     ] = None
     train: Annotated[
         Source,
         Doc(
-            "sharp training pictures, the reference of the names that end in _paper (the authors' "
+            "HR training images, the reference of the names that end in _paper (the authors' "
             "protocol), such as faces:train-hi"
         ),
     ] = None
@@ -189,30 +185,30 @@ class Evaluate:
             self.lo,
             self.train,
         )
-        table(
-            {
-                name: {
-                    "value": s["value"],
-                    "95 %": "{:.4g} to {:.4g}".format(*s["ci"]) if s["ci"] else None,
-                    "floor": s["floor"],
-                    "n": s["n"],
-                    "of": s["features"],
-                    "note": s["note"],
-                }
-                for name, s in scores.items()
-            },
-            f"{self.fake} against {self.real}",
-        )
+        rows = {}
+        for name, s in scores.items():
+            rows[name] = {
+                "value": s["value"],
+                "95 %": "{:.4g} to {:.4g}".format(*s["ci"]) if s["ci"] else None,
+                "floor": s["floor"],
+                "n": s["n"],
+                "of": s["features"],
+                "note": s["note"],
+            }
+        table(rows, f"{self.fake} against {self.real}")
         return 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What an H2L learned, on one page (card.png), and its numbers (card.json); of your own faces no truth is known."""
+    """What an H2L learned, on one page (card.png), and its numbers (card.json).
+
+    Of your own faces no ground truth is known.
+    """
 
     weights: Annotated[str, Doc(WEIGHTS)]
-    hi: Annotated[str, Doc(f"sharp pictures: {FACES}")]
-    lo: Annotated[str, Doc(f"poor pictures of other people, one of each: {FACES}")]
+    hi: Annotated[str, Doc(f"HR images: {FACES}")]
+    lo: Annotated[str, Doc(f"LR images of other people, one of each: {FACES}")]
     out: Annotated[Path, Doc("folder for card.png and card.json")]
     seed: Annotated[int, Doc("seed of the noise vectors and draws [number]")] = 0
 
@@ -226,7 +222,10 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class Info:
-    """Versions, device, presets and shipped weights; with --preset, its changes and the source of every value."""
+    """Versions, device, presets and shipped weights.
+
+    With --preset its changes, and the source of every value.
+    """
 
     preset: Annotated[PresetName | None, Doc("show this preset")] = None
 

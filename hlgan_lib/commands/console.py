@@ -40,9 +40,8 @@ def follow(
         return 0
     print(f"training in {out}: {n_images:,} images", flush=True)
     said: tuple[str, ...] = ()
-    size = shutil.get_terminal_size(
-        (120, 24)
-    )  # tqdm by itself draws nothing on a terminal that says 0 x 0
+    # tqdm by itself draws nothing on a terminal that says 0 x 0.
+    size = shutil.get_terminal_size((120, 24))
     with tqdm(
         total=n_images,
         disable=None,
@@ -99,26 +98,28 @@ def bar(batches: Iterable) -> Iterable:
 
 def some(names: list[str], n: int = 10) -> str:
     """The first n of the names as ": a, b, c"; nothing where there is none."""
-    return (": " + ", ".join(names[:n]) + ", ..." * (len(names) > n)) if names else ""
+    if not names:
+        return ""
+    more = ", ..." if len(names) > n else ""
+    return f": {', '.join(names[:n])}{more}"
 
 
 def table(rows: dict[str, dict[str, object]], title: str) -> None:
     """Print rows of values in aligned columns, floats with four digits."""
-    text = {
-        label: {
+    text = {}
+    for label, row in rows.items():
+        text[label] = {
             k: f"{v:.4g}" if isinstance(v, float) else str(v)
             for k, v in row.items()
             if v is not None
         }
-        for label, row in rows.items()
-    }
-    columns = {k: None for row in text.values() for k in row}
-    widths = [max(len(k), *(len(row.get(k, "")) for row in text.values())) for k in columns]
+    widths: dict[str, int] = {}
+    for row in text.values():
+        for k, v in row.items():
+            widths[k] = max(widths.get(k, len(k)), len(v))
     first = max(map(len, text))
     print(title)
-    for label, row in {"": {k: k for k in columns}, **text}.items():
-        print(
-            "  ".join(
-                [label.ljust(first), *(row.get(k, "").ljust(w) for k, w in zip(columns, widths))]
-            ).rstrip()
-        )
+    for label, row in {"": {k: k for k in widths}, **text}.items():
+        cells = [label.ljust(first)]
+        cells += [row.get(k, "").ljust(width) for k, width in widths.items()]
+        print("  ".join(cells).rstrip())

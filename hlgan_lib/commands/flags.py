@@ -15,8 +15,8 @@ Switch = FlagCreatePairsOff[bool]
 PresetName = Literal[tuple(PRESETS)]
 DEFAULT_PRESET = "quick"
 FACES = (
-    "a folder of pictures, an .npz file, or faces:train-hi, faces:train-lo, faces:val, faces:test (of the last "
-    "two :hi or :lo picks a side)"
+    "a folder of pictures, an .npz file, or faces:train-hi, faces:train-lo, faces:val, "
+    "faces:test (of the last two :hi or :lo picks a side)"
 )
 WEIGHTS = (
     "a run folder, a .safetensors file, a shipped name (hlgan info), or the authors' model.pkl"

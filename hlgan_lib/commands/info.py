@@ -1,4 +1,4 @@
-"""What `hlgan info` prints: this installation, its presets and weights; one preset field by field."""
+"""What `hlgan info` prints: this installation, its presets and weights; a preset field by field."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def about() -> str:
     if torch.cuda.is_available():
         device = f"cuda, {torch.cuda.get_device_name()}"
     lines = [
-        f"hlgan_lib {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+        f"hlgan_lib {__version__}, Python {platform.python_version()}, "
+        f"{platform.system()} {platform.machine()}",
         ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
         f"device: {device}",
         "",
@@ -39,11 +40,13 @@ def about() -> str:
         metadata = read_weights(path)[1]
         notes = {k: v for k, v in metadata.items() if k not in ("stage", "config")}
         width = json.loads(metadata["config"])[f"{metadata['stage']}_width"]
-        lines.append(
-            f"  {name}: stage {metadata['stage']}, width {width}, {path.stat().st_size / 1e6:.1f} MB"
-            + "".join(f", {k} {v}" for k, v in notes.items())
-        )
-    return "\n".join(lines if shipped_weights() else [*lines, "  none"])
+        size = f"{path.stat().st_size / 1e6:.1f} MB"
+        said = [f"{name}: stage {metadata['stage']}", f"width {width}", size]
+        said += [f"{k} {v}" for k, v in notes.items()]
+        lines.append(f"  {', '.join(said)}")
+    if not shipped_weights():
+        lines.append("  none")
+    return "\n".join(lines)
 
 
 def _version(package: str) -> str:
@@ -55,8 +58,8 @@ def _version(package: str) -> str:
 
 def _size(cfg: RunConfig) -> str:
     return (
-        f"h2l {cfg.h2l_steps:,} updates, l2h {cfg.l2h_steps:,}, joint {cfg.joint_steps:,}; batch {cfg.batch}; "
-        f"widths h2l {cfg.h2l_width}, l2h {cfg.l2h_width}, d {cfg.d_width}"
+        f"h2l {cfg.h2l_steps:,} updates, l2h {cfg.l2h_steps:,}, joint {cfg.joint_steps:,}; "
+        f"batch {cfg.batch}; widths h2l {cfg.h2l_width}, l2h {cfg.l2h_width}, d {cfg.d_width}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Trained networks on files: a folder degraded, a folder upscaled, and the demo that shows both stages at once."""
+"""Trained networks on files: a folder degraded, a folder upscaled, pictures measured, the demo."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from ..data.faces import FaceSet, to_uint8
 from ..data.loading import load_faces
 from ..degradations.handmade import bilinear
 from ..errors import HLError
-from ..files import save_json, save_png
+from ..files import out_folder, save_json, save_png
 from ..inference import degrade, load_weights, new_z, upscale
 from ..networks.baselines import enlarged
 
 BATCH = 64
 N_SHOWN, N_SHOWN_Z = 8, 4
+ADD_FIT = "add --fit to crop and reduce them (nothing is enlarged)"
 Progress = Callable[[Iterable], Iterable]  # wraps the batches, to show how far the work is
 PICTURES = {s for s, kind in Image.registered_extensions().items() if kind in Image.OPEN}
 
@@ -35,7 +36,7 @@ def degrade_files(
     device: str | torch.device = "cpu",
     progress: Progress = iter,
 ) -> list[Path]:
-    """Spoil every picture of `source` (as `load_faces`) as H2L has learned, n_z times; PNGs keep the files' names.
+    """Degrade every image of `source` as H2L has learned, n_z times; PNGs keep the files' names.
 
     Raises HLError before anything is written where weights, pictures or folder cannot be right.
     """
@@ -49,11 +50,11 @@ def degrade_files(
     generator = torch.Generator(device).manual_seed(seed)
 
     @torch.no_grad()
-    def spoil(x: Tensor) -> Tensor:
+    def degraded(x: Tensor) -> Tensor:
         z = new_z(h2l, len(x) * n_z, generator)
         return h2l(x.repeat_interleave(n_z, 0), z)
 
-    return _write_all(spoil, hi, names, out, device, progress)
+    return _write_all(degraded, hi, names, out, device, progress)
 
 
 def upscale_files(
@@ -64,10 +65,11 @@ def upscale_files(
     device: str | torch.device = "cpu",
     progress: Progress = iter,
 ) -> list[Path]:
-    """Restore every poor picture of `source`; PNGs keep the names of the files.
+    """Restore every LR image of `source`; PNGs keep the names of the files.
 
-    Pictures of another size than the network's are refused, or with `fit` centre-cropped and reduced; nothing is
-    enlarged. Raises HLError before anything is written where weights, pictures or folder cannot be right.
+    Images of another size than the network's are refused, or with `fit` centre-cropped and reduced;
+    nothing is enlarged. Raises HLError before anything is written where weights, images or folder
+    cannot be right.
     """
     check_folder(out, source)
     l2h = load_weights(weights, stage="l2h", device=device)
@@ -85,15 +87,13 @@ def upscale_with_trust(
     device: str | torch.device = "cpu",
     progress: Progress = iter,
 ) -> tuple[list[Path], list[str]]:
-    """`upscale_files`, and trust.csv beside the pictures (see trust.write_trust). Returns them and the doubtful names.
+    """`upscale_files`, and trust.csv beside the images (see `write_trust`).
 
-    h2l: the stage one that l2h was trained with. Raises HLError as upscale_files.
+    h2l: the stage one that l2h was trained with. Returns the files and the doubtful names. Raises
+    HLError as `upscale_files`.
     """
-    from ..reliability.trust import (
-        calibration_of,
-        trust,
-        write_trust,
-    )  # here, as metrics take a second to import
+    # Here, as metrics take a second to import.
+    from ..reliability.trust import calibration_of, trust, write_trust
 
     check_folder(out, source)
     nets = (
@@ -101,11 +101,9 @@ def upscale_with_trust(
         load_weights(h2l, stage="h2l", device=device),
     )
     lo = load_lo(source, nets[0].cfg.size_lo, fit)
-    names, calibration, judged = (
-        output_names(lo.names, [""]),
-        calibration_of(*nets, device=device),
-        [],
-    )
+    names = output_names(lo.names, [""])
+    calibration = calibration_of(*nets, device=device)
+    judged = []
 
     def restore(x: Tensor) -> Tensor:
         judged.append(trust(*nets, x, calibration))
@@ -116,7 +114,7 @@ def upscale_with_trust(
 
 
 def load_lo(source: str | Path, size: int, fit: bool) -> FaceSet:
-    """Poor pictures that are size x size already, or made so where `fit`."""
+    """LR images that are size x size already, or made so where `fit`."""
     if _is_built_in(source):
         lo = load_faces(source, role="lo")
     elif fit:
@@ -127,11 +125,11 @@ def load_lo(source: str | Path, size: int, fit: bool) -> FaceSet:
         except HLError as error:
             if "square and of one size" in str(error):
                 raise HLError(
-                    f"--input {source} holds pictures of several shapes, the network takes {size}x{size}: "
-                    "add --fit to crop and reduce them (nothing is enlarged)"
+                    f"--input {source} holds pictures of several shapes, the network takes "
+                    f"{size}x{size}: {ADD_FIT}"
                 ) from error
             raise
-    _check_size(lo, size, source, "add --fit to crop and reduce them (nothing is enlarged)")
+    _check_size(lo, size, source, ADD_FIT)
     return lo
 
 
@@ -150,19 +148,17 @@ def _check_size(
 
 
 def output_names(names: tuple[str, ...], endings: list[str]) -> list[str]:
-    """The names of the PNGs, an ending each: `a/b.jpg` -> `a/b.png`; `b.jpg` beside `b.png` -> `b.jpg.png`.
+    """The names of the PNGs, an ending each: `a/b.jpg` -> `a/b.png`.
 
+    `b.jpg` beside `b.png` becomes `b.jpg.png`.
     Raises HLError for a name that leads out of the folder and for names that come twice.
     """
-    if unsafe := [
-        n for n in names if PurePosixPath(n).is_absolute() or ".." in PurePosixPath(n).parts
-    ]:
-        raise HLError(
-            f"the input holds the name {unsafe[0]!r}, which leads out of --out: rename it"
-        )
-    stems = [
-        n[: -len(s)] if (s := PurePosixPath(n).suffix).lower() in PICTURES else n for n in names
-    ]
+    stems = []
+    for name in names:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise HLError(f"the input holds the name {name!r}, which leads out of --out: rename it")
+        stems.append(name.removesuffix(path.suffix) if path.suffix.lower() in PICTURES else name)
     count = Counter(stems)
     stems = [stem if count[stem] == 1 else name for name, stem in zip(names, stems, strict=True)]
     if len(set(stems)) < len(stems):
@@ -171,16 +167,15 @@ def output_names(names: tuple[str, ...], endings: list[str]) -> list[str]:
 
 
 def check_folder(out: str | Path, source: str | Path) -> None:
-    """Refuse an output folder that is a file, or in which inputs would be overwritten or read again. Raises HLError."""
-    out, source = Path(out).expanduser(), Path(source).expanduser()
-    if out.is_file():
-        raise HLError(f"--out {out} is a file: choose a folder")
+    """Refuse, by HLError, a folder that is a file, or in which inputs would be overwritten."""
+    out, source = out_folder(out), Path(source).expanduser()
     if not source.exists():  # built-in
         return
     inside = source.resolve() if source.is_dir() else source.resolve().parent
     if out.resolve() == inside or (source.is_dir() and inside in out.resolve().parents):
         raise HLError(
-            f"--out {out} lies in the folder of the inputs, {inside}: choose another, so that they stay"
+            f"--out {out} lies in the folder of the inputs, {inside}: "
+            "choose another, so that they stay"
         )
 
 
@@ -192,13 +187,15 @@ def _write_all(
     device: str | torch.device,
     progress: Progress,
 ) -> list[Path]:
-    paths = iter([Path(out).expanduser() / name for name in names])
-    written = []
+    """The network's output of all faces as PNGs of these names, one or several of each face."""
+    paths = [Path(out).expanduser() / name for name in names]
+    written = 0
     for start in progress(range(0, len(faces), BATCH)):
-        for picture in to_uint8(network(faces.batch(slice(start, start + BATCH), device))).cpu():
-            written.append(next(paths))
-            save_png(written[-1], picture)
-    return written
+        x = faces.batch(slice(start, start + BATCH), device)
+        for picture in to_uint8(network(x)).cpu():
+            save_png(paths[written], picture)
+            written += 1
+    return paths[:written]
 
 
 def evaluate_files(
@@ -213,7 +210,10 @@ def evaluate_files(
     lo: str | Path | None = None,
     train: str | Path | None = None,
 ) -> dict:
-    """`metrics.evaluate` of sources of pictures; pairs are matched by name. Writes the scores to `json` too."""
+    """`metrics.evaluate` of sources of pictures; pairs are matched by name.
+
+    The scores are written to the file `json` too. Raises HLError for sources that do not fit.
+    """
     from ..metrics.evaluation import evaluate  # here, as torchmetrics takes a second to import
 
     if json and Path(json).is_dir():
@@ -223,10 +223,10 @@ def evaluate_files(
         sets[flag] = faces = load_faces(source) if source else None
         if source and not isinstance(faces, FaceSet):
             raise HLError(f"{flag} {source} holds pairs: ask for {source}:hi or {source}:lo")
-    for flag in ["--real"] * paired + ["--lo"] * bool(lo):
-        sets[flag] = in_order_of(
-            sets["--fake"], sets[flag], "--paired" if flag == "--real" else flag
-        )
+    if paired:
+        sets["--real"] = in_order_of(sets["--fake"], sets["--real"])
+    if lo:
+        sets["--lo"] = in_order_of(sets["--fake"], sets["--lo"], "--lo")
     fakes, reals, los, trains = sets.values()
     scores = evaluate(
         fakes,
@@ -240,89 +240,81 @@ def evaluate_files(
         train=trains,
     )
     if json:
-        finite = {
-            name: {
-                k: v if not isinstance(v, float) or math.isfinite(v) else None
-                for k, v in score.items()
-            }
-            for name, score in scores.items()
-        }  # JSON has no inf
+        finite = {name: _finite(score) for name, score in scores.items()}
         save_json(Path(json), {"fake": str(fake), "real": str(real)} | finite)
     return scores
 
 
+def _finite(score: dict) -> dict:
+    """The score without infinite numbers, which JSON does not have."""
+    infinite = [k for k, v in score.items() if isinstance(v, float) and not math.isfinite(v)]
+    return score | dict.fromkeys(infinite)
+
+
 def in_order_of(fakes: FaceSet, reals: FaceSet, flag: str = "--paired") -> FaceSet:
-    """The real pictures in the order of the fakes, by name without the ending. HLError where one has no partner."""
+    """The real pictures in the order of the fakes, by name without the ending.
+
+    Raises HLError where one has no partner.
+    """
     place = {PurePosixPath(name).with_suffix(""): i for i, name in enumerate(reals.names)}
-    lonely = [name for name in fakes.names if PurePosixPath(name).with_suffix("") not in place]
+    wanted = [PurePosixPath(name).with_suffix("") for name in fakes.names]
+    lonely = [name for name, key in zip(fakes.names, wanted, strict=True) if key not in place]
     if lonely or len(fakes) != len(reals):
         what = f"{lonely[0]} has no partner" if lonely else "some of the others have no partner"
         raise HLError(
-            f"{flag} needs pictures of the same names on both sides, got {len(fakes)} and {len(reals)} "
-            f"({what}): rename or remove some, or leave {flag} out"
+            f"{flag} needs pictures of the same names on both sides, "
+            f"got {len(fakes)} and {len(reals)} ({what}): rename or remove some, "
+            f"or leave {flag} out"
         )
-    return reals[[place[PurePosixPath(name).with_suffix("")] for name in fakes.names]]
+    return reals[[place[key] for key in wanted]]
 
 
-# ---- the demo --------------------------------------------------------------------------------------------------------
+# ---- the demo ------------------------------------------------------------------------------------
 def demo(
     out: str | Path,
     h2l: str | Path = "h2l",
     l2h: str | Path = "l2h",
     device: str | torch.device = "cpu",
 ) -> Iterator[Path]:
-    """The whole pipeline on faces:test: what H2L makes of sharp faces, what L2H makes of poor ones, and scores.
+    """The whole pipeline on faces:test: what H2L makes of HR, what L2H makes of LR faces, scores.
 
     Yields each file when it is written: degradation.png, restoration.png, scores.json.
     """
     from ..metrics.evaluation import evaluate
 
-    out = Path(out).expanduser()
-    if out.is_file():
-        raise HLError(f"--out {out} is a file: choose a folder")
-    spoiler, restorer = (
-        load_weights(h2l, stage="h2l", device=device),
-        load_weights(l2h, stage="l2h", device=device),
-    )
+    out = out_folder(out)
+    degrader = load_weights(h2l, stage="h2l", device=device)
+    restorer = load_weights(l2h, stage="l2h", device=device)
     hi, lo = (side.batch(device=device) for side in load_faces("faces:test"))
     shown = np.linspace(0, len(hi) - 1, N_SHOWN).astype(int)
-    spoilt = degrade(spoiler, hi[shown], N_SHOWN_Z)
-    rows = {
-        "sharp": hi[shown],
-        **{f"H2L, z {k}": spoilt[:, k] for k in range(N_SHOWN_Z)},
-        "camera": lo[shown],
-        "bilinear": bilinear(hi[shown]),
-    }
+    degraded = degrade(degrader, hi[shown], N_SHOWN_Z)
+    rows = {"HR": hi[shown]}
+    rows |= {f"H2L, z {k}": degraded[:, k] for k in range(N_SHOWN_Z)}
+    rows |= {"camera": lo[shown], "bilinear": bilinear(hi[shown])}
     save_png(out / "degradation.png", sheet(rows))
     yield out / "degradation.png"
-    size = hi.shape[-1]
-    ways = {"bicubic": enlarged(lo, size), "ours": upscale(restorer, lo)}
-    rows = {
-        "poor": lo[shown],
-        "bicubic": ways["bicubic"][shown],
-        "ours": ways["ours"][shown],
-        "truth": hi[shown],
-    }
+    restored = {"bicubic": enlarged(lo, hi.shape[-1]), "ours": upscale(restorer, lo)}
+    rows = {"LR": lo[shown]}
+    rows |= {method: x[shown] for method, x in restored.items()}
+    rows |= {"ground truth": hi[shown]}
     save_png(out / "restoration.png", sheet(rows))
     yield out / "restoration.png"
-    scores = {name: evaluate(x, hi, paired=True) for name, x in ways.items()}
-    save_json(
-        out / "scores.json",
-        {"set": "faces:test", "pairs": len(hi), "h2l": str(h2l), "l2h": str(l2h), **scores},
-    )
+    about = {"set": "faces:test", "pairs": len(hi), "h2l": str(h2l), "l2h": str(l2h)}
+    scores = {method: evaluate(x, hi, paired=True) for method, x in restored.items()}
+    save_json(out / "scores.json", about | scores)
     yield out / "scores.json"
 
 
 def sheet(rows: dict[str, Tensor], tile: int = 96, margin: int = 84) -> Tensor:
-    """Labelled rows of pictures in [-1, 1], each enlarged to `tile` pixels without smoothing -> uint8 (3, H, W)."""
+    """Labelled rows of images in [-1, 1], each enlarged to `tile` pixels -> uint8 (3, H, W)."""
     n = max(len(row) for row in rows.values())
-    canvas = Image.new("RGB", (margin + n * (tile + 2), len(rows) * (tile + 2)), "white")
+    pitch = tile + 2
+    canvas = Image.new("RGB", (margin + n * pitch, len(rows) * pitch), "white")
     draw = ImageDraw.Draw(canvas)
     for y, (label, row) in enumerate(rows.items()):
-        draw.text((6, y * (tile + 2) + tile // 2 - 6), label, fill="black")
+        draw.text((6, y * pitch + tile // 2 - 6), label, fill="black")
         for x, picture in enumerate(to_uint8(row).cpu().numpy()):
-            image = Image.fromarray(picture.transpose(1, 2, 0)).resize(
-                (tile, tile), Image.Resampling.NEAREST
-            )
-            canvas.paste(image, (margin + x * (tile + 2), y * (tile + 2)))
+            image = Image.fromarray(picture.transpose(1, 2, 0))
+            image = image.resize((tile, tile), Image.Resampling.NEAREST)
+            canvas.paste(image, (margin + x * pitch, y * pitch))
     return torch.from_numpy(np.array(canvas).transpose(2, 0, 1))

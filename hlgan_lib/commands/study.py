@@ -15,6 +15,8 @@ from .flags import Device, Number, PresetName, Switch
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
+    """What the commands of many trainings share."""
+
     out: Annotated[
         Path,
         Doc("folder for runs/, logs/ and the scores; a folder that holds some goes on from there"),
@@ -31,8 +33,8 @@ class _Plan:
         if outcome.failed:
             name, why = next(iter(outcome.failed.items()))
             raise HLError(
-                f"{len(outcome.failed)} runs failed, {name} first: {why} (see {self.out / 'logs'}); the "
-                "others are stored"
+                f"{len(outcome.failed)} runs failed, {name} first: {why} "
+                f"(see {self.out / 'logs'}); the others are stored"
             )
         if outcome.stopped:
             return 128 + stop.signal
@@ -42,7 +44,7 @@ class _Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Compare(_Plan):
-    """Method x test x metric, one table: trains what is missing, then writes compare.md and compare.json."""
+    """Method x test x metric, one table: trains what is missing, writes compare.md and .json."""
 
     seeds: Annotated[int, Doc("seeds of every method [seeds]")] = 1
 
@@ -66,7 +68,7 @@ class Compare(_Plan):
 
 @dataclass(frozen=True, kw_only=True)
 class Ablate(_Plan):
-    """The grid of the paper's argument: trains what is missing, scores it, stores it; stopped, it goes on."""
+    """The grid of the paper's argument: trains and scores what is missing; stopped, goes on."""
 
     seeds: Annotated[
         Number, Doc("seeds of every cell [seeds]; by default each cell's own number")

@@ -1,4 +1,4 @@
-"""`hlgan train ...`: a command a stage and a rival, whose flags are all fields of the configuration."""
+"""`hlgan train ...`: a command a stage and a baseline; all fields of RunConfig are its flags."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from .flags import DEFAULT_PRESET, FACES, WEIGHTS, Device, Number, PresetName, S
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
+    """What the trainings share."""
+
     out: Annotated[Path, Doc("the run folder")]
-    hi: Annotated[str, Doc(f"sharp pictures: {FACES}")] = "faces:train-hi"
+    hi: Annotated[str, Doc(f"HR images: {FACES}")] = "faces:train-hi"
     preset: Annotated[PresetName, Doc("where the defaults below come from")] = DEFAULT_PRESET
     resume: Annotated[Switch, Doc("go on from the last checkpoint in --out")] = False
     device: Device = None
@@ -30,10 +32,16 @@ class Train:
     stage: ClassVar[str]
 
     def config(self) -> RunConfig:
-        short = {f"{self.stage}_{name}": getattr(self, name, None) for name in ("steps", "width")}
-        return self.cfg.replace(**{k: v for k, v in short.items() if v is not None})
+        """The configuration, with what the short flags set."""
+        changed = {}
+        for name in ("steps", "width"):
+            value = getattr(self, name, None)
+            if value is not None:
+                changed[f"{self.stage}_{name}"] = value
+        return self.cfg.replace(**changed)
 
     def sources(self) -> dict[str, str]:
+        """What the stage takes beside hi."""
         return {}
 
     def run(self) -> int:
@@ -61,10 +69,10 @@ class Train:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainH2L(Train):
-    """Stage one: learn from unpaired sharp and poor pictures how the world degrades."""
+    """Stage one: learn from unpaired HR and LR images how the world degrades."""
 
     stage: ClassVar[str] = "h2l"
-    lo: Annotated[str, Doc(f"poor pictures: {FACES}")] = "faces:train-lo"
+    lo: Annotated[str, Doc(f"LR images: {FACES}")] = "faces:train-lo"
     steps: Annotated[Number, Doc("short for --h2l-steps [generator updates]")] = None
     width: Annotated[Number, Doc("short for --h2l-width [channels]")] = None
 
@@ -94,7 +102,7 @@ class TrainJoint(Train):
     stage: ClassVar[str] = "joint"
     h2l: Annotated[str, Doc("folder of a finished h2l run")]
     l2h: Annotated[str, Doc("folder of a finished l2h run")]
-    lo: Annotated[str, Doc(f"poor pictures: {FACES}")] = "faces:train-lo"
+    lo: Annotated[str, Doc(f"LR images: {FACES}")] = "faces:train-lo"
     steps: Annotated[Number, Doc("short for --joint-steps [generator updates]")] = None
 
     def sources(self) -> dict[str, str]:
@@ -103,7 +111,7 @@ class TrainJoint(Train):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSRGAN(TrainL2H):
-    """A rival: SRResNet with a perceptual and a small GAN loss, on pairs of a degradation."""
+    """A baseline: SRResNet with a perceptual and a small GAN loss, on pairs of a degradation."""
 
     stage: ClassVar[str] = "srgan"
     degradation: Annotated[
@@ -115,7 +123,7 @@ class TrainSRGAN(TrainL2H):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainCycleGAN(TrainH2L):
-    """A rival: both directions between sharp and poor faces at once, held together by a cycle, without pairs."""
+    """A baseline: both directions between HR and LR faces at once, held by a cycle, unpaired."""
 
     stage: ClassVar[str] = "cyclegan"
     steps: Annotated[Number, Doc("short for --cyclegan-steps [generator updates]")] = None

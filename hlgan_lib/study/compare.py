@@ -1,4 +1,4 @@
-"""Method x test x metric with intervals, from stored results; the paper's reported figures beside it, never in it."""
+"""Method x test x metric with intervals, from stored results; reported figures beside it, apart."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .ablation import train_and_score
 from .grid import AXES, CELLS, METRICS, TESTS, Cell, planned_of
 from .reported import REPORTED, SURE, reported_table
 from .results import Stored, load
+from .tables import markdown_row
 from .train_all import Outcome
 
 DIGITS = {"psnr": 2, "ssim": 3, "frechet_lite0": 0, "kernel_lite0": 0, "consistency": 1}
@@ -36,10 +37,16 @@ def compare(
     device: str | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
-    """Train what a method still lacks in out/runs (shared with `ablate`), score it, write compare.md and .json."""
+    """Train what a method still lacks in out/runs (shared with `ablate`), score it, compare.
+
+    Writes compare.md and compare.json. Raises HLError as `train_and_score`, and for less than one
+    seed.
+    """
     if seeds < 1:
         raise HLError(f"--seeds must be 1 or more, got {seeds}")
-    planned = [p for cell in methods() for p in planned_of(cell, preset_name, range(seeds))]
+    planned = []
+    for cell in methods():
+        planned += planned_of(cell, preset_name, range(seeds))
     outcome = train_and_score(planned, preset_name, out, jobs, device, stop)
     if not outcome.stopped:
         write(load(out), out)
@@ -47,68 +54,72 @@ def compare(
 
 
 def table(stored: Stored) -> dict[str, dict[str, dict[str, dict]]]:
-    """test -> method -> metric -> {value, ci, seeds}: means over seeds of the value and of its interval's ends.
+    """test -> method -> metric -> {value, ci, seeds}.
 
-    A method that was not run holds nothing.
+    Means over seeds, of the value and of both ends of its interval. A method that was not run holds
+    nothing.
     """
-    rows = {"bicubic": [stored.references["bicubic"]]}
-    rows |= {cell.label: list(stored.found(cell).values()) for cell in methods()}
-    return {
-        test: {
-            name: {
-                m: _over_seeds([r["scores"][test][m] for r in runs])
-                for m in METRICS
-                if runs and m in runs[0]["scores"][test]
-            }
-            for name, runs in rows.items()
-        }
-        for test in TESTS
-    }
+    runs_of = {"bicubic": [stored.references["bicubic"]]}
+    for cell in methods():
+        runs_of[cell.label] = list(stored.found(cell).values())
+    tests = {}
+    for test in TESTS:
+        rows = {}
+        for name, runs in runs_of.items():
+            scores = [r["scores"][test] for r in runs]
+            held = [m for m in METRICS if scores and m in scores[0]]
+            rows[name] = {m: _over_seeds([s[m] for s in scores]) for m in held}
+        tests[test] = rows
+    return tests
 
 
 def _over_seeds(scores: list[dict]) -> dict:
-    mean = lambda values: sum(values) / len(values)  # noqa: E731
-    ci = (
-        [mean([s["ci"][k] for s in scores]) for k in (0, 1)]
-        if all(s["ci"] for s in scores)
-        else None
-    )
-    return {"value": mean([s["value"] for s in scores]), "ci": ci, "seeds": len(scores)}
+    ci = None
+    if all(s["ci"] for s in scores):
+        ci = [_mean([s["ci"][end] for s in scores]) for end in (0, 1)]
+    return {"value": _mean([s["value"] for s in scores]), "ci": ci, "seeds": len(scores)}
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
 
 
 def write(stored: Stored, out: str | Path) -> None:
     """compare.json and compare.md in `out`."""
     out = Path(out).expanduser()
-    save_json(
-        out / "compare.json",
-        {
-            "about": stored.about,
-            "tests": table(stored),
-            "reported": [asdict(r) for r in REPORTED],
-            "sure": SURE,
-        },
-    )
-    atomic(out / "compare.md", lambda file: file.write(markdown(stored).encode()))
+    values = {
+        "about": stored.about,
+        "tests": table(stored),
+        "reported": [asdict(r) for r in REPORTED],
+        "sure": SURE,
+    }
+    text = markdown(stored).encode()
+    save_json(out / "compare.json", values)
+    atomic(out / "compare.md", lambda file: file.write(text))
 
 
 def markdown(stored: Stored) -> str:
     """The table for people: one part a test, then what is reported elsewhere."""
     about = stored.about
+    floors = about["floors"]
     lines = [
         "# Methods compared",
         "",
         f"Preset `{about['preset']}`, `{about['test']}`, n = {about['n']} in every set, "
-        f"{about['hardware']}. In brackets: 95 % bootstrap interval over faces. Floor of the distances without a "
-        f"truth: {about['floors']['frechet_lite0']:.0f} and {about['floors']['kernel_lite0']:.1f}.",
+        f"{about['hardware']}. In brackets: 95 % bootstrap interval over faces. "
+        "Floor of the distances without a truth: "
+        f"{floors['frechet_lite0']:.0f} and {floors['kernel_lite0']:.1f}.",
     ]
     if about["preset"] == "smoke":
         lines += [
             "",
-            "**The smoke preset trains for seconds, to test the machinery: these scores are no results.**",
+            "**The smoke preset trains for seconds, to test the machinery: "
+            "these scores are no results.**",
         ]
     for test, part in test_tables(stored).items():
         lines += ["", f"## {TESTS[test].capitalize()}: {ABOUT[test]}", "", part]
-    return "\n".join([*lines, "", "## Reported elsewhere", "", reported_table(), ""])
+    lines += ["", "## Reported elsewhere", "", reported_table(), ""]
+    return "\n".join(lines)
 
 
 def test_tables(stored: Stored) -> dict[str, str]:
@@ -117,28 +128,29 @@ def test_tables(stored: Stored) -> dict[str, str]:
     for test, rows in table(stored).items():
         metrics = [m for m in METRICS if any(m in row for row in rows.values())]
         lines = [
-            f"| method | {' | '.join(METRICS[m] for m in metrics)} |",
+            markdown_row(["method", *(METRICS[m] for m in metrics)]),
             "|---" * (len(metrics) + 1) + "|",
         ]
-        lines += [
-            f"| {name} | "
-            + (
-                " | ".join(cell_text(m, row.get(m)) for m in metrics)
-                if row
-                else " | ".join(["not run"] * len(metrics))
-            )
-            + " |"
-            for name, row in rows.items()
-        ]
+        for name, row in rows.items():
+            cells = ["not run"] * len(metrics)
+            if row:
+                cells = [cell_text(m, row.get(m)) for m in metrics]
+            lines.append(markdown_row([name, *cells]))
         parts[test] = "\n".join(lines)
     return parts
 
 
 def cell_text(metric: str, score: dict | None) -> str:
-    """A score with its interval, in the digits that it deserves."""
+    """A score with its interval, in the digits that it deserves.
+
+    >>> cell_text("psnr", {"value": 19.614, "ci": [19.5, 19.7], "seeds": 1})
+    '19.61 [19.50, 19.70]'
+    """
     if score is None:
         return ""
-    d = DIGITS[metric]
-    return f"{score['value']:.{d}f}" + (
-        " [{:.{d}f}, {:.{d}f}]".format(*score["ci"], d=d) if score["ci"] else ""
-    )
+    digits = DIGITS[metric]
+    text = f"{score['value']:.{digits}f}"
+    if score["ci"]:
+        low, high = score["ci"]
+        text += f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return text

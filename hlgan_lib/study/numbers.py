@@ -15,19 +15,18 @@ from ..data.loading import load_faces
 from .grid import AXES, BASE, CELLS, DEGRADATIONS, N_SHOWN, Cell
 from .results import MAX_SEEDS, Stored
 
-SHOWN = (
-    ("camera", "psnr"),
-    ("wild", "frechet_lite0"),
-)  # the two scores of most figures: test, metric
-WAYS = tuple(d for d in DEGRADATIONS if d not in ("bilinear", "camera"))
+SHOWN = (("camera", "psnr"), ("wild", "frechet_lite0"))  # test and metric of most figures
+# The degradations whose share of the gap is taken: those between bilinear and the oracle.
+BETWEEN = tuple(d for d in DEGRADATIONS if d not in ("bilinear", "camera"))
 # Each share of the gap by the measure that its loss is after.
 NATURAL = {"psnr/pixel": "PSNR, pixel only", "frechet_lite0/gan": "Frechet, GAN-led"}
 
 
 class Bar(NamedTuple):
-    """A score of a cell: mean over its seeds, an interval (None: neither seeds nor faces give one), one value a seed.
+    """A score of a cell: mean over its seeds, an interval, one value a seed.
 
-    The interval is the range over seeds, or with one seed the bootstrap interval over faces.
+    The interval is the range over seeds; with one seed it is the bootstrap interval over faces, and
+    None where that gives none either.
     """
 
     value: float
@@ -42,20 +41,29 @@ def bar_of(runs: Sequence[dict], test: str, metric: str) -> Bar | None:
     if not scores:
         return None
     seeds = tuple(s["value"] for s in scores)
-    low, high = (min(seeds), max(seeds)) if len(seeds) > 1 else scores[0]["ci"] or (None, None)
+    low = high = None
+    if len(seeds) > 1:
+        low, high = min(seeds), max(seeds)
+    elif scores[0]["ci"]:
+        low, high = scores[0]["ci"]
     return Bar(sum(seeds) / len(seeds), low, high, seeds)
+
+
+def bar_of_cell(stored: Stored, cell: str, test: str, metric: str) -> Bar | None:
+    """The score of a cell over its stored seeds; None where it was not run."""
+    return bar_of(list(stored.found(cell).values()), test, metric)
 
 
 def bars_of(stored: Stored, cells: Sequence[str], test: str, metric: str) -> dict[str, Bar | None]:
     """label -> score, bicubic enlargement first."""
-    rows = {"bicubic": bar_of([stored.references["bicubic"]], test, metric)}
-    return rows | {
-        CELLS[c].label: bar_of(list(stored.found(c).values()), test, metric) for c in cells
-    }
+    bars = {"bicubic": bar_of([stored.references["bicubic"]], test, metric)}
+    for c in cells:
+        bars[CELLS[c].label] = bar_of_cell(stored, c, test, metric)
+    return bars
 
 
 def matrix_rows(stored: Stored) -> dict[str, np.ndarray | None]:
-    """The first test faces, poor, then under each variant of the matrix (None: not run), then true: uint8."""
+    """The first test faces, uint8: LR, under each variant of the matrix (None: not run), HR."""
     hi, lo = (side.images[:N_SHOWN] for side in load_faces("faces:test"))
     rows = {"poor": lo, "bicubic": stored.arrays["faces/bicubic"]}
     for loss in ("pixel", "gan"):
@@ -67,57 +75,54 @@ def matrix_rows(stored: Stored) -> dict[str, np.ndarray | None]:
 
 def pictures_of(stored: Stored, cell: Cell) -> np.ndarray | None:
     """The stored first faces of a cell under seed 0, uint8 (n, 3, 64, 64)."""
-    return stored.arrays.get(f"faces/{cell.run(preset(stored.about['preset'])).name}")
+    run = cell.run(preset(stored.about["preset"]))
+    return stored.arrays.get(f"faces/{run.name}")
 
 
 def gap_rows(stored: Stored) -> dict[str, dict | None]:
-    """label -> stored gap, for each degradation between bilinear and the oracle, by the measure each loss is after."""
-    return {
-        f"{DEGRADATIONS[w]}\n{words}": stored.gaps.get(f"{key}/{w}")
-        for key, words in NATURAL.items()
-        for w in WAYS
-    }
+    """label -> stored gap, for each degradation between bilinear and the oracle."""
+    rows = {}
+    for key, words in NATURAL.items():
+        for d in BETWEEN:
+            rows[f"{DEGRADATIONS[d]}\n{words}"] = stored.gaps.get(f"{key}/{d}")
+    return rows
 
 
-def plane_points(stored: Stored) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]] | None]:
-    """cell -> PSNR of each seed (dB) and Frechet distance of each seed, for the matrix and the rivals."""
-    cells = (*AXES["matrix"].cells, *(c for c in AXES["rivals"].cells if CELLS[c].stage != "l2h"))
-    return {
-        c: tuple(tuple(stored.values(c, test, metric)) for test, metric in SHOWN)
-        if stored.found(c)
-        else None
-        for c in cells
-    }
+def plane_points(stored: Stored) -> dict[str, tuple[tuple[float, ...], ...] | None]:
+    """cell -> PSNR of each seed (dB), Frechet distance of each seed: the matrix, the baselines."""
+    in_one_go = [c for c in AXES["rivals"].cells if CELLS[c].stage != "l2h"]
+    points = {}
+    for c in (*AXES["matrix"].cells, *in_one_go):
+        points[c] = None
+        if stored.found(c):
+            points[c] = tuple(tuple(stored.values(c, *score)) for score in SHOWN)
+    return points
 
 
-def sweep_points(stored: Stored, axis: str) -> dict[float, tuple[Bar | None, Bar | None]]:
+def sweep_points(stored: Stored, axis: str) -> dict[float, tuple[Bar | None, ...]]:
     """x of an axis -> its two scores."""
     a = AXES[axis]
-    return {
-        x: tuple(bar_of(list(stored.found(c).values()), test, metric) for test, metric in SHOWN)
-        for x, c in zip(a.x, a.cells, strict=True)
-    }
+    points = {}
+    for x, c in zip(a.x, a.cells, strict=True):
+        points[x] = tuple(bar_of_cell(stored, c, *score) for score in SHOWN)
+    return points
 
 
 def diversity_rows(stored: Stored) -> dict[str, dict[str, float] | None]:
-    """Ways to degrade -> mean spread over repeated shots of one face, in colour and in detail (parts of full scale)."""
-    rows = {
-        f"{DEGRADATIONS[d]}": stored.references[f"h2l:{d}"]["scores"]["diversity"]
-        for d in ("camera", "handmade", "blur")
-    }
+    """Degradation -> mean spread over shots of one face: {colour, detail}, full scale 1."""
+    rows = {}
+    for d in ("camera", "handmade", "blur"):
+        rows[DEGRADATIONS[d]] = stored.references[f"h2l:{d}"]["scores"]["diversity"]
     for c in AXES["z"].cells:
-        held = h2l_runs(stored, CELLS[c])
-        label = (
-            "H2L, this package's z" if c == BASE else f"H2L, {CELLS[c].label.removeprefix('H2L ')}"
-        )
-        rows[label] = (
-            {
-                k: float(np.mean([r["scores"]["diversity"][k] for r in held]))
-                for k in ("colour", "detail")
+        label = f"H2L, {CELLS[c].label.removeprefix('H2L ')}"
+        if c == BASE:
+            label = "H2L, this package's z"
+        spreads = [r["scores"]["diversity"] for r in h2l_runs(stored, CELLS[c])]
+        rows[label] = None
+        if spreads:
+            rows[label] = {
+                part: float(np.mean([s[part] for s in spreads])) for part in ("colour", "detail")
             }
-            if held
-            else None
-        )
     return rows
 
 
@@ -129,21 +134,30 @@ def h2l_runs(stored: Stored, cell: Cell) -> list[dict]:
 
 
 def cost_rows(stored: Stored) -> dict[str, Bar | None]:
-    """Kind of training -> minutes, over all stored runs of the kind; the interval is their range."""
-    kinds: dict[str, list[float]] = {
+    """Kind of training -> minutes, over all its stored runs; the interval is their range."""
+    minutes: dict[str, list[float]] = {
         "H2L": [],
         "L2H, pixel only": [],
         "L2H, with GAN": [],
         "joint fine-tune": [],
     }
     for run in stored.runs.values():
-        pixel = run["changed"].get("w_gan") == 0
-        kind = {
-            "h2l": "H2L",
-            "l2h": "L2H, pixel only" if pixel else "L2H, with GAN",
-            "joint": "joint fine-tune",
-        }.get(run["stage"], CELLS[run["stage"]].label if run["stage"] in CELLS else run["stage"])
-        kinds.setdefault(kind, []).append(run["training"]["seconds"] / 60)
-    return {
-        k: Bar(sum(v) / len(v), min(v), max(v), tuple(v)) if v else None for k, v in kinds.items()
-    }
+        minutes.setdefault(_kind(run), []).append(run["training"]["seconds"] / 60)
+    rows: dict[str, Bar | None] = dict.fromkeys(minutes)
+    for kind, values in minutes.items():
+        if values:
+            mean = sum(values) / len(values)
+            rows[kind] = Bar(mean, min(values), max(values), tuple(values))
+    return rows
+
+
+def _kind(run: dict) -> str:
+    """The kind of training that a stored run is, as `cost_rows` names it."""
+    stage = run["stage"]
+    if stage == "h2l":
+        return "H2L"
+    if stage == "l2h":
+        return "L2H, pixel only" if run["changed"].get("w_gan") == 0 else "L2H, with GAN"
+    if stage == "joint":
+        return "joint fine-tune"
+    return CELLS[stage].label if stage in CELLS else stage

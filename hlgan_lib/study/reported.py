@@ -1,4 +1,4 @@
-"""What the paper and others report, with how sure it is known. To stand beside our numbers, never among them."""
+"""What the paper and others report, and how sure it is: beside our numbers, never among them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ SURE = {
 FID, PSNR = "FID, 3,000 real poor faces", "PSNR (dB), LS3D-W, bilinear"
 # Why none of it compares with what this package measures.
 PROTOCOL = (
-    "other faces, Inception features, a reference taken from the training set, each result stretched to full "
-    "contrast and saved as JPEG, enlarged bilinearly, the last incomplete batch dropped"
+    "other faces, Inception features, a reference taken from the training set, each result "
+    "stretched to full contrast and saved as JPEG, enlarged bilinearly, the last incomplete "
+    "batch dropped"
 )
 
 
 @dataclass(frozen=True)
 class Reported:
-    """A method's reported figures, each with its certainty (a key of SURE), and the cell here that is its kin."""
+    """A method's reported figures, each with its certainty (of SURE); our cell of its kind."""
 
     method: str
     fid: float | None = None
@@ -44,11 +45,12 @@ REPORTED = (
 def reported_table() -> str:
     """The reported figures as Markdown, with what the letters mean and why they stand apart."""
     lines = [f"| method | {FID} | sure | {PSNR} | sure |", "|---|---|---|---|---|"]
+    used = set()
     for r in REPORTED:
-        cells = [f"{v:.2f}" if v is not None else "" for v in (r.fid, r.psnr)]
-        lines.append(f"| {r.method} | {cells[0]} | {r.fid_sure} | {cells[1]} | {r.psnr_sure} |")
-    used = {s for r in REPORTED for s in (r.fid_sure, r.psnr_sure) if s}
-    sure = "; ".join(f"**{k}** {v}" for k, v in SURE.items() if k in used)
-    return "\n".join(
-        [*lines, "", f"How sure: {sure}.", "", f"Not comparable with ours: {PROTOCOL}."]
-    )
+        fid = "" if r.fid is None else f"{r.fid:.2f}"
+        psnr = "" if r.psnr is None else f"{r.psnr:.2f}"
+        lines.append(f"| {r.method} | {fid} | {r.fid_sure} | {psnr} | {r.psnr_sure} |")
+        used |= {r.fid_sure, r.psnr_sure}
+    sure = "; ".join(f"**{letter}** {words}" for letter, words in SURE.items() if letter in used)
+    lines += ["", f"How sure: {sure}.", "", f"Not comparable with ours: {PROTOCOL}."]
+    return "\n".join(lines)

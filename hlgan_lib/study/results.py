@@ -1,7 +1,8 @@
-"""The stored results: every score of every run in one file, from which all figures and tables are drawn.
+"""The stored results: every score of every run, from which all figures and tables are drawn.
 
-`ablation.json` holds scores, `ablation.npz` what bootstraps and face grids need: the features of the restored shots
-(float16) and the first restored faces of each run. Nothing else is read by `hlgan figures`.
+`ablation.json` holds scores, `ablation.npz` what bootstraps and face grids need: the features of
+the restored shots (float16) and the first restored faces of each run. `hlgan figures` reads nothing
+else.
 """
 
 from __future__ import annotations
@@ -24,21 +25,22 @@ MAX_SEEDS = 10
 
 @dataclass
 class Stored:
-    """Results of one preset: runs and references by name, gaps closed, arrays; see `load` and `save`."""
+    """Results of one preset; see `load` and `save`."""
 
-    about: dict = field(default_factory=dict)
-    runs: dict[str, dict] = field(default_factory=dict)
-    references: dict[str, dict] = field(default_factory=dict)
-    gaps: dict[str, dict] = field(default_factory=dict)
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    about: dict = field(default_factory=dict)  # preset, test set, n, hardware, floors
+    runs: dict[str, dict] = field(default_factory=dict)  # name of the run -> what it is, its scores
+    references: dict[str, dict] = field(default_factory=dict)  # what needs no training, by name
+    gaps: dict[str, dict] = field(default_factory=dict)  # METRIC/LOSS/DEGRADATION -> gap closed
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)  # what ablation.npz holds
 
     def save(self, folder: str | Path) -> None:
         """Write ablation.json (a line a run) and ablation.npz, each whole or not at all."""
-        rows = lambda d: (  # noqa: E731
-            "{" + ",".join(f"\n{json.dumps(k)}:{json.dumps(v)}" for k, v in d.items()) + "}"
-        )
-        parts = {k: rows(getattr(self, k)) for k in ("about", "runs", "references", "gaps")}
-        text = "{" + ",\n".join(f'"{k}":{v}' for k, v in parts.items()) + "}\n"
+        parts = []
+        for name in ("about", "runs", "references", "gaps"):
+            entries = getattr(self, name).items()
+            rows = ",".join(f"\n{json.dumps(k)}:{json.dumps(v)}" for k, v in entries)
+            parts.append(f'"{name}":{{{rows}}}')
+        text = "{" + ",\n".join(parts) + "}\n"
         packed = io.BytesIO()
         np.savez_compressed(packed, **self.arrays)
         atomic(Path(folder) / "ablation.npz", lambda file: file.write(packed.getvalue()))
@@ -46,20 +48,22 @@ class Stored:
 
     def planned(self, cell: Cell | str) -> list[Planned]:
         """The stored trainings of a cell, seed by seed; empty where it was not run."""
-        cell = CELLS[cell] if isinstance(cell, str) else cell
-        return [
-            p
-            for p in planned_of(cell, self.about["preset"], range(MAX_SEEDS))
-            if p.run.name in self.runs
-        ]
+        if isinstance(cell, str):
+            cell = CELLS[cell]
+        planned = planned_of(cell, self.about["preset"], range(MAX_SEEDS))
+        return [p for p in planned if p.run.name in self.runs]
 
     def found(self, cell: Cell | str) -> dict[int, dict]:
         """seed -> the stored run of a cell."""
         return {p.seed: self.runs[p.run.name] for p in self.planned(cell)}
 
     def names(self, cells: Iterable[str]) -> set[str]:
-        """The folder names, with their keys, of all stored runs of some cells and of the runs that these need."""
-        return {r.name for c in cells for p in self.planned(c) for r in in_order([p.run])}
+        """The folder names of all stored runs of some cells, and of the runs that these need."""
+        names = set()
+        for cell in cells:
+            runs = in_order(p.run for p in self.planned(cell))
+            names.update(run.name for run in runs)
+        return names
 
     def values(self, cell: Cell | str, test: str, metric: str) -> list[float]:
         """A score of a cell, one a seed."""
@@ -71,7 +75,8 @@ def load(folder: str | Path) -> Stored:
     path = Path(folder).expanduser() / "ablation.json"
     if not path.is_file():
         raise HLError(
-            f"no stored results at {path}: run hlgan ablate --out {folder}, or give --results of a clone"
+            f"no stored results at {path}: run hlgan ablate --out {folder}, "
+            "or give --results of a clone"
         )
     try:
         values = json.loads(path.read_text())
@@ -80,6 +85,6 @@ def load(folder: str | Path) -> Stored:
         return Stored(**values, arrays=arrays)
     except (OSError, ValueError, TypeError, EOFError) as error:
         raise HLError(
-            f"stored results {path} (and .npz beside it) cannot be read: {error}: score the runs again with "
-            f"hlgan ablate --out {folder}"
+            f"stored results {path} (and .npz beside it) cannot be read: {error}: "
+            f"score the runs again with hlgan ablate --out {folder}"
         ) from error

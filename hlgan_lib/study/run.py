@@ -1,6 +1,7 @@
-"""What a training of the study is: its configuration, its sources, and the key that names its folder.
+"""What a training of the study is: its configuration, its sources, the key that names its folder.
 
-Nothing is trained twice: a run's folder is named by its stage and a key over all that decides its weights.
+Nothing is trained twice: a run's folder is named by its stage and a key over all that decides its
+weights.
 """
 
 from __future__ import annotations
@@ -14,60 +15,29 @@ from pathlib import Path
 
 from .. import config
 from ..checkpoint import RunFolder
-from ..config import RunConfig, differences
+from ..config import RunConfig, differences, field_specs
 from ..errors import HLError
 
-VERSION = 1  # of the training code: raised when the same configuration gives other weights, so that keys change
+# Of the training code: raised when the same configuration gives other weights, so that keys change.
+VERSION = 1
 DATA = {"hi": "faces:train-hi", "lo": "faces:train-lo"}
-LOOKS = {"tick_images", "save_images"}  # how often a run is looked at: changes no weight
-# Fields that some stages alone read; beside them, the lengths of other stages count for none.
-READERS = {
-    **dict.fromkeys(
-        (
-            "h2l_model",
-            "h2l_width",
-            "z_dim",
-            "z_input",
-            "w_z",
-            "w_coarse",
-            "w_stats",
-            "d_opponent",
-            "down",
-            "down_first",
-            "jpeg",
-        ),
-        {"h2l", "joint"},
-    ),
-    "l2h_width": {"l2h", "joint"},
-    "n_lo": {"h2l", "joint", "cyclegan"},
-    "lr_d_hi": {"l2h", "joint", "srgan", "cyclegan"},
-    **dict.fromkeys(("srgan_width", "w_perceptual", "perceptual", "w_gan_srgan"), {"srgan"}),
-    **dict.fromkeys(("cyclegan_width", "w_cycle", "w_identity"), {"cyclegan"}),
-}
-KNOWN = set().union(*READERS.values())
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training: a stage (any that `hl.train` knows), its configuration, and the runs that it starts from.
+    """One training: its stage, its configuration, and what it starts from."""
 
-    degradation: a name, or the H2L run that is to be learned from. h2l, l2h: the two runs of a joint fine-tune.
-    """
-
-    stage: str
+    stage: str  # any that `hl.train` knows
     cfg: RunConfig
-    degradation: str | Run | None = None
-    h2l: Run | None = None
+    degradation: str | Run | None = None  # a name, or the H2L run that has learned it
+    h2l: Run | None = None  # the two runs that a joint fine-tune goes on from
     l2h: Run | None = None
 
     @property
     def key(self) -> str:
-        """Ten hex digits over stage, sources and every field that differs from the defaults and is read."""
-        return _digest(
-            self.stage,
-            self.cfg,
-            {k: v.key if isinstance(v, Run) else v for k, v in self._sources()},
-        )
+        """Ten hex digits over stage, sources and every changed field that the stage reads."""
+        sources = {k: v.key if isinstance(v, Run) else v for k, v in self._sources().items()}
+        return _digest(self.stage, self.cfg, sources)
 
     @property
     def name(self) -> str:
@@ -77,45 +47,51 @@ class Run:
     @property
     def needs(self) -> tuple[Run, ...]:
         """The runs that must be finished first."""
-        return tuple(v for _, v in self._sources() if isinstance(v, Run))
+        return tuple(v for v in self._sources().values() if isinstance(v, Run))
 
     @property
     def n_images(self) -> int:
+        """Images that the training sees."""
         return getattr(self.cfg, f"{self.stage}_steps") * self.cfg.batch
 
-    def _sources(self) -> list[tuple[str, str | Run]]:
-        return [
-            (k, v) for k in ("degradation", "h2l", "l2h") if (v := getattr(self, k)) is not None
-        ]
+    def _sources(self) -> dict[str, str | Run]:
+        sources = {"degradation": self.degradation, "h2l": self.h2l, "l2h": self.l2h}
+        return {k: v for k, v in sources.items() if v is not None}
 
     def sources(self) -> dict[str, str]:
-        """What `hl.train` takes beside the configuration, with paths as seen from the folder that holds runs/."""
-        path = {k: f"runs/{v.name}" if isinstance(v, Run) else v for k, v in self._sources()}
+        """What `hl.train` takes beside the configuration; paths start at the folder of runs/."""
+        path = {
+            k: f"runs/{v.name}" if isinstance(v, Run) else v for k, v in self._sources().items()
+        }
         if isinstance(self.degradation, Run):
             path["degradation"] = "learned:" + path["degradation"]
         return path
 
 
 def _digest(stage: str, cfg: RunConfig, sources: dict[str, str]) -> str:
-    changed = {
-        k: own for k, (_, own) in differences(cfg, RunConfig()).items() if k not in _unread(stage)
-    }
+    unread = _unread(stage)
+    changed = {}
+    for name, (_, own) in differences(cfg, RunConfig()).items():
+        if name not in unread:
+            changed[name] = own
     text = json.dumps([VERSION, stage, sources, changed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def _unread(stage: str) -> set[str]:
-    lengths = {k for k in RunConfig.__dataclass_fields__ if k.endswith("_steps")} - {
-        "d_steps",
-        f"{stage}_steps",
-    }
-    return LOOKS | lengths | {k for k, readers in READERS.items() if stage in KNOWN - readers}
+    """The fields that decide nothing of this stage's weights."""
+    unread = set()
+    for name, spec in field_specs().items():
+        if spec.readers is not None and stage not in spec.readers:
+            unread.add(name)
+    return unread
 
 
 def key_of(config_json: str | Path) -> str:
-    """The key of a run from its config.json; a run that it started from is looked for beside its folder first.
+    """The key of a run from its config.json.
 
-    Raises HLError where the file, or that run, cannot be read, and for a run on other pictures than the shipped ones.
+    A run that it started from is looked for beside its folder first. Raises HLError where the file,
+    or that run, cannot be read, and for a run on other images than the shipped ones.
     """
     path = Path(config_json)
     try:
@@ -125,11 +101,12 @@ def key_of(config_json: str | Path) -> str:
         raise HLError(
             f"{path} must be the config.json of a run, got {type(error).__name__}: give its path"
         ) from error
-    if other := [k for k, usual in DATA.items() if about.get(k, usual) != usual]:
-        raise HLError(
-            f"{path}: a key stands for a run on the shipped faces, got {other[0]} {about[other[0]]}: "
-            "this run has none"
-        )
+    for side, usual in DATA.items():
+        if about.get(side, usual) != usual:
+            raise HLError(
+                f"{path}: a key stands for a run on the shipped faces, got {side} {about[side]}: "
+                "this run has none"
+            )
     sources = {k: about[k] for k in ("degradation", "h2l", "l2h") if about.get(k) is not None}
     for k, source in sources.items():
         if k != "degradation" or source.startswith("learned:"):
@@ -138,13 +115,16 @@ def key_of(config_json: str | Path) -> str:
 
 
 def _key_near(source: str, path: Path) -> str:
-    if found := re.fullmatch(r"\w+-([0-9a-f]{10})", Path(source).name):
+    """The key of the run that another started from: its name says it, or its config.json."""
+    found = re.fullmatch(r"\w+-([0-9a-f]{10})", Path(source).name)
+    if found:
         return found[1]
     for folder in (path.parent.parent / Path(source).name, Path(source)):
         if (folder / "config.json").is_file():
             return key_of(folder / "config.json")
     raise HLError(
-        f"{path} started from {source}, which is not there: put that run's folder beside {path.parent}"
+        f"{path} started from {source}, which is not there: "
+        f"put that run's folder beside {path.parent}"
     )
 
 
@@ -158,4 +138,5 @@ def in_order(runs: Iterable[Run]) -> list[Run]:
 
 
 def folder_of(run: Run, out: str | Path) -> RunFolder:
+    """Where a run of a plan lies."""
     return RunFolder(Path(out) / "runs" / run.name)

@@ -161,22 +161,23 @@ def floors(n: int | None = None) -> dict[str, float | str]:
 def _mean(values: Tensor) -> dict:
     """The stored form of a mean over faces."""
     values = values.double().cpu()
-    return _stored(float(values.mean()), mean_interval(values))
+    return _stored(Score(float(values.mean()), mean_interval(values)))
 
 
 def _distances(a: Tensor, b: Tensor) -> dict[str, dict]:
     """The stored form of both distances between two sets of features, at equal n."""
-    kernel = kernel_distance(a, b)[0]
-    return {
-        "frechet_lite0": _stored(frechet(a, b), distance_interval(frechet, a, b)),
-        "kernel_lite0": _stored(kernel, kernel_interval(a, b, kernel)),
+    kernel, _ = kernel_distance(a, b)
+    scores = {
+        "frechet_lite0": Score(frechet(a, b), distance_interval(frechet, a, b)),
+        "kernel_lite0": Score(kernel, kernel_interval(a, b, kernel)),
     }
+    return {name: _stored(score) for name, score in scores.items()}
 
 
-def _stored(value: float, interval: list[float] | None) -> dict:
-    """A score as JSON holds it, of five digits; the interval is None where there is none."""
-    ci = [_short(end) for end in interval] if interval else None
-    return {"value": _short(value), "ci": ci}
+def _stored(score: Score) -> dict:
+    """{value, ci} of five digits, as results hold it."""
+    ci = [_short(end) for end in score.interval] if score.interval else None
+    return {"value": _short(score.value), "ci": ci}
 
 
 def _short(value: float) -> float:

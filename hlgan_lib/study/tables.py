@@ -1,23 +1,33 @@
-"""Tables of stored results as Markdown: for `figures/`, for the README, for the cards of shipped weights."""
+"""Tables of stored results as Markdown: for `figures/`, the README, the cards of weights."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..files import atomic
-from .grid import AXES, CELLS, DEGRADATIONS, LEARNED, LOSSES, METRICS, RIVALS, TESTS
-from .numbers import NATURAL, WAYS, bar_of
+from .grid import AXES, BASELINES, CELLS, DEGRADATIONS, LEARNED, LOSSES, METRICS, TESTS
+from .numbers import BETWEEN, NATURAL, Bar, bar_of, bar_of_cell
 from .results import Stored
 
-COLUMNS = (
+COLUMNS = (  # test, metric, digits
     ("camera", "psnr", 2),
     ("camera", "ssim", 3),
     ("clean", "psnr", 2),
     ("wild", "frechet_lite0", 0),
     ("wild", "kernel_lite0", 0),
     ("wild", "consistency", 1),
-)  # test, metric, digits
+)
+
+
+# ---- a cell, a line ------------------------------------------------------------------------------
+def markdown_row(cells: Sequence[object]) -> str:
+    """A line of a table.
+
+    >>> markdown_row(["bicubic", 19.0])
+    '| bicubic | 19.0 |'
+    """
+    return f"| {' | '.join(str(c) for c in cells)} |"
 
 
 def number(runs: list[dict], test: str, metric: str, digits: int) -> str:
@@ -25,77 +35,20 @@ def number(runs: list[dict], test: str, metric: str, digits: int) -> str:
     bar = bar_of(runs, test, metric)
     if bar is None:
         return "not run"
-    spread = f" +- {(max(bar.seeds) - min(bar.seeds)) / 2:.{digits}f}" if len(bar.seeds) > 1 else ""
-    return f"{bar.value:.{digits}f}{spread}"
+    value = f"{bar.value:.{digits}f}"
+    if len(bar.seeds) == 1:
+        return value
+    return f"{value} +- {_range(bar) / 2:.{digits}f}"
 
 
-def heading(stored: Stored) -> str:
-    """What the numbers of a table are of."""
-    a = stored.about
-    smoke = (
-        " **The smoke preset tests the machinery: no results.**" if a["preset"] == "smoke" else ""
-    )
-    return (
-        f"Measured on `{a['test']}` (n = {a['n']}), preset `{a['preset']}`, {a['hardware']}; +- is half the range "
-        f"over seeds. Floor of the distances: {a['floors']['frechet_lite0']:.0f} and "
-        f"{a['floors']['kernel_lite0']:.1f}.{smoke}"
-    )
+def _range(bar: Bar) -> float:
+    return max(bar.seeds) - min(bar.seeds)
 
 
-def axis_table(stored: Stored, axis: str) -> str:
-    """The cells of an axis, a row each, on the three tests."""
-    head = [f"{METRICS[m]}, {TESTS[t]}" for t, m, _ in COLUMNS]
-    lines = [f"| variant | seeds | {' | '.join(head)} | minutes |", "|---" * (len(head) + 3) + "|"]
-    for c in AXES[axis].cells:
-        runs = list(stored.found(c).values())
-        cells = [number(runs, *column) for column in COLUMNS]
-        minutes = (
-            f"{sum(r['training']['seconds'] for r in runs) / len(runs) / 60:.0f}"
-            if runs
-            else "not run"
-        )
-        lines.append(f"| {CELLS[c].label} | {len(runs)} | {' | '.join(cells)} | {minutes} |")
-    return "\n".join(lines)
-
-
-def against(stored: Stored, cell: str, base: str, test: str, metric: str) -> str:
-    """A cell beside another in one sentence: both scores, their difference, and the scatter of the seeds.
-
-    >>> against(Stored({"preset": "study"}), "no-ema", "learned-gan", "camera", "psnr")
-    'without EMA: not run'
-    """
-    a, b = (bar_of(list(stored.found(c).values()), test, metric) for c in (cell, base))
-    for c, bar in ((cell, a), (base, b)):
-        if bar is None:
-            return f"{CELLS[c].label}: not run"
-    ranges = [max(x.seeds) - min(x.seeds) for x in (a, b) if len(x.seeds) > 1]
-    scatter = f"seeds range over {max(ranges):.3g}" if ranges else "one seed each, scatter unknown"
-    return (
-        f"{METRICS[metric]}: {CELLS[cell].label} {a.value:.4g}, {CELLS[base].label} {b.value:.4g}, difference "
-        f"{a.value - b.value:+.3g} ({scatter})"
-    )
-
-
-def gap_table(stored: Stored) -> str:
-    """The share of the gap between bilinear and the oracle that each degradation closes, by loss and metric."""
-    lines = [
-        "| degradation | loss | by | bilinear | this | oracle | share closed | 95 % interval |",
-        "|---" * 8 + "|",
-    ]
-    for loss, (words, _) in LOSSES.items():
-        for way in WAYS:
-            for metric in ("psnr", "frechet_lite0"):
-                if g := stored.gaps.get(f"{metric}/{loss}/{way}"):
-                    share = (
-                        ("no ratio", g["note"].split(": ")[-1])
-                        if g["ratio"] is None
-                        else (f"{g['ratio']:.0%}", "{:.0%} to {:.0%}".format(*g["ratio_ci"]))
-                    )
-                    ends = [f"{g[k]:.4g}" for k in ("low", "mid", "high")]
-                    lines.append(
-                        f"| {' | '.join([DEGRADATIONS[way], words, METRICS[metric], *ends, *share])} |"
-                    )
-    return "\n".join(lines)
+def _minutes(runs: list[dict]) -> str:
+    """Mean time of the trainings."""
+    seconds = [r["training"]["seconds"] for r in runs]
+    return f"{sum(seconds) / len(seconds) / 60:.0f}"
 
 
 def percent(gap: dict | None) -> str:
@@ -108,75 +61,160 @@ def percent(gap: dict | None) -> str:
     return f"{gap['ratio']:.0%} (95 % interval {low:.0%} to {high:.0%})"
 
 
-def readme_table(stored: Stored) -> str:
-    """The README's results: the argument in a row a method and two sentences."""
-    rows = {"(bicubic enlargement)": [stored.references["bicubic"]]}
-    for loss in ("gan", "pixel"):
-        rows |= {
-            CELLS[f"{d}-{loss}"].label: list(stored.found(f"{d}-{loss}").values())
-            for d in DEGRADATIONS
-            if d != "blur"
-        }
-    rows |= {c.label: list(stored.found(c).values()) for c in RIVALS}
-    columns = (
-        ("camera", "psnr", 2),
-        ("camera", "ssim", 3),
-        ("wild", "frechet_lite0", 0),
-        ("clean", "psnr", 2),
-        ("clean", "frechet_lite0", 0),
+def heading(stored: Stored) -> str:
+    """What the numbers of a table are of."""
+    a = stored.about
+    floors = a["floors"]
+    text = (
+        f"Measured on `{a['test']}` (n = {a['n']}), preset `{a['preset']}`, {a['hardware']}; "
+        "+- is half the range over seeds. Floor of the distances: "
+        f"{floors['frechet_lite0']:.0f} and {floors['kernel_lite0']:.1f}."
     )
+    if a["preset"] == "smoke":
+        text += " **The smoke preset tests the machinery: no results.**"
+    return text
+
+
+# ---- whole tables --------------------------------------------------------------------------------
+def axis_table(stored: Stored, axis: str) -> str:
+    """The cells of an axis, a row each, on the three tests."""
+    head = [f"{METRICS[m]}, {TESTS[t]}" for t, m, _ in COLUMNS]
     lines = [
-        f"{heading(stored)} Made by `make results`, stored in `results/ablation.json`.",
-        "",
-        "| method | seeds | PSNR dB, shots | SSIM, shots | Frechet, shots | PSNR dB, clean | Frechet, clean | "
-        "minutes |",
-        "|---|---|---|---|---|---|---|---|",
+        markdown_row(["variant", "seeds", *head, "minutes"]),
+        "|---" * (len(head) + 3) + "|",
     ]
-    for name, runs in rows.items():
-        trained = [r["training"]["seconds"] for r in runs if "training" in r]
-        seeds, minutes = (
-            (len(trained), f"{sum(trained) / len(trained) / 60:.0f}") if trained else ("", "")
-        )
-        label = f"**{name}**" if name.startswith(DEGRADATIONS["learned"]) else name
-        lines.append(
-            f"| {label} | {seeds} | {' | '.join(number(runs, *c) for c in columns)} | {minutes} |"
-        )
-    h2l = {
-        d: [
-            r["scores"]["frechet_lite0"]["value"]
-            for r in stored.runs.values()
-            if r["stage"] == "h2l" and r["changed"] == changed
-        ]
-        for d, changed in LEARNED.items()
-    }
-    far = {
-        d: stored.references[f"h2l:{d}"]["scores"]["frechet_lite0"]["value"]
-        for d in ("bilinear", "handmade", "camera")
-    }
-    said = [
-        f"{DEGRADATIONS[d]} {sum(v) / len(v):.0f} ({min(v):.0f} to {max(v):.0f} over {len(v)} seeds)"
-        for d, v in h2l.items()
-        if v
-    ]
-    if said:
-        lines += [
-            "",
-            f"How far degraded pictures lie from the camera's shots of the same people (Frechet): "
-            f"{', '.join(said)}; bilinear {far['bilinear']:.0f}, hand-made {far['handmade']:.0f}, the camera "
-            f"again {far['camera']:.0f}.",
-        ]
-    lines += [
-        "",
-        *(
-            f"- Gap between bilinear and oracle that is closed by {DEGRADATIONS[d]}, {words}: "
-            f"{percent(stored.gaps.get(f'{key}/{d}'))}."
-            for d in LEARNED
-            for key, words in NATURAL.items()
-        ),
-    ]
+    for c in AXES[axis].cells:
+        runs = list(stored.found(c).values())
+        scores = [number(runs, *column) for column in COLUMNS]
+        minutes = _minutes(runs) if runs else "not run"
+        lines.append(markdown_row([CELLS[c].label, len(runs), *scores, minutes]))
     return "\n".join(lines)
 
 
+def against(stored: Stored, cell: str, base: str, test: str, metric: str) -> str:
+    """A cell beside another in one sentence: both scores, their difference, the scatter of seeds.
+
+    >>> against(Stored({"preset": "study"}), "no-ema", "learned-gan", "camera", "psnr")
+    'without EMA: not run'
+    """
+    a = bar_of_cell(stored, cell, test, metric)
+    b = bar_of_cell(stored, base, test, metric)
+    if a is None or b is None:
+        return f"{CELLS[cell if a is None else base].label}: not run"
+    ranges = [_range(bar) for bar in (a, b) if len(bar.seeds) > 1]
+    scatter = "one seed each, scatter unknown"
+    if ranges:
+        scatter = f"seeds range over {max(ranges):.3g}"
+    return (
+        f"{METRICS[metric]}: {CELLS[cell].label} {a.value:.4g}, "
+        f"{CELLS[base].label} {b.value:.4g}, difference {a.value - b.value:+.3g} ({scatter})"
+    )
+
+
+def gap_table(stored: Stored) -> str:
+    """The share of the gap from bilinear to the oracle, by degradation, loss and metric."""
+    lines = [
+        "| degradation | loss | by | bilinear | this | oracle | share closed | 95 % interval |",
+        "|---" * 8 + "|",
+    ]
+    for loss, (words, _) in LOSSES.items():
+        for d in BETWEEN:
+            for metric in ("psnr", "frechet_lite0"):
+                gap = stored.gaps.get(f"{metric}/{loss}/{d}")
+                if gap:
+                    lines.append(
+                        markdown_row([DEGRADATIONS[d], words, METRICS[metric], *_gap_cells(gap)])
+                    )
+    return "\n".join(lines)
+
+
+def _gap_cells(gap: dict) -> list[str]:
+    """The last five cells of a row of `gap_table`."""
+    scores = [f"{gap[k]:.4g}" for k in ("low", "mid", "high")]
+    if gap["ratio"] is None:
+        return [*scores, "no ratio", gap["note"].split(": ")[-1]]
+    low, high = gap["ratio_ci"]
+    return [*scores, f"{gap['ratio']:.0%}", f"{low:.0%} to {high:.0%}"]
+
+
+# ---- the README ----------------------------------------------------------------------------------
+README_COLUMNS = (  # heading, then as in COLUMNS
+    ("PSNR dB, shots", "camera", "psnr", 2),
+    ("SSIM, shots", "camera", "ssim", 3),
+    ("Frechet, shots", "wild", "frechet_lite0", 0),
+    ("PSNR dB, clean", "clean", "psnr", 2),
+    ("Frechet, clean", "clean", "frechet_lite0", 0),
+)
+
+
+def readme_table(stored: Stored) -> str:
+    """The README's results: a row a method, how far degradations lie, which gaps are closed."""
+    lines = [
+        f"{heading(stored)} Made by `make results`, stored in `results/ablation.json`.",
+        "",
+        *_method_rows(stored),
+    ]
+    distances = _distances_of_degradations(stored)
+    if distances:
+        lines += ["", distances]
+    lines.append("")
+    for d in LEARNED:
+        for key, words in NATURAL.items():
+            share = percent(stored.gaps.get(f"{key}/{d}"))
+            lines.append(
+                "- Gap between bilinear and oracle that is closed by "
+                f"{DEGRADATIONS[d]}, {words}: {share}."
+            )
+    return "\n".join(lines)
+
+
+def _method_rows(stored: Stored) -> list[str]:
+    """The README's table: bicubic, each degradation under both losses, the baselines."""
+    rows = {"(bicubic enlargement)": [stored.references["bicubic"]]}
+    cells = []
+    for loss in ("gan", "pixel"):
+        cells += [CELLS[f"{d}-{loss}"] for d in DEGRADATIONS if d != "blur"]
+    for cell in (*cells, *BASELINES):
+        rows[cell.label] = list(stored.found(cell).values())
+
+    headings = [column[0] for column in README_COLUMNS]
+    lines = [
+        markdown_row(["method", "seeds", *headings, "minutes"]),
+        "|---" * (len(headings) + 3) + "|",
+    ]
+    for name, runs in rows.items():
+        trained = [r for r in runs if "training" in r]  # bicubic needs none
+        seeds = len(trained) or ""
+        minutes = _minutes(trained) if trained else ""
+        scores = [number(runs, *column[1:]) for column in README_COLUMNS]
+        label = f"**{name}**" if name.startswith(DEGRADATIONS["learned"]) else name
+        lines.append(markdown_row([label, seeds, *scores, minutes]))
+    return lines
+
+
+def _distances_of_degradations(stored: Stored) -> str:
+    """A sentence: how far degraded images lie from the camera's shots; empty without an H2L run."""
+    learned = []
+    for d, changed in LEARNED.items():
+        runs = [r for r in stored.runs.values() if r["stage"] == "h2l" and r["changed"] == changed]
+        values = [r["scores"]["frechet_lite0"]["value"] for r in runs]
+        if values:
+            mean = sum(values) / len(values)
+            spread = f"{min(values):.0f} to {max(values):.0f} over {len(values)} seeds"
+            learned.append(f"{DEGRADATIONS[d]} {mean:.0f} ({spread})")
+    if not learned:
+        return ""
+    fixed = {}
+    for d in ("bilinear", "handmade", "camera"):
+        fixed[d] = stored.references[f"h2l:{d}"]["scores"]["frechet_lite0"]["value"]
+    return (
+        "How far degraded pictures lie from the camera's shots of the same people (Frechet): "
+        f"{', '.join(learned)}; bilinear {fixed['bilinear']:.0f}, "
+        f"hand-made {fixed['handmade']:.0f}, the camera again {fixed['camera']:.0f}."
+    )
+
+
+# ---- docs/findings.md and figures/tables.md ------------------------------------------------------
 # What docs/findings.md weighs: a cell, the one it is held against, test, metric.
 CLAIMS = (
     ("learned-gan", "bilinear-gan", "wild", "frechet_lite0"),
@@ -200,12 +238,12 @@ CLAIMS = (
 
 
 def findings(stored: Stored) -> str:
-    """The numbers of docs/findings.md: shares of the gap, then the comparisons that it weighs, a line each."""
-    lines = [
-        f"- {TESTS[test].capitalize()}. {against(stored, cell, base, test, metric)}"
-        for cell, base, test, metric in CLAIMS
-    ]
-    return "\n".join([heading(stored), "", gap_table(stored), "", *lines])
+    """The numbers of docs/findings.md: shares of the gap, then a line a comparison."""
+    lines = [heading(stored), "", gap_table(stored), ""]
+    for cell, base, test, metric in CLAIMS:
+        said = against(stored, cell, base, test, metric)
+        lines.append(f"- {TESTS[test].capitalize()}. {said}")
+    return "\n".join(lines)
 
 
 def write_tables(stored: Stored, out: str | Path) -> Iterator[Path]:
@@ -214,6 +252,7 @@ def write_tables(stored: Stored, out: str | Path) -> Iterator[Path]:
     for axis in AXES.values():
         parts += [f"## {axis.name}: {axis.question}", axis_table(stored, axis.name)]
     parts += ["## Share of the gap between bilinear and the oracle", gap_table(stored)]
+    text = "\n\n".join(parts) + "\n"
     path = Path(out) / "tables.md"
-    atomic(path, lambda file: file.write(("\n\n".join(parts) + "\n").encode()))
+    atomic(path, lambda file: file.write(text.encode()))
     yield path

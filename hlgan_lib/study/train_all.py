@@ -1,4 +1,4 @@
-"""Many trainings as one plan: `train_all` trains what is missing, side by side, and can be stopped."""
+"""Many trainings as one plan: what is missing is trained, side by side, and can be stopped."""
 
 from __future__ import annotations
 
@@ -38,19 +38,32 @@ def train_all(
 ) -> Outcome:
     """Train what is not finished in out/runs, a process and one thread each, what they need first.
 
-    jobs: processes side by side; by default one a core, one alone on CUDA. An interrupted run goes on where it stopped.
-    `stop()` true: each run saves and ends. A run that fails takes along only what needs it; what it said is in
-    out/logs. Raises HLError for fewer than one job and for an --out that is a file.
+    An interrupted run goes on where it stopped. A run that fails takes along only what needs it.
+
+    Args:
+        runs: the trainings; what they need is trained too.
+        out: folder for runs/ and, of what each run says, logs/.
+        jobs: processes side by side; by default one a core, one alone on CUDA.
+        device: of every run; by default CUDA where there is one.
+        stop: asked again and again; once true, each run saves and ends.
+
+    Returns:
+        What became of the runs.
+
+    Raises:
+        HLError: for fewer than one job, and for an `out` that is a file.
     """
     if jobs is not None and jobs < 1:
         raise HLError(f"--jobs must be 1 or more, got {jobs}")
     out = out_folder(out)
-    plan, outcome, going = in_order(runs), Outcome(), {}
+    jobs = jobs or (os.cpu_count() or 1 if pick_device(device) == "cpu" else 1)
+    plan = in_order(runs)
     waiting = [r for r in plan if not folder_of(r, out).finished]
-    outcome.finished = [r.name for r in plan if r not in waiting]
-    jobs = jobs or (1 if _on_cuda(device) else os.cpu_count() or 1)
-    total = sum(r.n_images for r in waiting)
+    outcome = Outcome(finished=[r.name for r in plan if r not in waiting])
     tqdm.write(f"{len(plan)} runs, {len(outcome.finished)} finished before; {jobs} at a time")
+
+    going: dict[Run, subprocess.Popen] = {}
+    total = sum(r.n_images for r in waiting)
     with tqdm(total=total, disable=None, bar_format=BAR, mininterval=0) as progress:
         try:
             while going or (waiting and not outcome.stopped):
@@ -59,10 +72,11 @@ def train_all(
                     outcome.stopped = True
                     for process in going.values():
                         process.terminate()
-                for run in () if outcome.stopped else _ready(waiting, outcome, jobs - len(going)):
-                    waiting.remove(run)
-                    tqdm.write(f"{run.name} starts; {len(waiting)} to come")
-                    going[run] = _start(run, out, device)
+                if not outcome.stopped:
+                    for run in _ready(waiting, outcome, jobs - len(going)):
+                        waiting.remove(run)
+                        tqdm.write(f"{run.name} starts; {len(waiting)} to come")
+                        going[run] = _start(run, out, device)
                 progress.n = total - sum(r.n_images - _images(r, out) for r in (*waiting, *going))
                 progress.refresh()
                 time.sleep(0.2)
@@ -72,23 +86,19 @@ def train_all(
     return outcome
 
 
-def _on_cuda(device: str | None) -> bool:
-    return pick_device(device) != "cpu"
-
-
 def _ready(waiting: list[Run], outcome: Outcome, n: int) -> list[Run]:
     """At most n runs that can start; those that never can are moved to the failed ones."""
     for run in list(waiting):
-        if lost := [r.name for r in run.needs if r.name in outcome.failed]:
+        lost = [need.name for need in run.needs if need.name in outcome.failed]
+        if lost:
             waiting.remove(run)
             outcome.failed[run.name] = f"needs {lost[0]}, which failed"
-    return [r for r in waiting if all(need.name in outcome.finished for need in r.needs)][
-        : max(0, n)
-    ]
+    ready = [r for r in waiting if all(need.name in outcome.finished for need in r.needs)]
+    return ready[: max(0, n)]
 
 
 def _start(run: Run, out: Path, device: str | None) -> subprocess.Popen:
-    """The run as a process whose working folder is `out`, so that its config.json holds no path of this machine."""
+    """The run as a process; as its working folder is `out`, its config.json holds no other path."""
     job = {
         "stage": run.stage,
         "config": run.cfg.as_dict(),
@@ -96,18 +106,17 @@ def _start(run: Run, out: Path, device: str | None) -> subprocess.Popen:
         "out": f"runs/{run.name}",
         "device": device,
     }
-    path = os.pathsep.join(
-        filter(None, [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")])
-    )
+    here = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
     (out / "logs").mkdir(parents=True, exist_ok=True)
     with open(out / "logs" / f"{run.name}.txt", "a") as said:
-        return subprocess.Popen(  # a session of its own: Ctrl-C reaches it once, through train_all
+        return subprocess.Popen(
             [sys.executable, "-m", "hlgan_lib.study.train_all", json.dumps(job)],
             cwd=out,
             stdout=said,
             stderr=said,
             env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path},
-            start_new_session=True,
+            start_new_session=True,  # Ctrl-C reaches it once, through train_all
         )
 
 
@@ -137,13 +146,16 @@ def _images(run: Run, out: Path) -> int:
 
 
 def train_here(job: dict) -> int:
-    """Train one run of a plan in this process, going on where it stopped; the exit code. It ends with its parent."""
+    """Train one run of a plan in this process, going on where it stopped; the exit code.
+
+    It ends with its parent.
+    """
     from ..training import train
 
     parent = os.getppid()
     with stop_signals() as stop:
         try:
-            for tick in train(
+            ticks = train(
                 config.from_dict(job["config"]),
                 job["stage"],
                 out=job["out"],
@@ -151,12 +163,11 @@ def train_here(job: dict) -> int:
                 device=job["device"],
                 stop=lambda: stop() or os.getppid() != parent,
                 **job["sources"],
-            ):
+            )
+            for tick in ticks:
                 if tick.score is not None or tick.health:
-                    print(
-                        f"{tick.step}/{tick.steps} {tick.rate:.0f} images/s {' '.join(tick.health)}",
-                        flush=True,
-                    )
+                    pace = f"{tick.step}/{tick.steps} {tick.rate:.0f} images/s"
+                    print(f"{pace} {' '.join(tick.health)}", flush=True)
         except HLError as error:
             print(error, file=sys.stderr)
             return 2

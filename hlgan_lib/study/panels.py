@@ -1,0 +1,111 @@
+"""What the figures of the study are put together from: bars with intervals, gaps, "not run"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..viz.canvas import COLOURS, CYCLE, quiet, with_alt
+from .numbers import Bar
+from .results import Stored
+
+
+def not_run(ax: Axes, at: float, horizontal: bool = True) -> None:
+    """A hatched grey band with the words, across the whole axis, at a row (or column)."""
+    span = ax.axhspan if horizontal else ax.axvspan
+    span(at - 0.3, at + 0.3, facecolor="#EEEEEE", edgecolor="#AAAAAA", hatch="////", linewidth=0)
+    x, y = (0.02, at) if horizontal else (at, 0.5)
+    ax.text(
+        x,
+        y,
+        "not run",
+        transform=ax.get_yaxis_transform() if horizontal else ax.get_xaxis_transform(),
+        va="center",
+        ha="left" if horizontal else "center",
+        fontsize=8,
+        rotation=0 if horizontal else 90,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+    )
+
+
+def name_rows(ax: Axes, names: list[str], xlabel: str) -> None:
+    """Names down the axis, the first on top; a row each of height 1."""
+    ax.set_yticks(range(len(names)), names, fontsize=8)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    quiet(ax, xlabel, "")
+    ax.grid(visible=False, axis="y")
+
+
+def draw_bars(
+    ax: Axes, rows: dict[str, Bar | None], xlabel: str, digits: int = 4, points: bool = False
+) -> None:
+    """Horizontal bars with interval and number; or points, for a scale on which 0 means nothing."""
+    for i, b in enumerate(rows.values()):
+        if b is None:
+            not_run(ax, i)
+            continue
+        if points:
+            ax.plot(b.value, i, marker="o", color=CYCLE[0], linestyle="none")
+        else:
+            ax.barh(i, b.value, color=CYCLE[0], height=0.6)
+        end = b.value
+        if b.low is not None and b.high is not None:
+            low, end = min(b.low, b.value), max(b.high, b.value)
+            interval = [[b.value - low], [end - b.value]]
+            ax.errorbar(b.value, i, xerr=interval, color="black", capsize=3, linewidth=1.2)
+        ax.annotate(
+            f"{b.value:.{digits}g}",
+            (end, i),
+            (6, 0),
+            va="center",
+            fontsize=8,
+            textcoords="offset points",
+        )
+    ax.margins(x=0.16)
+    name_rows(ax, list(rows), xlabel)
+
+
+def draw_gap(ax: Axes, at: int, gap: dict | None) -> str:
+    """A closed gap as a bar with its interval; what it says in words."""
+    if gap is None:
+        not_run(ax, at)
+        return "not run"
+    ratio = gap["ratio"]
+    if ratio is None:
+        words = f"no ratio: from {gap['low']:.4g} over {gap['mid']:.4g} to {gap['high']:.4g}"
+        ax.text(0.02, at, words, va="center", fontsize=8)
+        return "no ratio"
+    low = min(gap["ratio_ci"][0], ratio)
+    high = max(gap["ratio_ci"][1], ratio)
+    ax.barh(at, ratio, height=0.6, color=COLOURS["blue"])
+    interval = [[ratio - low], [high - ratio]]
+    ax.errorbar(ratio, at, xerr=interval, color="black", capsize=4, linewidth=1.2)
+    return f"{ratio:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def draw_sweep(ax: Axes, bars: list[Bar | None], colour: str) -> None:
+    """Scores at x = 0, 1, ..., with intervals; the line has a hole where a point was not run."""
+    values = [b.value if b else float("nan") for b in bars]
+    ax.plot(range(len(bars)), values, marker="o", color=colour, linestyle="-")
+    for i, b in enumerate(bars):
+        if b is None:
+            not_run(ax, i, horizontal=False)
+        elif b.low is not None and b.high is not None:
+            ax.plot([i, i], [b.low, b.high], color="black", linewidth=1.2)
+    ax.set_xlim(-0.5, len(bars) - 0.5)
+
+
+def words_of(rows: Mapping[str, Bar | None]) -> str:
+    """Bars in words, for alt texts."""
+    said = [f"{name} {f'{b.value:.4g}' if b else 'not run'}" for name, b in rows.items()]
+    return ", ".join(said)
+
+
+def finish(figure: Figure, stored: Stored, alt: str) -> Figure:
+    """The figure with its alt text; results of the smoke preset are marked as none."""
+    if stored.about["preset"] == "smoke":
+        words = "smoke preset: a test of the machinery, no result"
+        figure.suptitle(words, fontsize=9, color=COLOURS["vermilion"])
+    return with_alt(figure, alt)

@@ -1,0 +1,313 @@
+"""degrade, upscale, prepare, evaluate and demo, on files."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+import hlgan_lib as hl
+from hlgan_lib import cli
+from hlgan_lib.checkpoint import read_weights
+
+
+def train(stage, out, *flags):
+    """Arguments of a training of seconds; l2h on bilinear."""
+    more = ["--degradation", "bilinear"] if stage == "l2h" else []
+    return ["train", stage, "--preset", "smoke", "--out", str(out), *more, *map(str, flags)]
+
+
+def refused(argv, capsys) -> str:
+    """The one line with which a command ends."""
+    assert cli.main([str(a) for a in argv]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith("hlgan: error: ") and shown.err.count("\n") == 1, shown.err
+    return shown.err
+
+
+def contents(folder: Path) -> dict:
+    return {p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def save_picture(path: Path, size: int, seed: int = 0, width: int | None = None) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 255, (size, width or size, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Tiny networks are fastest so, and bit for bit means with the same threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder with finished runs of both stages."""
+    folder = tmp_path_factory.mktemp("runs")
+    assert cli.main(train("h2l", folder / "h2l")) == 0
+    assert cli.main(train("l2h", folder / "l2h")) == 0
+    return folder
+
+
+def pixels(path: Path) -> torch.Tensor:
+    with Image.open(path) as image:
+        return torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy())
+
+
+def test_degrade_keeps_names_folders_and_noise(runs, tmp_path, capsys):
+    source = tmp_path / "in"
+    for k, name in enumerate(("a.jpg", "sub/b.png", "sub/b.jpg")):
+        save_picture(source / name, 64 + 10 * k, k)
+    (source / "notes.png").write_text("no picture")
+    argv = ["degrade", "--weights", str(runs / "h2l"), "--input", str(source), "--n-z", "2"]
+    for out, seed in (("x", "5"), ("y", "5"), ("z", "6")):
+        assert cli.main([*argv, "--out", str(tmp_path / out), "--seed", seed]) == 0
+    assert "notes.png" in capsys.readouterr().err
+    x, y, z = (
+        {str(p.relative_to(folder)): pixels(p) for p in folder.rglob("*.png")}
+        for folder in (tmp_path / out for out in "xyz")
+    )
+    assert sorted(x) == [
+        "a_z0.png",
+        "a_z1.png",
+        "sub/b.jpg_z0.png",
+        "sub/b.jpg_z1.png",
+        "sub/b.png_z0.png",
+        "sub/b.png_z1.png",
+    ]
+    assert all(p.shape == (3, 16, 16) for p in x.values())
+    assert all(torch.equal(x[k], y[k]) for k in x) and not any(torch.equal(x[k], z[k]) for k in x)
+    assert not torch.equal(x["a_z0.png"], x["a_z1.png"])
+
+
+def test_upscale_is_the_apis(runs, tmp_path):
+    argv = [
+        "upscale",
+        "--weights",
+        str(runs / "l2h"),
+        "--input",
+        "faces:val",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert cli.main(argv) == 0
+    lo = hl.load_faces("faces:val:lo")
+    ours = hl.data.to_uint8(hl.upscale(runs / "l2h", lo.batch()))
+    for k in (0, 63, 64, 199):
+        difference = pixels(tmp_path / "out" / lo.names[k]).int() - ours[k].int()
+        assert difference.abs().max() <= 1  # batches of other sizes may round differently
+    assert len(list((tmp_path / "out").iterdir())) == len(lo)
+
+
+def test_upscale_takes_one_picture_and_a_face_set(runs, tmp_path):
+    one, npz = save_picture(tmp_path / "in" / "one.bmp", 16), tmp_path / "set.npz"
+    hl.load_faces("faces:val:lo")[:3].save(npz)
+    for source in (one, npz):
+        assert (
+            cli.main(
+                [
+                    "upscale",
+                    "--weights",
+                    str(runs / "l2h"),
+                    "--input",
+                    str(source),
+                    "--out",
+                    str(tmp_path / "out"),
+                ]
+            )
+            == 0
+        )
+    names = ["one.png", *hl.load_faces("faces:val:lo").names[:3]]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(names)
+    assert all(pixels(p).shape == (3, 64, 64) for p in (tmp_path / "out").iterdir())
+
+
+def test_other_sizes_are_refused_without_fit(runs, tmp_path, capsys):
+    source, out = tmp_path / "in", tmp_path / "out"
+    save_picture(source / "a.png", 16)
+    save_picture(source / "b.png", 20, width=30)
+    argv = ["upscale", "--weights", runs / "l2h", "--input", source, "--out", out]
+    assert "--fit" in refused(argv, capsys) and not out.exists()
+    save_picture(source / "c.png", 9)
+    assert cli.main([*map(str, argv), "--fit"]) == 0
+    shown = capsys.readouterr()
+    assert sorted(p.name for p in out.iterdir()) == ["a.png", "b.png"] and "c.png" in shown.err
+    (source / "a.png").unlink()
+    (source / "c.png").unlink()
+    save_picture(source / "b.png", 20)
+    assert "20x20" in refused(argv, capsys)
+
+
+def test_inputs_are_never_overwritten(runs, tmp_path, capsys):
+    source = tmp_path / "in"
+    picture = save_picture(source / "a.png", 16)
+    before = contents(tmp_path)
+    for given, out in (
+        (source, source),
+        (picture, source),
+        (source, source / "out"),
+        (picture, picture),
+    ):
+        line = refused(
+            ["upscale", "--weights", runs / "l2h", "--input", given, "--out", out], capsys
+        )
+        assert "choose" in line
+    assert contents(tmp_path) == before
+
+
+def test_names_of_a_strangers_file_stay_inside_out(runs, tmp_path, capsys):
+    for name in ("../../evil", "/tmp/evil"):
+        npz = tmp_path / "set.npz"
+        hl.FaceSet(np.zeros((2, 3, 16, 16), np.uint8), ("a", name), "made").save(npz)
+        argv = ["upscale", "--weights", runs / "l2h", "--input", npz, "--out", tmp_path / "out"]
+        assert "leads out" in refused(argv, capsys) and not (tmp_path / "out").exists()
+
+
+def test_weights_of_the_other_stage_are_refused(runs, tmp_path, capsys):
+    argv = ["upscale", "--weights", runs / "h2l", "--input", "faces:val", "--out", tmp_path / "out"]
+    assert "stage h2l, expected l2h" in refused(argv, capsys)
+    damaged, (state, metadata) = (
+        tmp_path / "w.safetensors",
+        read_weights(runs / "l2h" / "weights.safetensors"),
+    )
+    save_file(dict(list(state.items())[1:]), damaged, metadata)
+    argv = ["upscale", "--weights", damaged, "--input", "faces:val", "--out", tmp_path / "out"]
+    assert "do not fit this version" in refused(argv, capsys)
+    damaged.write_bytes((runs / "l2h" / "weights.safetensors").read_bytes()[:-100])
+    assert "cannot be read" in refused(argv, capsys) and not (tmp_path / "out").exists()
+
+
+def test_prepare_makes_a_set_and_a_contact_sheet(tmp_path, capsys):
+    for k in range(5):
+        save_picture(tmp_path / "in" / f"{k}.png", 80, k)
+    save_picture(tmp_path / "in" / "small.png", 30)
+    argv = [
+        "prepare",
+        "folder",
+        str(tmp_path / "in"),
+        "--out",
+        str(tmp_path / "new" / "set.npz"),
+        "--contact-sheet",
+        str(tmp_path / "sheet.png"),
+    ]
+    assert cli.main(argv) == 0
+    faces = hl.load_faces(tmp_path / "new" / "set.npz")
+    assert faces.names == tuple(f"{k}.png" for k in range(5)) and faces.size == (64, 64)
+    assert np.array_equal(faces.images, hl.load_faces(tmp_path / "in", 64, role="hi").images)
+    assert pixels(tmp_path / "sheet.png").shape == (3, 2 + 3 * 66, 2 + 2 * 66)
+    assert cli.main([*argv, "--size", "32"]) == 0
+    assert hl.load_faces(tmp_path / "new" / "set.npz").size == (32, 32)
+    shown = capsys.readouterr()
+    assert "5 pictures of 64x64, 1 skipped" in shown.out and "small.png" in shown.err
+
+
+def test_evaluate_matches_pairs_by_name(tmp_path, capsys):
+    hi = hl.load_faces("faces:val:hi")[:4]
+    hi.save(tmp_path / "real.npz")
+    shuffled = hl.FaceSet(np.array(hi.images[::-1]) // 2, hi.names[::-1], "made")
+    shuffled.save(tmp_path / "fake.npz")
+    argv = [
+        "evaluate",
+        "--fake",
+        str(tmp_path / "fake.npz"),
+        "--real",
+        str(tmp_path / "real.npz"),
+        "--paired",
+        "--metrics",
+        "psnr",
+        "--json",
+        str(tmp_path / "scores.json"),
+    ]
+    assert cli.main(argv) == 0
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    error = ((hi.images / 255 - hi.images // 2 / 255) ** 2).mean((1, 2, 3))
+    assert scores["psnr"]["value"] == pytest.approx((-10 * np.log10(error)).mean(), abs=0.01)
+    assert f"{scores['psnr']['value']:.4g}" in capsys.readouterr().out
+    hi[:3].save(tmp_path / "real.npz")
+    before = contents(tmp_path)
+    assert "no partner" in refused(argv, capsys) and contents(tmp_path) == before
+
+
+def test_evaluate_takes_channel_border_lo_and_training_pictures(tmp_path, capsys):
+    pairs = hl.load_faces("faces:val")
+    hi, lo = pairs.hi[:4], pairs.lo[:4]
+    fake = hl.FaceSet(np.array(hi.images) // 2, hi.names, "made")
+    for name, faces in (("fake", fake), ("hi", hi), ("lo", lo[[3, 2, 1, 0]])):
+        faces.save(tmp_path / f"{name}.npz")
+    argv = [
+        "evaluate",
+        "--fake",
+        str(tmp_path / "fake.npz"),
+        "--real",
+        str(tmp_path / "hi.npz"),
+        "--paired",
+        "--metrics",
+        "psnr,consistency",
+        "--channel",
+        "y",
+        "--border",
+        "3",
+        "--lo",
+        str(tmp_path / "lo.npz"),
+        "--json",
+        str(tmp_path / "scores.json"),
+    ]
+    assert cli.main(argv) == 0
+    stored = json.loads((tmp_path / "scores.json").read_text())
+    want = hl.evaluate(fake, hi, True, ["psnr", "consistency"], channel="y", border=3, lo=lo)
+    assert all(
+        stored[name]["value"] == pytest.approx(score["value"]) for name, score in want.items()
+    )
+    assert "border 3 px" in capsys.readouterr().out
+    pairs.lo[:3].save(tmp_path / "lo.npz")
+    assert "--lo needs pictures of the same names" in refused(argv, capsys)
+    argv = [
+        "evaluate",
+        "--fake",
+        "faces:val:hi",
+        "--real",
+        "faces:val:hi",
+        "--metrics",
+        "frechet_lite0_paper",
+    ]
+    assert "pass train=" in refused(argv, capsys)
+    assert "faces:val:hi or faces:val:lo" in refused([*argv, "--train", "faces:val"], capsys)
+    assert "channel" in refused([*argv, "--channel", "cb"], capsys)
+
+
+def test_demo_writes_pictures_and_scores(runs, tmp_path, capsys, monkeypatch):
+    pairs = hl.Pairs(*(side[:12] for side in hl.load_faces("faces:test")))
+    monkeypatch.setattr("hlgan_lib.commands.pictures.load_faces", lambda source: pairs)
+    argv = [
+        "demo",
+        "--out",
+        str(tmp_path / "demo"),
+        "--h2l",
+        str(runs / "h2l"),
+        "--l2h",
+        str(runs / "l2h"),
+    ]
+    assert cli.main(argv) == 0
+    shown = capsys.readouterr().out
+    files = ["degradation.png", "restoration.png", "scores.json"]
+    assert sorted(p.name for p in (tmp_path / "demo").iterdir()) == files and all(
+        f in shown for f in files
+    )
+    scores = json.loads((tmp_path / "demo" / "scores.json").read_text())
+    bicubic = torch.nn.functional.interpolate(pairs.lo.batch(), size=64, mode="bicubic").clamp(
+        -1, 1
+    )
+    for way, x in {"bicubic": bicubic, "ours": hl.upscale(runs / "l2h", pairs.lo.batch())}.items():
+        error = ((x - pairs.hi.batch()) / 2).square().mean((1, 2, 3))
+        assert scores[way]["psnr"]["value"] == pytest.approx(
+            (-10 * error.log10()).mean().item(), abs=0.01
+        )
+    assert f"{scores['ours']['psnr']['value']:.4g}" in shown

@@ -1,0 +1,122 @@
+"""Every figure draws exactly what is stored, and says what was not run."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from hlgan_lib.errors import HLError
+from hlgan_lib.study import figures, numbers
+from hlgan_lib.study.grid import AXES, CELLS, planned_of
+
+RUN = {
+    "bilinear-pixel": 2,
+    "learned-pixel": 2,
+    "camera-pixel": 2,
+    "bilinear-gan": 1,
+    "learned-gan": 2,
+    "camera-gan": 1,
+    "beta-0.5": 1,
+    "joint": 1,
+    "lo-300": 1,
+}
+
+
+def widths(ax):
+    """Values of the bars of an axis (no hatched bands)."""
+    return [p.get_width() for c in ax.containers for p in getattr(c, "patches", [])]
+
+
+def words(figure):
+    return [t.get_text() for ax in figure.axes for t in ax.texts]
+
+
+def test_scores_draws_the_stored_means_and_the_words_not_run(stored):
+    cells = AXES["matrix"].cells
+    figure = figures.scores(stored, cells)
+    left, right = figure.axes
+    means = [np.mean(stored.values(c, "wild", "frechet_lite0")) for c in cells if c in RUN]
+    bicubic = stored.references["bicubic"]["scores"]["wild"]["frechet_lite0"]["value"]
+    assert widths(right) == pytest.approx([bicubic, *means])
+    points = [line.get_xdata()[0] for line in left.lines if line.get_marker() == "o"]
+    assert points[1:] == pytest.approx(
+        [np.mean(stored.values(c, "camera", "psnr")) for c in cells if c in RUN]
+    )
+    missing = sum(c not in RUN for c in cells)
+    assert words(figure).count("not run") == 2 * missing > 0
+    assert figure.alt.count("not run") == 2 * missing
+
+
+def test_gap_draws_the_stored_ratio_and_says_where_there_is_none(stored):
+    figure = figures.gap(stored)
+    assert widths(figure.axes[0]) == [0.4]
+    assert words(figure).count("not run") == 6 and any(
+        "no ratio: from 400 over 410 to 399" in w for w in words(figure)
+    )
+
+
+def test_plane_draws_a_point_a_seed(stored):
+    ax = figures.plane(stored).axes[0]
+    drawn = {
+        line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in ax.lines
+    }
+    for c in AXES["matrix"].cells:
+        if c in RUN:
+            assert drawn[CELLS[c].label] == tuple(
+                stored.values(c, *score) for score in numbers.SHOWN
+            )
+        else:
+            assert drawn[f"{CELLS[c].label}: not run"] == ([], [])
+    looks = {
+        (to_hex(line.get_color()), line.get_marker(), line.get_fillstyle())
+        for line in ax.lines
+        if line.get_label() in drawn and drawn[line.get_label()][0]
+    }
+    assert len({(m, f) for _, m, f in looks}) == len(looks), "told apart without colour"
+
+
+@pytest.mark.parametrize("axis", ["beta", "n-lo", "n-hi"])
+def test_sweeps_draw_the_stored_points_at_their_places(stored, axis):
+    for k, ax in enumerate(figures.sweep(stored, [axis]).axes):
+        test, metric = numbers.SHOWN[k]
+        line = next(line for line in ax.lines if line.get_marker() == "o")
+        want = [
+            np.mean(stored.values(c, test, metric)) if c in RUN else np.nan
+            for c in AXES[axis].cells
+        ]
+        assert list(line.get_xdata()) == list(range(len(want))) and not np.isnan(want).all()
+        assert list(line.get_ydata()) == pytest.approx(want, nan_ok=True)
+        assert [t.get_text() for t in ax.get_xticklabels()] == [f"{x:g}" for x in AXES[axis].x]
+
+
+def test_matrix_shows_the_stored_faces_and_hatches_what_was_not_run(stored):
+    figure = figures.matrix(stored)
+    run = planned_of(CELLS["learned-gan"], "smoke", [0])[0].run
+    shown = [ax.images[0].get_array() for ax in figure.axes]
+    assert any(
+        np.array_equal(a, stored.arrays[f"faces/{run.name}"][0].transpose(1, 2, 0)) for a in shown
+    )
+    assert "blur + bilinear, GAN-led: not run" in [t.get_text() for t in figure.texts]
+
+
+def test_all_are_drawn_in_time_with_a_manifest_that_says_of_what(stored, tmp_path):
+    since = time.process_time()
+    paths = list(figures.draw_all(stored, tmp_path))
+    assert time.process_time() - since < 60
+    assert {p.name for p in paths} == {*figures.FIGURES, "tables.md"} and all(
+        p.is_file() for p in paths
+    )
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    entry = manifest["beta.png"]
+    assert (
+        entry["command"] == "hlgan figures"
+        and entry["preset"] == "smoke"
+        and entry["hardware"] == "a machine"
+    )
+    assert entry["seeds"]["learned-pixel"] == [0, 1] and "learned-led" in entry["not_run"]
+    assert set(entry["runs"]) <= set(stored.runs) and len(entry["alt"]) > 30
+    assert (tmp_path / "tables.md").read_text().count("smoke preset") == 1
+    with pytest.raises(HLError, match="is a file: choose a folder"):
+        list(figures.draw_all(stored, tmp_path / "beta.png"))

@@ -1,0 +1,36 @@
+"""Tables hold the stored numbers; the README's is regenerated to the byte."""
+
+from pathlib import Path
+
+from hlgan_lib.study import tables
+from hlgan_lib.study.results import load
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_tables_hold_the_stored_numbers(stored):
+    rows = tables.axis_table(stored, "matrix").splitlines()
+    learned = next(r for r in rows if r.startswith("| learned (H2L), pixel only"))
+    assert "| 19.61 +- 0.01 |" in learned and "| 2 |" in learned
+    assert "not run" in next(r for r in rows if "pixel-led" in r)
+    readme = tables.readme_table(stored)
+    assert (
+        "40% (95 % interval 30% to 50%)" in readme
+        and "no ratio: from 400 over 410 to 399" in readme
+    )
+    gaps = tables.gap_table(stored)
+    assert (
+        "| learned (H2L) | pixel only | PSNR (dB) | 19 | 19.6 | 20.5 | 40% | 30% to 50% |" in gaps
+    )
+
+
+def test_the_block_of_the_readme_is_regenerated_to_the_byte():
+    page = (ROOT / "README.md").read_text()
+    block = page.split("<!-- results:begin -->")[1].split("<!-- results:end -->")[0]
+    assert block.strip("\n") == tables.readme_table(load(ROOT / "results"))
+
+
+def test_a_row_without_runs_says_so(stored):
+    assert tables.number([], "camera", "psnr", 2) == "not run"
+    assert tables.percent(None) == "not run"
+    assert "not run" in tables.findings(stored)
