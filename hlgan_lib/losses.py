@@ -272,8 +272,8 @@ def picture_statistics(x: Tensor) -> Tensor:
     light = torch.stack([stops.mean(1), (red - blue) / 2, green - (red + blue) / 2], 1)
 
     red, green, blue = v.unbind(1)
-    planes = [(red + green + blue) / 3, (red - blue) / 2, (2 * green - red - blue) / 4]
-    planes = torch.stack(planes, 1)
+    opponents = [(red + green + blue) / 3, (red - blue) / 2, (2 * green - red - blue) / 4]
+    planes = torch.stack(opponents, 1)
     y = planes[:, 0]
     ordered = y.flatten(1).sort(1).values
     n = ordered.shape[1]

@@ -143,3 +143,22 @@ def test_energy_distance_is_least_where_the_laws_agree():
     flat = torch.zeros(4, 3, requires_grad=True)
     losses.energy_distance(flat, real).backward()
     assert flat.grad.isfinite().all()
+
+
+def test_the_other_gan_losses_by_hand():
+    zero, two = torch.tensor([0.0]), torch.tensor([2.0])
+    assert losses.LOG.d(zero, zero).item() == pytest.approx(2 * 0.693147)
+    assert losses.LOG.g(zero).item() == pytest.approx(0.693147)
+    assert losses.LOG.g(two).item() == pytest.approx(0.126928)  # log(1 + e^-2)
+    assert losses.SQUARE.d(two, two).item() == pytest.approx((1 + 4) / 2)
+    assert losses.SQUARE.g(zero).item() == 1
+    assert losses.HINGE == (losses.hinge_d, losses.hinge_g)
+
+
+def test_perceptual_is_relative_and_teaches_the_fake_alone():
+    hi_fake = torch.full((1, 3, 2, 2), 0.0, requires_grad=True)
+    hi = torch.full((1, 3, 2, 2), 1.0, requires_grad=True)
+    loss = losses.perceptual(torch.nn.Identity(), hi_fake, hi)  # in [0, 1]: 0.5 against 1
+    assert loss.item() == pytest.approx(0.25)
+    loss.backward()
+    assert hi_fake.grad.any() and hi.grad is None

@@ -4,8 +4,9 @@ from ..config import RunConfig
 from .baselines import CycleGAN, CycleGenerator, SRResNet, enlarged
 from .blocks import PAPER, ResBlock, check_images, count_parameters, norm_layer, unsquash
 from .camera import LAWS, LearnedCamera
+from .colour import CoarseDiscriminator, opponent_colours
 from .noise_inputs import Grain, LearnedShot, MeasuredJPEG, NoiseInput
-from .paper import CoarseDiscriminator, Discriminator, HighToLow, LowToHigh, opponent_colours
+from .paper import Discriminator, HighToLow, LowToHigh
 from .released import ReleasedLowToHigh
 
 H2L = HighToLow | LearnedCamera

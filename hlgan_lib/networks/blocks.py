@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -11,59 +14,102 @@ from ..errors import HLError
 
 PAPER = RunConfig()
 BOTTLENECK = 4  # pixels a side: where H2L turns round and the discriminators end
-D_NORMS = {
-    "spectral": spectral_norm,
-    "none": lambda layer: layer,
-}  # of every layer of a discriminator
 
 
 def check_images(name: str, x: Tensor, size: int, hint: str = "") -> None:
-    """Raise HLError unless x is a float batch (B, 3, size, size)."""
+    """Check a network's input.
+
+    Args:
+        name: what the error calls x.
+        x: must be float (B, 3, size, size).
+        size: side of the images, pixels.
+        hint: what the error says last.
+
+    Raises:
+        HLError: where x is something else.
+    """
     if x.ndim != 4 or tuple(x.shape[1:]) != (3, size, size) or not x.is_floating_point():
-        raise HLError(
-            f"{name} must be float (B, 3, {size}, {size}), got {str(x.dtype).removeprefix('torch.')} "
-            f"{tuple(x.shape)}{': ' + hint if hint else ''}"
-        )
+        got = f"{str(x.dtype).removeprefix('torch.')} {tuple(x.shape)}"
+        more = f": {hint}" if hint else ""
+        raise HLError(f"{name} must be float (B, 3, {size}, {size}), got {got}{more}")
 
 
-def _conv(c_in: int, c_out: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:
-    return nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=bias)
+def check_side(name: Literal["hi", "lo"], x: Tensor, cfg: RunConfig) -> None:
+    """Check that x are HR ("hi") or LR ("lo") images of the configured size.
+
+    Raises:
+        HLError: where they are not.
+    """
+    sizes = {"hi": cfg.size_hi, "lo": cfg.size_lo}
+    other = "lo" if name == "hi" else "hi"
+    mixed_up = x.shape[-1:] == (sizes[other],)
+    check_images(name, x, sizes[name], f"did you pass {other}?" if mixed_up else "")
+
+
+def conv(c_in: int, c_out: int, side: int = 3, stride: int = 1, bias: bool = True) -> nn.Conv2d:
+    """A convolution that keeps the size of its input, or divides it by the stride."""
+    return nn.Conv2d(c_in, c_out, side, stride, padding=side // 2, bias=bias)
 
 
 def norm_layer(kind: str, channels: int) -> nn.Module:
+    """Batch normalisation with "batch", nothing with "none"."""
     return nn.BatchNorm2d(channels) if kind == "batch" else nn.Identity()
 
 
-class ResBlock(nn.Module):
-    """y = x + conv(act(conv(act(x)))) with `order="pre"`; activations after the convolutions with "post".
+def _as_it_is(layer: nn.Module) -> nn.Module:
+    return layer
 
-    x and y: (B, channels, S, S). `norm`: batch normalisation before each activation, or none.
+
+# What is done to every layer of a discriminator.
+D_NORMS: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "spectral": spectral_norm,
+    "none": _as_it_is,
+}
+
+
+class ResBlock(nn.Module):
+    """A residual block of the generators: two convolutions and a shortcut.
+
+    order "pre":   y = x + conv(act(conv(act(x))));   act = relu(norm(.))
+    order "post":  y = relu(x + norm(conv(act(conv(x)))))
+
+    Args:
+        channels: of x and y, (B, channels, S, S).
+        norm: "batch" or "none", before each activation.
+        order: "pre" or "post".
     """
 
-    def __init__(self, channels: int, norm: str = "batch", order: str = "pre"):
+    def __init__(self, channels: int, norm: str = "batch", order: str = "pre") -> None:
         super().__init__()
-        bias = norm == "none"
         layers: list[nn.Module] = []
         for _ in range(2):
-            conv, activate = (
-                [_conv(channels, channels, bias=bias)],
-                [norm_layer(norm, channels), nn.ReLU()],
-            )
-            layers += activate + conv if order == "pre" else conv + activate
+            convolve: list[nn.Module] = [conv(channels, channels, bias=norm == "none")]
+            activate: list[nn.Module] = [norm_layer(norm, channels), nn.ReLU()]
+            layers += activate + convolve if order == "pre" else convolve + activate
         if order == "post":
             layers.pop()  # the last activation comes after the sum
         self.body = nn.Sequential(*layers)
         self.after = nn.ReLU() if order == "post" else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, S, S) -> the same shape."""
         return self.after(x + self.body(x))
 
 
 def unsquash(x: Tensor) -> Tensor:
-    """atanh(x), finite at black and white: tanh(y + unsquash(x)) is x at y = 0 and stays in [-1, 1]."""
+    """The inverse of a generator's tanh, atanh(x), finite at black and white.
+
+    tanh(y + unsquash(x)) is x at y = 0 and stays in [-1, 1]: so a shortcut goes inside the tanh.
+
+    Args:
+        x: any shape, in [-1, 1]; clipped to +-0.98.
+
+    Returns:
+        The same shape, unbounded.
+    """
     return torch.atanh(x.clamp(-0.98, 0.98))
 
 
 def count_parameters(net: nn.Module) -> int:
-    """Number of trainable parameters."""
+    """The number of trainable numbers of a network."""
     return sum(p.numel() for p in net.parameters() if p.requires_grad)

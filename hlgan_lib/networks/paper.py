@@ -1,7 +1,9 @@
 """The three networks of the paper: High-to-Low, Low-to-High, and the discriminator of either size.
 
-What the paper fixes is fixed here (block counts and the size at which each works); what it leaves open is a switch of
-`RunConfig`. Sources and their certainty: docs/paper.md.
+    hi (64) + z --HighToLow--> lo (16) --LowToHigh--> hi (64);     D(16) judges lo, D(64) judges hi
+
+What the paper fixes is fixed here (block counts and the size at which each works); what it leaves
+open is a switch of `RunConfig`. Sources and their certainty: docs/paper.md.
 """
 
 from __future__ import annotations
@@ -14,21 +16,39 @@ from torch import Tensor, nn
 
 from ..config import RunConfig
 from ..errors import HLError
-from .blocks import BOTTLENECK, D_NORMS, PAPER, ResBlock, _conv, check_images, norm_layer, unsquash
+from .blocks import (
+    BOTTLENECK,
+    D_NORMS,
+    PAPER,
+    ResBlock,
+    check_images,
+    check_side,
+    conv,
+    norm_layer,
+    unsquash,
+)
+from .colour import opponent_colours
 from .noise_inputs import Grain, LearnedShot, MeasuredJPEG, NoiseInput
 
 
 class HighToLow(nn.Module):
     """(hi, z) -> lo: the network that learns how the world degrades.
 
-    hi (B, 3, 64, 64) in [-1, 1], z (B, 64) of N(0, 1) -> (B, 3, 16, 16) in [-1, 1]. z passes a fully connected layer
-    to one 64x64 channel (`z_input` names other ways: NoiseInput, Grain, LearnedShot); 12 residual blocks in 6 groups
-    of 2: four encoder groups 64 -> 32 -> 16 -> 8 -> 4, two decoder groups 4 -> 8 -> 16 by pixel shuffle. For other
-    sizes the number of groups follows. Source: paper, section 3.1; a JPEG at the end (`jpeg`) is ours.
-    Raises HLError for a wrong shape, or for `shot` without `skip`.
+    z passes a fully connected layer to one 64x64 channel beside red, green and blue. 12 residual
+    blocks in 6 groups of 2: four encoder groups 64 -> 32 -> 16 -> 8 -> 4, two decoder groups
+    4 -> 8 -> 16 by pixel shuffle. For other sizes the number of groups follows.
+
+    Args:
+        cfg: reads the sizes, `h2l_width`, `z_dim`, and the switches `z_input` (other inputs for z:
+            NoiseInput, Grain, LearnedShot), `norm`, `order`, `down`, `down_first`, `skip`, `jpeg`.
+
+    Raises:
+        HLError: for `shot` without `skip`, and at a call for a wrong shape.
+
+    Source: paper, section 3.1; a JPEG at the end is ours.
     """
 
-    def __init__(self, cfg: RunConfig = PAPER):
+    def __init__(self, cfg: RunConfig = PAPER) -> None:
         super().__init__()
         self.cfg = cfg
         self.kinds = set(cfg.z_input.split("+")) - {"none"}
@@ -36,80 +56,160 @@ class HighToLow(nn.Module):
             raise HLError(
                 "z_input shot acts on H2L's shortcut: set skip too, or leave shot out of z_input"
             )
-        n_down, n_up = (
-            int(math.log2(cfg.size_hi // BOTTLENECK)),
-            int(math.log2(cfg.size_lo // BOTTLENECK)),
-        )
-        w, concat = cfg.h2l_width, "concat" in self.kinds
-        if concat:
-            self.fc = nn.Linear(cfg.z_dim, cfg.size_hi**2)
-        self.stem = _conv(4 if concat else 3, w)
-        self.encoder, self.doubles, self.decoder, self.noise = (nn.ModuleList() for _ in range(4))
-        size = cfg.size_hi
+        w, size = cfg.h2l_width, cfg.size_hi
+        n_down = int(math.log2(cfg.size_hi // BOTTLENECK))
+        n_up = int(math.log2(cfg.size_lo // BOTTLENECK))
+
+        # z as a channel of its own
+        self.fc = nn.Linear(cfg.z_dim, size**2) if "concat" in self.kinds else None
+        self.stem = conv(3 if self.fc is None else 4, w)
+
+        # Encoder: two blocks, then half the size (or first, which is cheaper).
+        self.encoder = nn.ModuleList()
+        self.doubles = nn.ModuleList()
+        self.decoder = nn.ModuleList()
+        self.noise = nn.ModuleList()
         for _ in range(n_down):
-            blocks, halve = [ResBlock(w, cfg.norm, cfg.order) for _ in range(2)], self._halve(w)
-            self.encoder.append(
-                nn.Sequential(*(halve + blocks if cfg.down_first else blocks + halve))
-            )
+            blocks, halve = self._blocks(), self._halve()
+            layers = halve + blocks if cfg.down_first else blocks + halve
+            self.encoder.append(nn.Sequential(*layers))
             size //= 2
             self.noise.append(NoiseInput(self.kinds, cfg.z_dim, w, size))
+
+        # Decoder: twice the size, then two blocks.
         for _ in range(n_up):
-            self.doubles.append(nn.Sequential(_conv(w, 4 * w), nn.PixelShuffle(2)))
-            self.decoder.append(
-                nn.Sequential(*(ResBlock(w, cfg.norm, cfg.order) for _ in range(2)))
-            )
+            self.doubles.append(nn.Sequential(conv(w, 4 * w), nn.PixelShuffle(2)))
+            self.decoder.append(nn.Sequential(*self._blocks()))
             size *= 2
             self.noise.append(NoiseInput(self.kinds, cfg.z_dim, w, size))
+
+        # Output, and what may act on it.
         self.grain = Grain(cfg.z_dim, w, cfg.size_lo) if "grain" in self.kinds else None
         self.shot = LearnedShot(cfg.z_dim) if "shot" in self.kinds else None
-        self.head = nn.Sequential(norm_layer(cfg.norm, w), nn.ReLU(), _conv(w, 3))
+        self.head = nn.Sequential(norm_layer(cfg.norm, w), nn.ReLU(), conv(w, 3))
         self.jpeg = MeasuredJPEG() if cfg.jpeg == "measured" else None
 
-    def _halve(self, w: int) -> list[nn.Module]:
+    def _blocks(self) -> list[nn.Module]:
+        """The two residual blocks of a group."""
+        cfg = self.cfg
+        return [ResBlock(cfg.h2l_width, cfg.norm, cfg.order) for _ in range(2)]
+
+    def _halve(self) -> list[nn.Module]:
+        """The layers that halve the size."""
+        w = self.cfg.h2l_width
         if self.cfg.down == "conv":
-            return [norm_layer(self.cfg.norm, w), nn.ReLU(), _conv(w, w, stride=2)]
+            return [norm_layer(self.cfg.norm, w), nn.ReLU(), conv(w, w, stride=2)]
         return [nn.AvgPool2d(2) if self.cfg.down == "avg" else nn.MaxPool2d(2)]
 
     def forward(self, hi: Tensor, z: Tensor) -> Tensor:
-        check_images(
-            "hi",
-            hi,
-            self.cfg.size_hi,
-            "did you pass lo?" if hi.shape[-1:] == (self.cfg.size_lo,) else "",
-        )
+        """Degrade each image by what its z says.
+
+        Args:
+            hi: (B, 3, 64, 64) in [-1, 1].
+            z: (B, z_dim) of N(0, 1).
+
+        Returns:
+            lo: (B, 3, 16, 16) in [-1, 1].
+        """
+        check_side("hi", hi, self.cfg)
         if z.shape != (len(hi), self.cfg.z_dim):
             raise HLError(
                 f"z must be ({len(hi)}, {self.cfg.z_dim}), one row a picture, got {tuple(z.shape)}"
             )
-        x = hi
-        if "concat" in self.kinds:
-            x = torch.cat([hi, self.fc(z).view(len(z), 1, *hi.shape[2:])], dim=1)
-        x = self.stem(x)
-        noises, seen = iter(self.noise), {}  # seen: the encoder's features by size
+        x = self.stem(self._with_z(hi, z))  # (B, w, 64, 64)
+        noises = iter(self.noise)
+        seen = {}  # the encoder's features by size, for `skip`
         for group in self.encoder:
-            x = next(noises)(group(x), z)
+            x = next(noises)(group(x), z)  # 32, 16, 8, 4 pixels a side
             seen[x.shape[-1]] = x
         for double, group in zip(self.doubles, self.decoder, strict=True):
-            x = double(x)
+            x = double(x)  # 8, 16
             if self.cfg.skip:
                 x = x + seen[x.shape[-1]]
             x = group(next(noises)(x, z))
-        y = self.head(self.grain(x, z) if self.grain else x)
+        return self._output(x, hi, z)  # (B, 3, 16, 16)
+
+    def _with_z(self, hi: Tensor, z: Tensor) -> Tensor:
+        """hi with z as a fourth channel, (B, 4, 64, 64), where z enters so."""
+        if self.fc is None:
+            return hi
+        channel = self.fc(z).view(len(z), 1, *hi.shape[2:])
+        return torch.cat([hi, channel], dim=1)
+
+    def _output(self, x: Tensor, hi: Tensor, z: Tensor) -> Tensor:
+        """Features (B, w, 16, 16) -> lo, by way of grain, the shortcut from hi, and a JPEG."""
+        if self.grain is not None:
+            x = self.grain(x, z)
+        y = self.head(x)
         if self.cfg.skip:
-            lo = F.adaptive_avg_pool2d(hi, self.cfg.size_lo)
-            y = y + (self.shot(lo, z) if self.shot else unsquash(lo))
+            pooled = F.adaptive_avg_pool2d(hi, self.cfg.size_lo)
+            y = y + (unsquash(pooled) if self.shot is None else self.shot(pooled, z))
         lo = torch.tanh(y)
-        return self.jpeg(lo, z) if self.jpeg else lo
+        return lo if self.jpeg is None else self.jpeg(lo, z)
+
+
+class LowToHigh(nn.Module):
+    """lo -> hi: the network that restores.
+
+    Groups of 12, 3 and 2 residual blocks at 16, 32 and 64 pixels, one long skip over each. Factor 2
+    leaves out the last group, each doubling beyond 4 adds one of 2 blocks.
+
+    Args:
+        cfg: reads the sizes, `l2h_width`, and the switches `norm`, `order`, `skip`.
+
+    Raises:
+        HLError: at a call for a wrong shape.
+
+    Source: paper, section 3.2; channels 256, 128 from the released code, 64 in line with them.
+    """
+
+    def __init__(self, cfg: RunConfig = PAPER) -> None:
+        super().__init__()
+        self.cfg = cfg
+        n_double = int(math.log2(cfg.size_hi // cfg.size_lo))
+        n_blocks = [12, 3] + [2] * (n_double - 1)
+        widths = [max(cfg.l2h_width >> i, 1) for i in range(n_double + 1)]  # halved at each size
+
+        self.stem = conv(3, widths[0])
+        self.groups = nn.ModuleList()
+        for n, width in zip(n_blocks, widths, strict=True):
+            self.groups.append(_Group(n, width, cfg))
+        self.doubles = nn.ModuleList()
+        for c_in, c_out in zip(widths, widths[1:], strict=False):
+            self.doubles.append(_double(c_in, c_out, cfg.norm))
+        self.head = nn.Sequential(norm_layer(cfg.norm, widths[-1]), nn.ReLU(), conv(widths[-1], 3))
+
+    def forward(self, lo: Tensor) -> Tensor:
+        """Restore each image.
+
+        Args:
+            lo: (B, 3, 16, 16) in [-1, 1].
+
+        Returns:
+            hi: (B, 3, 64, 64) in [-1, 1].
+        """
+        check_side("lo", lo, self.cfg)
+        x = self.groups[0](self.stem(lo))  # (B, 256, 16, 16)
+        for double, group in zip(self.doubles, self.groups[1:], strict=True):
+            x = group(double(x))  # (B, 128, 32, 32), (B, 64, 64, 64)
+        y = self.head(x)  # (B, 3, 64, 64)
+        if self.cfg.skip:
+            y = y + unsquash(enlarge(lo, y.shape[-1]))
+        return torch.tanh(y)
+
+
+def enlarge(lo: Tensor, size: int) -> Tensor:
+    """lo by bilinear interpolation, the shortcut of the generators: -> (B, 3, size, size)."""
+    return F.interpolate(lo, size=(size, size), mode="bilinear", align_corners=False)
 
 
 class _Group(nn.Module):
     """A run of residual blocks under one long skip: y = x + blocks(x)."""
 
-    def __init__(self, n_blocks: int, channels: int, cfg: RunConfig):
+    def __init__(self, n_blocks: int, channels: int, cfg: RunConfig) -> None:
         super().__init__()
-        self.blocks = nn.Sequential(
-            *(ResBlock(channels, cfg.norm, cfg.order) for _ in range(n_blocks))
-        )
+        blocks = [ResBlock(channels, cfg.norm, cfg.order) for _ in range(n_blocks)]
+        self.blocks = nn.Sequential(*blocks)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.blocks(x)
@@ -125,66 +225,24 @@ def _double(c_in: int, c_out: int, norm: str) -> nn.Sequential:
     )
 
 
-class LowToHigh(nn.Module):
-    """lo -> hi: the network that restores.
-
-    lo (B, 3, 16, 16) in [-1, 1] -> (B, 3, 64, 64) in [-1, 1]. Groups of 12, 3 and 2 residual blocks at 16, 32 and 64
-    pixels, one long skip over each. Factor 2 leaves out the last group, each doubling beyond 4 adds one of 2 blocks.
-    Source: paper, section 3.2; channels 256, 128 from the released code, 64 in line with them. Raises HLError for
-    a wrong shape.
-    """
-
-    def __init__(self, cfg: RunConfig = PAPER):
-        super().__init__()
-        self.cfg = cfg
-        n_double = int(math.log2(cfg.size_hi // cfg.size_lo))
-        n_blocks = [12, 3] + [2] * (n_double - 1)
-        widths = [max(cfg.l2h_width >> i, 1) for i in range(n_double + 1)]
-        self.stem = _conv(3, widths[0])
-        self.groups = nn.ModuleList(
-            _Group(n, w, cfg) for n, w in zip(n_blocks, widths, strict=True)
-        )
-        self.doubles = nn.ModuleList(
-            _double(a, b, cfg.norm) for a, b in zip(widths, widths[1:], strict=False)
-        )
-        self.head = nn.Sequential(norm_layer(cfg.norm, widths[-1]), nn.ReLU(), _conv(widths[-1], 3))
-
-    def forward(self, lo: Tensor) -> Tensor:
-        check_images(
-            "lo",
-            lo,
-            self.cfg.size_lo,
-            "did you pass hi?" if lo.shape[-1:] == (self.cfg.size_hi,) else "",
-        )
-        x = self.groups[0](self.stem(lo))
-        for double, group in zip(self.doubles, self.groups[1:], strict=True):
-            x = group(double(x))
-        y = self.head(x)
-        if self.cfg.skip:
-            y = y + unsquash(
-                F.interpolate(lo, size=y.shape[2:], mode="bilinear", align_corners=False)
-            )
-        return torch.tanh(y)
-
-
-class _DBlock(nn.Module):
-    """A residual block without batch norm; pools both paths when it halves."""
-
-    def __init__(self, channels: int, pool: nn.Module, norm: str):
-        super().__init__()
-        self.conv1, self.conv2 = (D_NORMS[norm](_conv(channels, channels)) for _ in range(2))
-        self.pool = pool
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.pool(x + self.conv2(F.relu(self.conv1(F.relu(x)))))
-
-
 class Discriminator(nn.Module):
-    """Pictures -> one number each, above 0 for real. x (B, 3, size, size) in [-1, 1] -> (B,).
+    """Images -> one number each, above 0 for real.
 
-    Six residual blocks with spectral norm on every layer and no batch norm, then a fully connected layer. At 16 pixels
-    four blocks keep the size and two halve it; at 64 two keep and four halve: both end at 4x4. Source: paper, 3.
-    Raises HLError for a wrong shape.
+    Six residual blocks with spectral norm on every layer and no batch norm, then a fully connected
+    layer. At 16 pixels four blocks keep the size and two halve it; at 64 two keep and four halve:
+    both end at 4x4.
+
+    Args:
+        size: side of the images, pixels.
+        width: channels.
+        pool: "avg" or "max", how blocks halve.
+        opponent: see luminance and colour differences instead of RGB (`opponent_colours`).
+        norm: "spectral" or "none", of every layer.
+
+    Raises:
+        HLError: at a call for a wrong shape.
+
+    Source: paper, section 3.
     """
 
     def __init__(
@@ -194,66 +252,47 @@ class Discriminator(nn.Module):
         pool: str = "avg",
         opponent: bool = False,
         norm: str = "spectral",
-    ):
+    ) -> None:
         super().__init__()
         self.opponent = opponent
+        self.size = size
+        normed = D_NORMS[norm]
         n_halve = int(math.log2(size // BOTTLENECK))
         n_keep = max(6 - n_halve, 0)
         halve = nn.AvgPool2d(2) if pool == "avg" else nn.MaxPool2d(2)
-        self.size = size
-        self.stem = D_NORMS[norm](_conv(3, width))
-        self.blocks = nn.Sequential(
-            *(
-                _DBlock(width, nn.Identity() if i < n_keep else halve, norm)
-                for i in range(n_keep + n_halve)
-            )
-        )
-        self.fc = D_NORMS[norm](nn.Linear(width * BOTTLENECK**2, 1))
+
+        self.stem = normed(conv(3, width))
+        blocks = [_DBlock(width, nn.Identity(), norm) for _ in range(n_keep)]
+        blocks += [_DBlock(width, halve, norm) for _ in range(n_halve)]
+        self.blocks = nn.Sequential(*blocks)
+        self.fc = normed(nn.Linear(width * BOTTLENECK**2, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Score images.
+
+        Args:
+            x: (B, 3, size, size) in [-1, 1].
+
+        Returns:
+            (B,), float32.
+        """
         check_images("x", x, self.size)
         x = opponent_colours(x) if self.opponent else x
-        features = F.relu(self.blocks(self.stem(x))).flatten(1)
+        features = self.blocks(self.stem(x))  # (B, width, 4, 4)
+        score = self.fc(F.relu(features).flatten(1))  # (B, 1)
         # Scores in float32: of a float16 one the gradient of a scaled loss would overflow.
-        return self.fc(features).squeeze(1).float()
+        return score.squeeze(1).float()
 
 
-def opponent_colours(x: Tensor, gain: float = 4.0) -> Tensor:
-    """RGB (B, 3, S, S) -> luminance, blue-yellow and green-magenta, the last two times `gain`. Ours.
+class _DBlock(nn.Module):
+    """A residual block without batch norm; pools both paths when it halves."""
 
-    Colour detail is faint beside that of luminance, and spectral norm forbids a first layer to amplify it: without
-    this, D overlooks what JPEG's chroma subsampling leaves.
-    """
-    red, green, blue = x.unbind(1)
-    return torch.stack(
-        [(red + green + blue) / 3, gain * (red - blue) / 2, gain * (2 * green - red - blue) / 4],
-        dim=1,
-    )
-
-
-class CoarseDiscriminator(nn.Module):
-    """Judges light and colour alone: a picture pooled to 4x4, luminance and colour differences, three linear layers.
-
-    (B, 3, S, S) in [-1, 1] -> (B,).
-    What `Discriminator` finds in texture drowns how far exposure and colour wander from shot to shot; here they have a
-    score of their own. Ours, after the discriminators at several scales of 1711.11585.
-    """
-
-    size = BOTTLENECK
-
-    def __init__(self, width: int = 64, norm: str = "spectral"):
+    def __init__(self, channels: int, pool: nn.Module, norm: str) -> None:
         super().__init__()
-        linear = lambda a, b: D_NORMS[norm](nn.Linear(a, b))  # noqa: E731
-        self.body = nn.Sequential(
-            nn.Flatten(),
-            linear(3 * BOTTLENECK**2, width),
-            nn.LeakyReLU(0.2),
-            linear(width, width),
-            nn.LeakyReLU(0.2),
-            linear(width, 1),
-        )
+        self.conv1 = D_NORMS[norm](conv(channels, channels))
+        self.conv2 = D_NORMS[norm](conv(channels, channels))
+        self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
-        return (
-            self.body(opponent_colours(F.adaptive_avg_pool2d(x, BOTTLENECK)) * 4).squeeze(1).float()
-        )
+        y = self.conv2(F.relu(self.conv1(F.relu(x))))
+        return self.pool(x + y)

@@ -1,7 +1,8 @@
-"""The authors' released Low-to-High network, key for key, so that their checkpoint `model.pkl` loads.
+"""The authors' released Low-to-High network, key for key, so that their `model.pkl` loads.
 
-It differs from the paper's figure: 12 + 3 residual blocks instead of 12 + 3 + 2, and a head of its own. The real file
-was not at hand when this was written: a checkpoint made by this class round-trips, the authors' own is untested.
+It differs from the paper's figure: 12 + 3 residual blocks instead of 12 + 3 + 2, and a head of its
+own. The real file was not at hand when this was written: a checkpoint made by this class
+round-trips, the authors' own is untested.
 Source: the class GEN_DEEP in github.com/jingyang2017/Face-and-Image-super-resolution.
 """
 
@@ -19,7 +20,7 @@ from ..errors import HLError
 class _Block(nn.Module):
     """x + conv(relu(bn(conv(relu(bn(x)))))), convolutions without bias."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
@@ -34,12 +35,12 @@ class _Block(nn.Module):
 class ReleasedLowToHigh(nn.Module):
     """lo (B, 3, 16, 16) in [-1, 1] -> hi (B, 3, 64, 64) in [-1, 1]; 15,490,403 parameters.
 
-    12 blocks of 256 channels at 16 pixels, 3 of 128 at 32; `a1` reduces the long skip over the second group, `a2` is
-    never used but belongs to the checkpoint. Both groups are followed by bilinear x2 (align_corners), batch norm, ReLU
-    and a 1x1 transposed convolution.
+    12 blocks of 256 channels at 16 pixels, 3 of 128 at 32; `a1` reduces the long skip over the
+    second group, `a2` is never used but belongs to the checkpoint. Both groups are followed by bilinear x2
+    (align_corners), batch norm, ReLU and a 1x1 transposed convolution.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.cfg = RunConfig()
         self.a1 = nn.Sequential(nn.Conv2d(256, 128, 1))
@@ -70,6 +71,7 @@ class ReleasedLowToHigh(nn.Module):
         )
 
     def forward(self, lo: Tensor) -> Tensor:
+        """lo: (B, 3, 16, 16) in [-1, 1] -> hi: (B, 3, 64, 64) in [-1, 1]."""
         x = self.layers_in(lo)
         x = self.layers_set_final_up[0](x + self.layers_set_final[0](x))
         x = self.layers_set_final_up[1](self.a1(x) + self.layers_set_final[1](x))
@@ -77,7 +79,17 @@ class ReleasedLowToHigh(nn.Module):
 
     @classmethod
     def load(cls, path: str | Path) -> ReleasedLowToHigh:
-        """The network with the weights of a `model.pkl`; nothing in the file is executed. Raises HLError otherwise."""
+        """The network with the weights of a `model.pkl`; nothing in the file is executed.
+
+        Args:
+            path: the authors' file.
+
+        Returns:
+            The network, its weights as stored.
+
+        Raises:
+            HLError: for a file of another kind, and for other weights.
+        """
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # a stranger's file raises whatever the unpickler meets first
@@ -102,7 +114,7 @@ class ReleasedLowToHigh(nn.Module):
 class _FirstBlock(_Block):
     """A block that changes the number of channels; a 1x1 convolution carries the skip."""
 
-    def __init__(self, c_in: int, c_out: int):
+    def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__(c_out)
         self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(c_in)

@@ -1,24 +1,15 @@
 """Block counts and the size at which each works, against the paper; every switch; other sizes."""
 
-import math
-
 import pytest
 import torch
 from torch import nn
 
 from hlgan_lib.config import RunConfig
-from hlgan_lib.degradations.jpeg import jpeg_inside_photograph
 from hlgan_lib.errors import HLError
 from hlgan_lib.networks.blocks import ResBlock, count_parameters
-from hlgan_lib.networks.noise_inputs import Grain, LearnedShot, MeasuredJPEG, NoiseInput
-from hlgan_lib.networks.paper import (
-    CoarseDiscriminator,
-    Discriminator,
-    HighToLow,
-    LowToHigh,
-    _DBlock,
-    opponent_colours,
-)
+from hlgan_lib.networks.colour import CoarseDiscriminator
+from hlgan_lib.networks.noise_inputs import NoiseInput
+from hlgan_lib.networks.paper import Discriminator, HighToLow, LowToHigh, _DBlock
 
 NARROW = RunConfig(h2l_width=8, l2h_width=16, d_width=8)
 
@@ -44,7 +35,6 @@ def hi_z(cfg: RunConfig, n: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
     )
 
 
-# ---- High-to-Low -----------------------------------------------------------------------------------------------------
 def test_h2l_has_twelve_blocks_in_six_groups():
     net = HighToLow(NARROW)
     assert (len(net.encoder), len(net.decoder)) == (4, 2)
@@ -136,105 +126,11 @@ def test_every_way_of_z(z_input):
     assert torch.equal(net(hi, z), net(hi, -z)) == (z_input == "none")
 
 
-def test_inject_starts_without_noise():
-    cfg = NARROW.replace(z_input="inject", norm="none")
-    net, (hi, z) = HighToLow(cfg), hi_z(cfg)
-    assert torch.equal(net(hi, z), net(hi, -z))
-    net(hi, z).sum().backward()
-    assert all(m.weight.grad.any() for m in net.noise)  # but it can learn to use it
-
-
-def test_same_weights_same_projection():
-    a, b = HighToLow(NARROW.replace(z_input="inject")), HighToLow(NARROW.replace(z_input="inject"))
-    assert all(torch.equal(m.project, n.project) for m, n in zip(a.noise, b.noise, strict=True))
-    assert not any("project" in k for k in a.state_dict())  # fixed: not a part of the weights
-    assert a.noise[0].project.norm(dim=0).square().mean().item() == pytest.approx(
-        1, abs=0.1
-    )  # unit variance a pixel
-
-
-def test_grain_is_white_and_fills_every_direction():
-    grain, (z,) = (
-        Grain(64, 2, 8),
-        (torch.randn(4000, 64, generator=torch.Generator().manual_seed(0)),),
-    )
-    with torch.no_grad():
-        grain.weight.copy_(torch.tensor([1.0, 3.0]).view(1, 2, 1, 1))
-        grain.level.weight.zero_()
-        noise = grain(torch.zeros(4000, 2, 8, 8), z)
-        assert noise.mean((0, 2, 3)).abs().max() < 0.02
-        assert noise.std((0, 2, 3)).tolist() == pytest.approx(
-            [1, 3], rel=0.02
-        )  # the learned weight is the deviation
-        assert (noise[:, 0] ** 4).mean().item() == pytest.approx(
-            3, abs=0.5
-        )  # as of a normal number
-        spread = torch.linalg.eigvalsh(
-            torch.cov(noise.flatten(1).T / noise.flatten(1).std(0)[:, None])
-        )
-        assert spread.min() > 0.5  # a linear map of 64 numbers: 64 of these 128 would be 0
-        near = grain(torch.zeros(4000, 2, 8, 8), z + 0.1 * torch.randn_like(z))
-        assert torch.corrcoef(torch.stack([noise.flatten(), near.flatten()]))[0, 1].abs() < 0.05
-        grain.level.bias.fill_(math.log(2.0))
-        assert torch.allclose(
-            grain(torch.zeros(4000, 2, 8, 8), z), 2 * noise, atol=1e-4
-        )  # a level for the picture
-
-
-def test_learned_shot_is_blur_gain_and_offset():
-    shot, z = LearnedShot(8), torch.randn(3, 8)
-    lo = torch.rand(3, 3, 16, 16) * 1.6 - 0.8
-    with torch.no_grad():
-        for layer in (shot.kernel, shot.light):
-            layer.weight.zero_()
-            layer.bias.zero_()
-        flat = torch.full((3, 3, 16, 16), 0.3)
-        assert torch.allclose(shot(flat, z).tanh(), flat, atol=1e-5)  # the kernel sums to 1
-        mean = shot(lo, z).tanh()[:, :, 5, 5]
-        assert torch.allclose(
-            mean, lo[:, :, 3:8, 3:8].mean((2, 3)), atol=1e-5
-        )  # all taps alike: a box of 5x5
-        shot.kernel.bias[12] = 50.0
-        assert torch.allclose(shot(lo, z).tanh(), lo, atol=1e-5)  # one tap: the picture itself
-        shot.light.bias.copy_(torch.tensor([0.5, 0, 0, 0, 0.2, 0]))
-        changed = shot(lo, z) - torch.atanh(lo)
-        assert torch.allclose(
-            changed[:, 0], 0.5 * torch.atanh(lo[:, 0]), atol=1e-4
-        )  # contrast of red
-        assert torch.allclose(
-            changed[:, 1], torch.full_like(lo[:, 1], 0.2), atol=1e-4
-        )  # green lifted
-        assert changed[:, 2].abs().max() < 1e-4
-
-
 def test_shot_needs_the_shortcut():
     cfg = NARROW.replace(z_input="concat+shot", skip=False)
     with pytest.raises(HLError, match="z_input shot acts on H2L's shortcut: set skip"):
         HighToLow(cfg)
     LowToHigh(cfg)  # has no z
-
-
-def test_a_measured_jpeg_codes_as_measured_and_lets_gradients_through():
-    jpeg, z = MeasuredJPEG(), torch.randn(4000, 6, generator=torch.Generator().manual_seed(0))
-    x = torch.rand(4000, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 1.6 - 0.8
-    assert (jpeg(x, z) - x).abs().mean() < 0.01, "quality 100, 4:4:4"
-    jpeg.set(torch.cat([torch.full((30,), 20.0), torch.full((10,), 90.0)]), 0.25)
-    u = torch.special.ndtr(z[:, 2:])
-    quality, half, size = (
-        jpeg.quality[(u[:, 0] * 64).long()],
-        u[:, 1] < 0.25,
-        torch.full((4000,), 16),
-    )
-    by_hand = jpeg_inside_photograph((x + 1) / 2, size, quality, half, (u[:, 2:] * 16).long())
-    assert torch.equal(jpeg(x, z), 2 * by_hand - 1)
-    assert (quality == 20).double().mean() == pytest.approx(0.75, abs=0.04) and quality.max() == 90
-    assert half.double().mean() == pytest.approx(0.25, abs=0.03)
-    shallow = (0.2 * x[:50]).requires_grad_()
-    jpeg(shallow, z[:50]).square().sum().backward()
-    alike = torch.cosine_similarity(
-        shallow.grad.flatten(), 2 * jpeg(shallow, z[:50]).detach().flatten(), dim=0
-    )
-    assert alike > 0.7, "as if nothing had been rounded: all but the colour that 4:2:0 takes away"
 
 
 def test_h2l_ends_with_the_jpeg_and_keeps_what_was_measured():
@@ -283,22 +179,6 @@ def test_switches_of_the_generators_train(switch):
         assert has_bn == (cfg.norm == "batch")
 
 
-def test_order_of_a_block():
-    kinds = {
-        order: [type(m).__name__ for m in ResBlock(4, "batch", order).body]
-        for order in ("pre", "post")
-    }
-    assert kinds["pre"] == ["BatchNorm2d", "ReLU", "Conv2d"] * 2
-    assert kinds["post"] == [
-        "Conv2d",
-        "BatchNorm2d",
-        "ReLU",
-        "Conv2d",
-        "BatchNorm2d",
-    ]  # the last ReLU after the sum
-    assert ResBlock(4, "none", "post")(torch.randn(1, 4, 4, 4)).min() >= 0
-
-
 def test_skip_starts_near_the_resized_input():
     cfg = NARROW.replace(skip=True, norm="none")
     hi, z = hi_z(cfg)
@@ -308,7 +188,6 @@ def test_skip_starts_near_the_resized_input():
     assert torch.allclose(net(hi, z), pooled.clamp(-0.98, 0.98), atol=1e-5)
 
 
-# ---- Low-to-High -----------------------------------------------------------------------------------------------------
 def test_l2h_has_12_3_2_blocks_and_three_long_skips():
     net, lo = LowToHigh(NARROW), torch.zeros(1, 3, 16, 16)
     assert [s for s, _ in sizes_of(net, ResBlock, lo)] == [16] * 12 + [32] * 3 + [64] * 2
@@ -332,7 +211,6 @@ def test_l2h_widths():
     assert all(d[0].align_corners for d in net.doubles)
 
 
-# ---- Discriminator ---------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("size", "sizes"),
     [
@@ -362,32 +240,6 @@ def test_d_has_spectral_norm_on_every_layer_and_no_batch_norm():
         assert torch.linalg.matrix_norm(m.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.02)
 
 
-def test_opponent_colours_by_hand():
-    x = torch.tensor([0.6, 0.0, -0.3]).view(1, 3, 1, 1)
-    assert opponent_colours(x).flatten().tolist() == pytest.approx([0.1, 4 * 0.45, 4 * -0.075])
-    assert not opponent_colours(torch.full((1, 3, 2, 2), 0.7))[:, 1:].any()  # grey has no colour
-    plain, opponent = Discriminator(16, 8).eval(), Discriminator(16, 8, opponent=True).eval()
-    opponent.load_state_dict(plain.state_dict())
-    y = torch.rand(2, 3, 16, 16)
-    assert torch.allclose(opponent(y), plain(opponent_colours(y))) and not torch.allclose(
-        opponent(y), plain(y)
-    )
-
-
-def test_the_coarse_discriminator_sees_light_and_colour_alone():
-    d, x = CoarseDiscriminator().eval(), torch.rand(3, 3, 16, 16)
-    texture = (
-        torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(8, 8) * 0.3
-    )  # a mean of 0 in every 4x4 cell
-    assert d(x).shape == (3,) and torch.allclose(d(x), d(x + texture), atol=1e-5)
-    assert not torch.allclose(d(x), d(x + 0.3), atol=1e-3)
-    layers = [m for m in d.modules() if isinstance(m, nn.Linear)]
-    assert len(layers) == 3 and all(
-        nn.utils.parametrize.is_parametrized(m, "weight") for m in layers
-    )
-
-
-# ---- other sizes, errors ---------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("hi", "lo", "down", "up", "groups"),
     [
