@@ -8,6 +8,7 @@ import pytest
 from hlgan_lib.config import (
     PRESETS,
     SOURCES,
+    STAGES,
     RunConfig,
     differences,
     field_specs,
@@ -28,6 +29,26 @@ def test_every_field_has_meaning_unit_and_source(name):
         and spec.unit in spec.documentation
         and spec.source in spec.documentation
     )
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_number_has_bounds_and_every_reader_is_a_stage(name):
+    spec, default = field_specs()[name], getattr(RunConfig(), name)
+    is_number = isinstance(default, (int, float)) and not isinstance(default, bool)
+    assert (spec.low is not None) == (is_number and name != "seed")
+    assert spec.readers is None or set(spec.readers) < set(STAGES)
+    if name.endswith("_steps") and name != "d_steps":
+        assert spec.readers == (name.removesuffix("_steps"),)
+
+
+@pytest.mark.parametrize("name", [k for k, s in field_specs().items() if s.low is not None])
+def test_what_is_just_outside_its_bounds_is_refused_and_what_is_on_them_is_not(name):
+    spec = field_specs()[name]
+    spec.check(name, spec.low)
+    with pytest.raises(HLError, match=f"{name} must be .*{spec.meaning[:10]}"):
+        spec.check(name, spec.low - 1)
+    with pytest.raises(HLError, match=f"{name} must be"):
+        spec.check(name, spec.below)
 
 
 def test_paper_preset_is_the_paper():
