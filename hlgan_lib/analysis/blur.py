@@ -16,7 +16,7 @@ from ..degradations import Degradation
 from ..degradations.optics import apply
 from ..errors import HLError
 from ..inference import shots
-from ..networks.paper import HighToLow
+from ..networks import H2L
 from .spectrum import full_scale, size_ratio
 
 # The blurs that blur_fit tries: 0.8 to 6.9 pixels of hi.
@@ -141,7 +141,7 @@ def effective_kernel(hi: Tensor, lo: Tensor, reach: int = 2, ridge: float = 1e-4
 
 
 def probe_kernel(
-    degradation: str | Degradation | HighToLow,
+    degradation: str | Degradation | H2L,
     hi: Tensor,
     seed: int = 0,
     reach: int = 2,

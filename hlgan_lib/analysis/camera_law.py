@@ -1,8 +1,8 @@
 """The law of a camera's numbers: what a learned camera has found, in the terms of the known truth.
 
-A learned camera and `Camera` do not have the same parts: one has a Gaussian and a last resizing, the
-other a disc and two resizings. What can be compared is what the parts do: light in stops, the width
-of the whole blur, the noise that is left in a pixel of lo.
+A learned camera and `Camera` do not have the same parts: one has a Gaussian and a last resizing,
+the other a disc and two resizings. What can be compared is what the parts do: light in stops, the
+width of the whole blur, the noise that is left in a pixel of lo.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ def learned_law(net: LearnedCamera, n: int = 4_000, seed: int = 0) -> dict[str, 
         seed: of z.
 
     Returns:
-        name -> (n,) for each of NUMBERS. Blur is of kernel, integration and smear together: the root
-        of the mean variance of both axes; 0 where the smear sharpens more than the rest blurs.
+        name -> (n,) for each of NUMBERS. Blur is of kernel, integration and smear together:
+        the root of the mean variance of both axes; 0 where the smear sharpens more than the rest
+        blurs.
     """
     device = net.mean.device
     generator = torch.Generator(device).manual_seed(seed)

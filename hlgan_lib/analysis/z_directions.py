@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import HLError
-from ..networks.paper import HighToLow
+from ..networks import H2L
 from .blur import blur_fit
 from .jpeg_traces import block_step, chroma_detail
 from .noise_colour import colour_gains, colour_shift
@@ -92,7 +92,7 @@ def measure(hi: Tensor, lo: Tensor) -> Tensor:
 
 @torch.no_grad()
 def z_directions(
-    h2l: HighToLow | Callable[[Tensor, Tensor], Tensor],
+    h2l: H2L | Callable[[Tensor, Tensor], Tensor],
     hi: Tensor,
     z_dim: int | None = None,
     n_z: int = 512,
@@ -112,7 +112,7 @@ def z_directions(
     stays unseen. Source: ours; the regression is the mean gradient (Stein's lemma).
 
     Args:
-        h2l: a HighToLow, or a function (hi, z) -> lo with z_dim given.
+        h2l: an H2L network, or a function (hi, z) -> lo with z_dim given.
         hi: about 8 HR faces (B, 3, S, S) in [-1, 1].
         z_dim: how many numbers z holds.
         n_z: how many z are drawn.
@@ -167,8 +167,8 @@ def z_directions(
     )
 
 
-def _z_dim(h2l: HighToLow | Callable, z_dim: int | None) -> int:
-    if isinstance(h2l, HighToLow):
+def _z_dim(h2l: H2L | Callable, z_dim: int | None) -> int:
+    if isinstance(h2l, H2L):
         h2l.eval()
         if not h2l.kinds:
             raise HLError(
@@ -251,7 +251,7 @@ def placed(z: Tensor, axes: Tensor, at: Tensor) -> Tensor:
 
 @torch.no_grad()
 def walk(
-    h2l: HighToLow | Callable[[Tensor, Tensor], Tensor],
+    h2l: H2L | Callable[[Tensor, Tensor], Tensor],
     hi: Tensor,
     axis: Tensor,
     seed: int = 0,
@@ -260,7 +260,7 @@ def walk(
     """One face under z that differ along one direction only: z_0 `placed` at each of steps.
 
     Args:
-        h2l: a HighToLow, or a function (hi, z) -> lo.
+        h2l: an H2L network, or a function (hi, z) -> lo.
         hi: (3, S, S) or (1, 3, S, S) in [-1, 1].
         axis: v (z_dim,) of length 1.
         seed: of z_0.

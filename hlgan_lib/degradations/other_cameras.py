@@ -2,9 +2,9 @@
 
 Other orders of faults and other laws: `webcam` balances white by the face itself and sharpens,
 `night` is dark, dragged and noisy, `scan` is an old print whose JPEG came first and whose fade and
-noise act on values instead of light; `clean` is no camera. Each is a function (hi, generator) -> lo,
-hi (B, 3, 64, 64) in [-1, 1], lo (B, 3, 16, 16) in [-1, 1], and draws its numbers anew for each
-picture. The ranges are round numbers, chosen before any score was known. Source: ours.
+noise act on values instead of light; `clean` is no camera. Each is a function
+(hi, generator) -> lo, hi (B, 3, 64, 64) in [-1, 1], lo (B, 3, 16, 16) in [-1, 1], and draws its
+numbers anew for each picture. The ranges are round numbers, chosen before any score was known. Source: ours.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def webcam(hi: Tensor, generator: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def night(hi: Tensor, generator: torch.Generator) -> Tensor:
-    """Dark, under warm lamps, dragged by a long exposure; the tone curve lifts the noise. No JPEG."""
+    """Dark, under warm lamps, dragged by a long exposure; the tone curve lifts noise. No JPEG."""
     draws = Draws(len(hi), generator, hi.device)
     light = srgb_decode((hi + 1) / 2) * 2 ** _each(draws.uniform(-2.6, -0.8))
     warm = draws.uniform(0.1, 0.7)

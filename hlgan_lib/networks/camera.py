@@ -1,8 +1,9 @@
-"""The learned camera: z chooses the numbers of a small differentiable camera, and their law is what the GAN learns.
+"""The learned camera: z chooses the numbers of a small differentiable camera; their law is learned.
 
-A network that draws a low-resolution picture can invent anything, a face's own colour included.
-A camera cannot: it knows light, blur, noise, tone and JPEG. So little is left to learn (65 numbers) that some
-thousand pictures and a minute are enough, and what was learned can be read off and held against the truth.
+A network that draws an LR picture can invent anything, a face's own colour included. A camera
+cannot: it knows light, blur, noise, tone and JPEG. So little is left to learn (65 numbers) that
+some thousand pictures and a minute are enough, and what was learned can be read off and held
+against the ground truth.
 """
 
 from __future__ import annotations
@@ -67,9 +68,10 @@ class LearnedCamera(nn.Module):
     value = contrast(encode(photo)^gamma), smeared;
     lo = JPEG(value), rounded to 8 bits.
 
-    Learned are `mean` and L. The noise n comes of z too (random Fourier features, as in `Grain`), so that the
-    same z gives the same picture. The qualities of the JPEG are measured (`MeasuredJPEG.set`).
-    Clipping and rounding let gradients through: a blown-out picture must still learn to be darker.
+    Learned are `mean` and L. The noise n comes of z too (random Fourier features, as in `Grain`),
+    so that the same z gives the same picture. The qualities of the JPEG are measured
+    (`MeasuredJPEG.set`). Clipping and rounding let gradients through: a blown-out picture must
+    still learn to be darker.
 
     Args:
         cfg: reads `size_hi`, `size_lo`, `z_dim` and `jpeg`.
@@ -77,10 +79,11 @@ class LearnedCamera(nn.Module):
     Raises:
         HLError: for a z too short to hold the numbers, and at a call for a wrong shape.
 
-    Source: ours. The same learning rate as a network's is meant to fit, so the learned numbers are held small
-    and enter RATE times as large (equalised learning rate, 1710.10196).
+    Source: ours. The same learning rate as a network's is meant to fit, so the learned numbers are
+    held small and enter RATE times as large (equalised learning rate, 1710.10196).
     """
 
+    kinds = frozenset({"camera"})  # how z enters, as `HighToLow` says it
     RATE = 20.0
     FREQUENCY = 40.0  # radians; the standard deviation of a z in the noise's features
     HALF = 9  # half of the largest blur kernel, pixels of a 64x64 face
@@ -113,8 +116,8 @@ class LearnedCamera(nn.Module):
             z: (B, z_dim) of N(0, 1).
 
         Returns:
-            name -> (B,) for each of LAWS, in its unit, and "angle", the direction of the drag in radians,
-            which is uniform and not learned.
+            name -> (B,) for each of LAWS, in its unit, and "angle", the direction of the drag in
+            radians, which is uniform and not learned.
         """
         n = len(LAWS)
         z = z.float()

@@ -23,7 +23,7 @@ from ...files import out_folder, save_json
 from ...health import CHECKS, Z_IGNORED, z_spread
 from ...inference import load_weights, shots
 from ...metrics.score import Score
-from ...networks.paper import HighToLow
+from ...networks import H2L
 from ...viz.canvas import save_figure
 from ..z_directions import z_directions
 from .drawn import of_camera
@@ -38,7 +38,7 @@ WITH_TRUTH = ("faces:val", "faces:test")  # pairs taken by the camera
 
 
 def degradation_card(
-    degradation: str | Degradation | HighToLow,
+    degradation: str | Degradation | H2L,
     hi: Tensor,
     lo: Tensor,
     *,
@@ -148,7 +148,7 @@ def _network(degradation: Any) -> Any:
     """The H2L behind it, or None where it is none."""
     if isinstance(degradation, str) and degradation.startswith("learned:"):
         return load_weights(degradation.removeprefix("learned:"), stage="h2l")
-    return degradation if isinstance(degradation, HighToLow) else None
+    return degradation if isinstance(degradation, H2L) else None
 
 
 def _z(maker: Any, hi: Tensor, seed: int) -> dict[str, Any]:
