@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from .data.faces import unit_range
 from .degradations.optics import srgb_decode
@@ -141,7 +141,7 @@ def pixel_l2h(hi_fake: Tensor, hi: Tensor) -> Tensor:
     return F.mse_loss(hi_fake, hi)
 
 
-def perceptual(maps: nn.Module, hi_fake: Tensor, hi: Tensor) -> Tensor:
+def perceptual(maps: Callable[[Tensor], Tensor], hi_fake: Tensor, hi: Tensor) -> Tensor:
     """SRGAN's content loss, relative: E || f(hi_fake) - f(hi) ||^2 / E || f(hi) ||^2.
 
     Args:
