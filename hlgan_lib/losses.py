@@ -1,6 +1,7 @@
 """Each loss next to its equation.
 
-The paper: loss = alpha pixel + beta GAN with alpha = 1, beta = 0.05 (`w_pix` and `w_gan` of RunConfig).
+The paper: loss = alpha pixel + beta GAN with alpha = 1, beta = 0.05 (`w_pix` and `w_gan` of
+RunConfig).
 """
 
 from __future__ import annotations
@@ -152,8 +153,8 @@ def perceptual(maps: Callable[[Tensor], Tensor], hi_fake: Tensor, hi: Tensor) ->
     Returns:
         A scalar, 0 or more.
 
-    Source: 1609.04802, equation 5, which scales the features by a constant; relative, a weight means
-    the same with any network.
+    Source: 1609.04802, equation 5, which scales the features by a constant; relative, a weight
+    means the same with any network.
     """
     with torch.no_grad():
         wanted = maps(unit_range(hi))

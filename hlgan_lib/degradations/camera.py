@@ -101,8 +101,8 @@ class Camera:
 
         Returns:
             name -> (n,), in the units of the class; but for `white_balance`, the gains of red,
-            green and blue (n, 3), and the offsets of the faces from the JPEGs' block grids (n, 2), rows
-            and columns, 0..15.
+            green and blue (n, 3), and the offsets of the faces from the JPEGs' block grids (n, 2),
+            rows and columns, 0..15.
         """
         draws = Draws(n, generator, torch.device(device))
         warmth = draws.middling(*self.warmth_ev)

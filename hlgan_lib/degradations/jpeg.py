@@ -2,8 +2,9 @@
 
 A JPEG turns RGB into luminance and two colour differences, cuts each into blocks of 8x8, takes
 their cosine transform (DCT), and rounds its coefficients to multiples of the numbers in a table.
-What was rounded away is lost; the rest of the format packs bits. Rounding lets gradients through as they are
-(the straight-through estimator, 1308.3432), so that a network can be trained in front of it.
+What was rounded away is lost; the rest of the format packs bits. Rounding lets gradients through
+as they are (the straight-through estimator, 1308.3432), so that a network can be trained in front
+of it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ Other orders of faults and other laws: `webcam` balances white by the face itsel
 `night` is dark, dragged and noisy, `scan` is an old print whose JPEG came first and whose fade and
 noise act on values instead of light; `clean` is no camera. Each is a function
 (hi, generator) -> lo, hi (B, 3, 64, 64) in [-1, 1], lo (B, 3, 16, 16) in [-1, 1], and draws its
-numbers anew for each picture. The ranges are round numbers, chosen before any score was known. Source: ours.
+numbers anew for each picture. The ranges are round numbers, chosen before any score was known.
+Source: ours.
 """
 
 from __future__ import annotations

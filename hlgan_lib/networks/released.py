@@ -36,8 +36,8 @@ class ReleasedLowToHigh(nn.Module):
     """lo (B, 3, 16, 16) in [-1, 1] -> hi (B, 3, 64, 64) in [-1, 1]; 15,490,403 parameters.
 
     12 blocks of 256 channels at 16 pixels, 3 of 128 at 32; `a1` reduces the long skip over the
-    second group, `a2` is never used but belongs to the checkpoint. Both groups are followed by bilinear x2
-    (align_corners), batch norm, ReLU and a 1x1 transposed convolution.
+    second group, `a2` is never used but belongs to the checkpoint. Both groups are followed by
+    bilinear x2 (align_corners), batch norm, ReLU and a 1x1 transposed convolution.
     """
 
     def __init__(self) -> None:
@@ -94,8 +94,8 @@ class ReleasedLowToHigh(nn.Module):
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # a stranger's file raises whatever the unpickler meets first
             raise HLError(
-                f"{path} is not a checkpoint of plain tensors ({type(error).__name__}): expected the "
-                "authors' model.pkl, or a .safetensors file or run folder of this package"
+                f"{path} is not a checkpoint of plain tensors ({type(error).__name__}): expected "
+                "the authors' model.pkl, or a .safetensors file or run folder of this package"
             ) from error
         for key in ("state_dict", "model"):
             if isinstance(state, dict) and isinstance(state.get(key), dict):
@@ -105,8 +105,8 @@ class ReleasedLowToHigh(nn.Module):
             net.load_state_dict({k.removeprefix("module."): v for k, v in state.items()})
         except (RuntimeError, AttributeError) as error:
             raise HLError(
-                f"{path} does not hold the authors' released L2H (15,490,403 parameters): give its run "
-                "folder or .safetensors file if it was trained with this package"
+                f"{path} does not hold the authors' released L2H (15,490,403 parameters): give its "
+                "run folder or .safetensors file if it was trained with this package"
             ) from error
         return net
 
