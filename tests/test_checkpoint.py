@@ -1,6 +1,5 @@
 """Saves that cannot leave half a file, checkpoints that can be trusted, folders that are not overwritten."""
 
-import errno
 import json
 import os
 import subprocess
@@ -19,31 +18,8 @@ from hlgan_lib.checkpoint import (
     save_weights,
     stored_config,
 )
-from hlgan_lib.files import atomic, save_json
 
 CFG = preset("smoke")
-
-
-def test_atomic_writes_and_leaves_nothing_else(tmp_path):
-    atomic(tmp_path / "deep" / "file", lambda f: f.write(b"whole"))
-    assert (tmp_path / "deep" / "file").read_bytes() == b"whole"
-    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["file"]
-
-
-@pytest.mark.parametrize("error", [RuntimeError("boom"), ValueError("boom"), KeyboardInterrupt()])
-def test_a_write_that_breaks_off_keeps_the_old_file(tmp_path, error):
-    path = tmp_path / "last.pt"
-    save_checkpoint(path, {"n": 1})
-
-    def half(file):
-        file.write(b"PK half a checkpoint")
-        raise error
-
-    with pytest.raises(type(error)):
-        atomic(path, half)
-    assert load_checkpoint(path) == {"n": 1}
-    save_checkpoint(path, {"n": 2})  # and what it left behind is in nobody's way
-    assert load_checkpoint(path) == {"n": 2}
 
 
 KILLED = """
@@ -83,43 +59,6 @@ def test_kill_9_while_saving_leaves_a_whole_checkpoint(tmp_path):
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT])
-def test_full_disk_and_read_only_folder_are_one_line(tmp_path, monkeypatch, code):
-    path = tmp_path / "last.pt"
-    save_checkpoint(path, {"n": 1})
-
-    def refuse(fd):
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(HLError, match="cannot write .*last.pt: ") as error:
-        save_checkpoint(path, {"n": 2})
-    assert "\n" not in str(error.value)
-    monkeypatch.undo()
-    assert load_checkpoint(path) == {"n": 1} and len(list(tmp_path.iterdir())) == 1
-
-
-def test_disk_full_within_torch_save(tmp_path):
-    def write(file):
-        class Full:
-            def write(self, data):
-                raise OSError(errno.ENOSPC, "No space left on device")
-
-            def flush(self):
-                pass
-
-        torch.save({"w": torch.zeros(1000)}, Full())
-
-    with pytest.raises(HLError, match="the disk is full: free some space"):
-        atomic(tmp_path / "last.pt", write)
-
-
-def test_a_path_through_a_file_is_one_line(tmp_path):
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(HLError, match="a part of the path is a file"):
-        save_json(tmp_path / "file" / "config.json", {})
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hlgan_lib import cli, runtime
+from hlgan_lib import cli
 
 ROOT = Path(__file__).parents[1]
 
@@ -124,18 +124,3 @@ def test_used_up_memory_is_one_line_but_a_bug_is_not_hidden(monkeypatch, capsys)
     monkeypatch.setattr("hlgan_lib.commands.info.about_preset", bug)
     with pytest.raises(RuntimeError, match="shapes"):
         cli.main(["info", "--preset", "quick"])
-
-
-def test_signals_are_left_alone_in_other_threads():
-    from threading import Thread
-
-    heard = []
-
-    def listen():
-        with runtime.stop_signals() as stop:
-            heard.append(stop())
-
-    thread = Thread(target=listen)
-    thread.start()
-    thread.join()
-    assert heard == [False]

@@ -1,0 +1,115 @@
+"""Tiny runs for tests of training: a configuration of six updates, made pictures, loops of every stage."""
+
+import torch
+from torch import nn
+
+import hlgan_lib as hl
+from hlgan_lib import training
+from hlgan_lib.data.faces import FaceSet
+from hlgan_lib.loop import Loop
+
+CPU = torch.device("cpu")
+
+
+TINY = hl.RunConfig(
+    size_hi=32,
+    size_lo=8,
+    h2l_width=4,
+    l2h_width=8,
+    d_width=4,
+    srgan_width=4,
+    cyclegan_width=2,
+    norm="none",
+    down_first=True,
+    skip=True,
+    z_input="concat+grain+film",
+    batch=4,
+    h2l_steps=6,
+    l2h_steps=6,
+    srgan_steps=6,
+    cyclegan_steps=6,
+    joint_steps=2,
+    perceptual="lite0",
+    d_steps=1,
+    lr=5e-4,
+    lr_d=5e-4,
+    lr_schedule="cosine",
+    ema=0.1,
+    scale=0,
+    rotate_deg=0,
+    colour=0,
+    channels_last=True,
+    n_val=4,
+    tick_images=4,
+    save_images=8,
+)
+
+
+RICH = dict(
+    norm="batch",
+    skip=False,
+    d_steps=2,
+    d_aug=True,
+    w_r1=1.0,
+    w_z=0.1,
+    scale=0.1,
+    rotate_deg=10,
+    colour=0.1,
+)
+
+
+def pictures(size: int, n: int = 40) -> FaceSet:
+    """Smooth pictures, each of its own colours."""
+    rng = torch.Generator().manual_seed(size)
+    x = torch.rand(n, 3, 4, 4, generator=rng) * 255
+    x = nn.functional.interpolate(x, size=size, mode="bicubic", align_corners=False).clamp(0, 255)
+    return FaceSet(x.byte().numpy(), tuple(f"{i}.png" for i in range(n)), f"made{size}")
+
+
+HI, LO = pictures(32), pictures(8)
+
+
+def train(stage: str, cfg=TINY, **more):
+    data = (
+        {"hi": HI, "degradation": "bilinear"} if stage in training.PAIRED else {"hi": HI, "lo": LO}
+    )
+    return hl.train(cfg, stage, **(data | {"device": "cpu"} | more))
+
+
+def loop_of(stage: str, cfg=TINY, degrade=None) -> Loop:
+    torch.manual_seed(cfg.seed)
+    rng = torch.Generator().manual_seed(cfg.seed)
+    if stage in training.PAIRED:
+        task = training.PAIRED[stage](cfg, HI, degrade, rng, CPU)
+    else:
+        task = training.UNPAIRED[stage](cfg, HI, LO, rng, CPU)
+    return Loop(cfg, task, cfg.h2l_steps)
+
+
+def bilinear(hi, rng):
+    return nn.functional.interpolate(
+        hi, size=8, mode="bilinear", antialias=True, align_corners=False
+    )
+
+
+def weights(net: nn.Module) -> dict[str, torch.Tensor]:
+    return {k: v.clone() for k, v in net.state_dict().items()}
+
+
+def same(a, b, path: str = "") -> list[str]:
+    """Where two nested states differ, to the bit."""
+    if isinstance(a, dict):
+        return (
+            [f"{path}: keys"]
+            if a.keys() != b.keys()
+            else [d for k in a for d in same(a[k], b[k], f"{path}/{k}")]
+        )
+    if isinstance(a, (list, tuple)):
+        return same(dict(enumerate(a)), dict(enumerate(b)), path)
+    if isinstance(a, torch.Tensor):
+        return [] if a.dtype == b.dtype and torch.equal(a, b) else [path]
+    return [] if a == b or a != a and b != b else [f"{path}: {a} {b}"]
+
+
+def grads(nets: nn.Module) -> set[bool]:
+    return {p.grad is not None for p in nets.parameters()}

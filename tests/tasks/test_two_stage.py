@@ -1,0 +1,135 @@
+"""Both stages and the joint fine-tune: their losses by their terms, their batches, who learns from whom."""
+
+import pytest
+import torch
+
+import hlgan_lib as hl
+from tests.helpers import HI, LO, TINY, bilinear, grads, loop_of, same, train, weights
+
+
+def test_the_coarse_discriminator_has_its_weight_and_its_own_learning():
+    cfg = TINY.replace(w_gan=0.3, w_coarse=2.0, d_aug=True)
+    loop = loop_of("h2l", cfg)
+    loss, logs = loop.task.g_loss(loop.task.batch())
+    assert loss.item() == pytest.approx(
+        (logs["pix"] + 0.3 * logs["gan"] + 0.6 * logs["coarse_gan"]).item(), rel=1e-5
+    )
+    before = weights(loop.task.discriminators)
+    loop.update()
+    learned = {
+        d.split("/")[1].split(".")[0] for d in same(before, weights(loop.task.discriminators))
+    }
+    assert learned == {"d_lo", "d_coarse"}
+    assert "coarse_d_loss" in loop.means()
+    assert "d_coarse" not in loop_of("h2l", cfg.replace(w_coarse=0.0)).task.discriminators
+    assert "d_coarse" not in loop_of("h2l", cfg.replace(w_gan=0.0)).task.discriminators
+
+
+def test_the_gan_loss_reaches_the_generator_through_d():
+    loop = loop_of("h2l")
+    _, logs = loop.task.g_loss(loop.task.batch())
+    logs["gan"].backward()
+    assert grads(loop.task.generators) == {True} and any(
+        p.grad.any() for p in loop.task.generators.parameters()
+    )
+
+
+@pytest.mark.parametrize("stage", ["h2l", "l2h", "joint"])
+def test_without_gan_there_is_no_discriminator(stage):
+    loop = loop_of(stage, TINY.replace(w_gan=0.0), bilinear)
+    loop.update()
+    assert len(loop.task.discriminators) == 0 and loop.opt_d is None
+    assert loop.means().keys() == ({"pix"} if stage == "l2h" else {"pix", "fake_spread"}) | (
+        {"hi_pix"} if stage == "joint" else {"fake_spread"}
+    )
+
+
+def test_loss_is_alpha_pixel_and_beta_gan():
+    loop = loop_of("h2l", TINY.replace(w_pix=2.0, w_gan=0.3, w_z=0.5))
+    loss, logs = loop.task.g_loss(loop.task.batch())
+    assert loss.item() == pytest.approx(
+        (2 * logs["pix"] + 0.3 * logs["gan"] + 0.5 * logs["z_loss"]).item(), rel=1e-5
+    )
+    loop = loop_of("l2h", TINY.replace(w_pix=2.0, w_gan=0.3), bilinear)
+    loss, logs = loop.task.g_loss({"hi": HI.batch(), "lo_fake": LO.batch()})
+    assert loss.item() == pytest.approx((2 * logs["pix"] + 0.3 * logs["gan"]).item(), rel=1e-5)
+
+
+def test_lo_pictures_are_only_flipped_and_pairs_share_the_transform():
+    task = loop_of("h2l", TINY.replace(scale=0.3, rotate_deg=30, colour=0.5)).task
+    known = {x.numpy().tobytes() for x in torch.cat([LO.batch(), LO.batch().flip(-1)])}
+    hr = {x.numpy().tobytes() for x in torch.cat([HI.batch(), HI.batch().flip(-1)])}
+    for _ in range(4):
+        batch = task.batch()
+        assert {x.numpy().tobytes() for x in batch["lo"]} <= known
+        assert not {x.numpy().tobytes() for x in batch["hi"]} & hr
+    pair = loop_of("l2h", TINY.replace(scale=0.3, rotate_deg=30), bilinear).task.batch()
+    assert torch.equal(pair["lo_fake"], bilinear(pair["hi"], None))
+
+
+@pytest.mark.parametrize("stage", ["h2l", "l2h"])
+def test_one_batch_is_overfitted(stage, monkeypatch):
+    cfg = TINY.replace(
+        w_gan=0.0,
+        skip=False,
+        norm="batch",
+        lr=5e-3,
+        beta1=0.9,
+        beta2=0.999,
+        lr_schedule="constant",
+        batch=2,
+        h2l_width=8,
+        l2h_width=16,
+    )
+    loop = loop_of(stage, cfg, bilinear)
+    batch = loop.task.batch()
+    monkeypatch.setattr(loop.task, "batch", lambda: batch)
+    losses = []
+    for _ in range(40):
+        loop.sums, loop.n_summed = {}, 0
+        loop.update()
+        losses.append(loop.means()["pix"])
+    assert losses[-1] < losses[0] / 5
+
+
+def test_a_gan_step_moves_scores_the_right_way(monkeypatch):
+    loop = loop_of("h2l", TINY.replace(lr_d=2e-3))
+    batch = loop.task.batch()
+    monkeypatch.setattr(loop.task, "batch", lambda: batch)
+    gaps = []
+    for _ in range(30):
+        loop._half(loop.task.d_loss, loop.opt_d)
+        _, logs = loop.task.d_loss(batch)
+        gaps.append((logs["d_real"] - logs["d_fake"]).item())
+    assert gaps[-1] > gaps[0] + 0.5  # D tells them apart
+    scores = []
+    for _ in range(30):
+        _, logs = loop.task.g_loss(batch)
+        scores.append(-logs["gan"].item())
+        loop._half(lambda b: (loop.task.g_loss(b)[1]["gan"], {}), loop.opt_g)
+    assert scores[-1] > scores[0] + 0.2  # and the generator pleases it
+
+
+def test_joint_gradients_of_the_restorer_reach_the_degrader():
+    loop = loop_of("joint")
+    _, logs = loop.task.g_loss(loop.task.batch())
+    logs["hi_pix"].backward()
+    assert any(
+        p.grad is not None and p.grad.any() for p in loop.task.generators["h2l"].parameters()
+    )
+
+
+def test_stage_two_leaves_stage_one_untouched(tmp_path):
+    cfg = TINY.replace(norm="batch", h2l_steps=2, l2h_steps=2)
+    list(train("h2l", cfg, out=tmp_path / "h2l"))
+    files = {p: p.read_bytes() for p in (tmp_path / "h2l").rglob("*") if p.is_file()}
+    h2l = hl.load_weights(tmp_path / "h2l", stage="h2l")
+    before = weights(h2l)
+    rng = torch.Generator().manual_seed(0)
+    loop = loop_of(
+        "l2h", cfg, lambda hi, g: h2l(hi, torch.randn(len(hi), cfg.z_dim, generator=rng))
+    )
+    loop.update(), loop.update()
+    assert same(before, weights(h2l)) == [] and grads(h2l) == {False} and not h2l.training
+    list(train("l2h", cfg, degradation=f"learned:{tmp_path / 'h2l'}", out=tmp_path / "l2h"))
+    assert files == {p: p.read_bytes() for p in (tmp_path / "h2l").rglob("*") if p.is_file()}
