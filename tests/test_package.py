@@ -269,7 +269,7 @@ def test_sizes():
     size = {p.relative_to(ROOT).as_posix(): p.stat().st_size / 1e6 for p in tracked()}
     assert sum(size.values()) < 60
     assert sum(mb for name, mb in size.items() if name.startswith("hlgan_lib/faces/")) <= 20
-    assert sum(mb for name, mb in size.items() if name.startswith("hlgan_lib/weights/")) <= 25
+    assert sum(mb for name, mb in size.items() if name.startswith("hlgan_lib/weights/")) <= 30
 
 
 def test_no_checkpoint_is_tracked():
@@ -357,7 +357,7 @@ def test_the_metrics_page_quotes_the_identity_trial():
     quoted = {
         "Framed anew": "framed",
         "lit anew too": "framed, lit",
-        "spoilt too": "framed, lit, spoilt",
+        "degraded too": "framed, lit, spoilt",
         "restored by `l2h`": "restored by l2h",
         "by `l2h-pixel`": "restored by l2h-pixel",
         "plain bicubic": "bicubic",
