@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -56,3 +57,18 @@ def test_what_the_page_claims_holds(stored):
 def test_the_grid_names_each_run_once_and_knows_what_is_stored(tool, stored):
     names = [planned["id"] for planned in tool.jobs(3)]
     assert len(names) == len(set(names)) and set(stored["robustness"]) <= set(names)
+
+
+def test_the_page_quotes_the_stored_card():
+    """Shares of the classifier and of JPEG's grid, as the verdicts of the card give them."""
+    card = json.loads((ROOT / "results" / "card-h2l-camera.json").read_text())
+    verdicts = " ".join(map(str, card["verdicts"]))
+    page = " ".join((ROOT / "docs" / "learned_camera.md").read_text("utf-8").split())
+    told = re.search(
+        r"learned from real in (\d+%) of cases \(bilinear (\d+%), real from real (\d+%)", verdicts
+    )
+    grid = re.search(r"a block grid in (\d+%) of learned and (\d+%) of real", verdicts)
+    learned, bilinear, real = told.groups()
+    assert f"from the camera's own in {learned} of cases" in page
+    assert f"apart in {real}, bilinear ones in {bilinear}" in page
+    assert f"found in {grid[1]} of them and in {grid[2]} of the camera's" in page
