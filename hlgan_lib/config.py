@@ -510,7 +510,12 @@ class RunConfig:
     ] = 0
     # Machine
     amp: Annotated[
-        Literal["off", "bf16", "fp16"], Spec("mixed precision on CUDA", "name", "ours")
+        Literal["auto", "off", "bf16", "fp16"],
+        Spec(
+            "mixed precision; auto probes what pays on the device, off is float32",
+            "name",
+            "ours",
+        ),
     ] = "off"
     channels_last: Annotated[
         bool, Spec("memory layout of the networks, faster on most machines", "yes/no", "ours")
@@ -580,7 +585,8 @@ def field_specs() -> dict[str, Spec]:
     return specs
 
 
-_PAPER = RunConfig()
+# The defaults, in the layout that is faster on most machines.
+_PAPER = RunConfig(channels_last=True)
 # What every small run shares: the improvements that make minutes on two CPU cores worth while
 # (docs/paper.md).
 _SMALL = _PAPER.replace(
@@ -601,7 +607,6 @@ _SMALL = _PAPER.replace(
     scale=0.0,
     rotate_deg=0.0,
     colour=0.0,
-    channels_last=True,
     perceptual="lite0",
 )
 PRESETS: dict[str, RunConfig] = {
@@ -625,6 +630,7 @@ PRESETS: dict[str, RunConfig] = {
         h2l_width=8,
         l2h_width=32,
         d_width=12,
+        amp="auto",
         srgan_width=24,
         cyclegan_width=8,
         h2l_steps=300,
@@ -640,6 +646,7 @@ PRESETS: dict[str, RunConfig] = {
         h2l_width=16,
         l2h_width=64,
         d_width=24,
+        amp="auto",
         srgan_width=48,
         cyclegan_width=16,
         h2l_steps=3_000,
@@ -662,7 +669,7 @@ PRESETS: dict[str, RunConfig] = {
         srgan_steps=10_000,
         cyclegan_steps=10_000,
         joint_steps=1_000,
-        amp="fp16",
+        amp="auto",
         save_images=64_000,
     ),
     "paper": _PAPER,
@@ -675,8 +682,7 @@ PRESETS: dict[str, RunConfig] = {
         w_z=0.1,
         z_input="concat+grain+film",
         jpeg="measured",
-        amp="bf16",
-        channels_last=True,
+        amp="auto",
     ),
 }
 

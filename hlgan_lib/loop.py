@@ -19,10 +19,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from .config import RunConfig
 from .errors import HLError
+from .precision import AMP
 from .rng import restore
 from .tasks.base import Batch, Logs, Task
-
-AMP = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 # Of a loss in float16, at the start. PyTorch's own 65,536 overflowed in the first update of three
 # of five stages on an H100, and that update was lost; the scale grows by itself.
@@ -108,8 +107,7 @@ class Loop:
                 self.lrs.append((opt, [group["lr"] for group in opt.param_groups]))
 
         self.ema = AveragedModel(task.generators) if cfg.ema else None
-        on_cuda = task.device.type == "cuda"
-        self.amp = AMP[cfg.amp] if on_cuda else None
+        self.amp = AMP[cfg.amp]
         self.scaler = torch.amp.GradScaler(
             task.device.type, init_scale=FP16_SCALE, enabled=self.amp is torch.float16
         )

@@ -206,8 +206,10 @@ def r1(d: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
 
     Source: 1801.04406.
     """
-    real = real.detach().requires_grad_()
-    (grad,) = torch.autograd.grad(d(real).sum(), real, create_graph=True)
+    real = real.detach().float().requires_grad_()
+    # In float32: a square of gradients does not bear the rounding of half precision.
+    with torch.autocast(real.device.type, enabled=False):
+        (grad,) = torch.autograd.grad(d(real).sum(), real, create_graph=True)
     return grad.square().sum((1, 2, 3)).mean() / 2
 
 

@@ -5,6 +5,7 @@ The training yields ticks and draws nothing; the caller prints, plots or stops.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from .files import save_json
 from .health import diagnose
 from .inference import NETWORKS, load_weights, resolve_degradation
 from .loop import Loop, Tick, TrainingDiverged
+from .precision import what_pays
 from .runtime import pick_device
 from .tasks.base import Task
 from .tasks.baselines import CycleGANTask, SRGANTask
@@ -90,6 +92,7 @@ def train(
     if stage not in STAGES:
         raise HLError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
     place = torch.device(pick_device(device))
+    cfg = cfg.replace(amp=_precision(cfg, stage, place, out))
 
     # What to learn from.
     hi_set = _faces(hi, cfg.size_hi, "hi", cfg.n_hi)
@@ -121,6 +124,18 @@ def train(
         return iter(())
     write = partial(write_results, folder=folder, stage=stage, about=about)
     return run(loop, folder, resume, stop, write)
+
+
+def _precision(cfg: RunConfig, stage: str, device: torch.device, out: str | Path | None) -> str:
+    """What `cfg.amp` means: of "auto" what the run in `out` was started with, or what pays here."""
+    if cfg.amp != "auto":
+        return cfg.amp
+    stored = RunFolder(out).config if out else None
+    if stored and stored.is_file():
+        return json.loads(stored.read_text())["config"]["amp"]
+    layers = [(getattr(cfg, f"{stage}_width", cfg.l2h_width), cfg.size_lo)]
+    layers.append((cfg.d_width, cfg.size_lo if stage == "h2l" else cfg.size_hi))
+    return what_pays(device, tuple(layers), cfg.batch)
 
 
 # ---- what to learn from --------------------------------------------------------------------------

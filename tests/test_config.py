@@ -65,14 +65,15 @@ def test_paper_preset_is_the_paper():
         False,
         "off",
     )
-    assert cfg == RunConfig() and differences(cfg) == {}
+    assert cfg == RunConfig(channels_last=True) and differences(cfg) == {}
 
 
 @pytest.mark.parametrize("name", ["smoke", "quick", "study", "colab", "paper", "modern"])
 def test_a_preset_is_the_paper_and_its_differences(name):
     cfg = preset(name)
     assert cfg is PRESETS[name]
-    assert RunConfig().replace(**{k: own for k, (_, own) in differences(cfg).items()}) == cfg
+    base = preset("paper")
+    assert base.replace(**{k: own for k, (_, own) in differences(cfg).items()}) == cfg
     assert all(base != own for base, own in differences(cfg).values())
 
 
@@ -146,3 +147,8 @@ def test_frozen_and_through_json():
     assert from_dict(json.loads(json.dumps(cfg.as_dict()))) == cfg
     with pytest.raises(HLError, match="unknown fields .'beta3'"):
         from_dict(cfg.as_dict() | {"beta3": 1})
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_uses_the_faster_layout(name):
+    assert preset(name).channels_last

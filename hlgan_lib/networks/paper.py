@@ -9,10 +9,13 @@ open is a switch of `RunConfig`. Sources and their certainty: docs/paper.md.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from ..config import RunConfig
 from ..errors import HLError
@@ -186,7 +189,7 @@ class LowToHigh(nn.Module):
             lo: (B, 3, 16, 16) in [-1, 1].
 
         Returns:
-            hi: (B, 3, 64, 64) in [-1, 1].
+            hi: (B, 3, 64, 64) in [-1, 1], float32 whatever autocast says.
         """
         check_side("lo", lo, self.cfg)
         x = self.groups[0](self.stem(lo))  # (B, 256, 16, 16)
@@ -195,7 +198,7 @@ class LowToHigh(nn.Module):
         y = self.head(x)  # (B, 3, 64, 64)
         if self.cfg.skip:
             y = y + unsquash(enlarge(lo, y.shape[-1]))
-        return torch.tanh(y)
+        return torch.tanh(y.float())
 
 
 def enlarge(lo: Tensor, size: int) -> Tensor:
@@ -278,10 +281,29 @@ class Discriminator(nn.Module):
         """
         check_images("x", x, self.size)
         x = opponent_colours(x) if self.opponent else x
-        features = self.blocks(self.stem(x))  # (B, width, 4, 4)
-        score = self.fc(F.relu(features).flatten(1))  # (B, 1)
+        with _float32_weights(self):
+            features = self.blocks(self.stem(x))  # (B, width, 4, 4)
+            score = self.fc(F.relu(features).flatten(1))  # (B, 1)
         # Scores in float32: of a float16 one the gradient of a scaled loss would overflow.
         return score.squeeze(1).float()
+
+
+@contextmanager
+def _float32_weights(net: nn.Module) -> Iterator[None]:
+    """Under autocast, the normalised weights of `net` computed in float32, once, and kept inside.
+
+    The power iteration of spectral norm does not bear the rounding of half precision.
+    """
+    device = next(net.parameters()).device.type
+    if not torch.is_autocast_enabled(device):
+        yield
+        return
+    with parametrize.cached():
+        with torch.autocast(device, enabled=False):
+            for layer in net.modules():
+                if parametrize.is_parametrized(layer, "weight"):
+                    _ = layer.weight  # computed at this access
+        yield
 
 
 class _DBlock(nn.Module):

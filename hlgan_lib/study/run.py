@@ -79,8 +79,8 @@ def _digest(stage: str, cfg: RunConfig, sources: dict[str, str]) -> str:
 
 
 def _unread(stage: str) -> set[str]:
-    """The fields that decide nothing of this stage's weights."""
-    unread = set()
+    """The fields that decide nothing of this stage's weights but rounding, as the device does."""
+    unread = {"amp"}
     for name, spec in field_specs().items():
         if spec.readers is not None and stage not in spec.readers:
             unread.add(name)
