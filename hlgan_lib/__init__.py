@@ -5,6 +5,7 @@ After Bulat, Yang, Tzimiropoulos, ECCV 2018.
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from . import config
 from .config import RunConfig, preset
@@ -62,7 +63,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f".{name}", __name__)
     if name in _HOMES:

@@ -12,7 +12,7 @@ import os
 import shlex
 import sys
 from dataclasses import MISSING, fields
-from typing import Annotated, Union
+from typing import Annotated, Any, Union
 
 import tyro
 
@@ -41,7 +41,7 @@ COMMANDS = {
 
 
 # ---- parsing -------------------------------------------------------------------------------------
-def parse(argv: list[str]):
+def parse(argv: list[str]) -> Any:
     """The command that the arguments describe.
 
     Raises SystemExit after --help, and HLError, whose text is one line, for a mistake.
@@ -68,7 +68,7 @@ def parse(argv: list[str]):
         raise HLError(f"{in_one_line(said.getvalue())}: see {' '.join(path)}") from None
 
 
-def _union(commands: dict, cfg: RunConfig):
+def _union(commands: dict, cfg: RunConfig) -> Any:
     """The commands as one type for tyro; the training ones start from cfg."""
     options = []
     for name, kind in commands.items():
@@ -106,7 +106,7 @@ def main(argv: list[str] | None = None) -> int:
     except HLError as error:
         return _refuse(str(error))
     except SystemExit as end:  # --help
-        return end.code or 0
+        return int(end.code or 0)
     except KeyboardInterrupt:
         print("hlgan: stopped", file=sys.stderr)
         return 130

@@ -30,6 +30,11 @@ class Stop:
     def __call__(self) -> bool:
         return self.signal is not None
 
+    @property
+    def exit_code(self) -> int:
+        """128 + n after signal n, else 0."""
+        return 0 if self.signal is None else 128 + self.signal
+
     def handle(self, number: int, _: object) -> None:
         """Remember the signal; a second one raises KeyboardInterrupt."""
         if self.signal is not None:

@@ -57,7 +57,7 @@ def follow(
                     tqdm.write(f"health: {note}")
             said = tick.health
     if not folder.finished:
-        return 128 + stop.signal
+        return stop.exit_code
     scores = json.loads(folder.scores.read_text())
     print(f"finished: weights {folder.weights}, validation {scores['val_frechet_lite0']}")
     return 0
@@ -106,7 +106,7 @@ def some(names: list[str], n: int = 10) -> str:
 
 def table(rows: dict[str, dict[str, object]], title: str) -> None:
     """Print rows of values in aligned columns, floats with four digits."""
-    text = {}
+    text: dict[str, dict[str, str]] = {}
     for label, row in rows.items():
         text[label] = {
             k: f"{v:.4g}" if isinstance(v, float) else str(v)
@@ -114,12 +114,12 @@ def table(rows: dict[str, dict[str, object]], title: str) -> None:
             if v is not None
         }
     widths: dict[str, int] = {}
-    for row in text.values():
-        for k, v in row.items():
+    for cells in text.values():
+        for k, v in cells.items():
             widths[k] = max(widths.get(k, len(k)), len(v))
     first = max(map(len, text))
     print(title)
-    for label, row in {"": {k: k for k in widths}, **text}.items():
-        cells = [label.ljust(first)]
-        cells += [row.get(k, "").ljust(width) for k, width in widths.items()]
-        print("  ".join(cells).rstrip())
+    titles = {"": {k: k for k in widths}}
+    for label, cells in (titles | text).items():
+        columns = [cells.get(k, "").ljust(width) for k, width in widths.items()]
+        print("  ".join([label.ljust(first), *columns]).rstrip())

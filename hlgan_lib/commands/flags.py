@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from typing_extensions import Doc
@@ -12,7 +12,10 @@ from tyro.conf import FlagCreatePairsOff
 from ..config import PRESETS
 
 Switch = FlagCreatePairsOff[bool]
-PresetName = Literal[tuple(PRESETS)]
+if TYPE_CHECKING:
+    PresetName = str
+else:
+    PresetName = Literal[tuple(PRESETS)]
 DEFAULT_PRESET = "quick"
 FACES = (
     "a folder of pictures, an .npz file, or faces:train-hi, faces:train-lo, faces:val, "

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from ..data.loading import load_faces
 from ..degradations.handmade import bilinear
 from ..errors import HLError
 from ..files import out_folder, save_json, save_png
-from ..inference import degrade, load_weights, new_z, upscale
+from ..inference import H2L, degrade, load_weights, new_z, upscale
 from ..networks.baselines import enlarged
 
 BATCH = 64
@@ -43,7 +44,7 @@ def degrade_files(
     if n_z < 1:
         raise HLError(f"--n-z must be 1 or more, got {n_z}")
     check_folder(out, source)
-    h2l = load_weights(weights, stage="h2l", device=device)
+    h2l = cast(H2L, load_weights(weights, stage="h2l", device=device))
     hi = load_faces(source, None if _is_built_in(source) else h2l.cfg.size_hi, role="hi", minimum=1)
     _check_size(hi, h2l.cfg.size_hi, source)
     names = output_names(hi.names, [f"_z{k}" for k in range(n_z)] if n_z > 1 else [""])
@@ -72,7 +73,7 @@ def upscale_files(
     cannot be right.
     """
     check_folder(out, source)
-    l2h = load_weights(weights, stage="l2h", device=device)
+    l2h: Any = load_weights(weights, stage="l2h", device=device)
     lo = load_lo(source, l2h.cfg.size_lo, fit)
     names = output_names(lo.names, [""])
     return _write_all(lambda x: upscale(l2h, x), lo, names, out, device, progress)
@@ -96,11 +97,9 @@ def upscale_with_trust(
     from ..reliability.trust import calibration_of, trust, write_trust
 
     check_folder(out, source)
-    nets = (
-        load_weights(weights, stage="l2h", device=device),
-        load_weights(h2l, stage="h2l", device=device),
-    )
-    lo = load_lo(source, nets[0].cfg.size_lo, fit)
+    restorer: Any = load_weights(weights, stage="l2h", device=device)
+    nets = restorer, load_weights(h2l, stage="h2l", device=device)
+    lo = load_lo(source, restorer.cfg.size_lo, fit)
     names = output_names(lo.names, [""])
     calibration = calibration_of(*nets, device=device)
     judged = []
@@ -118,10 +117,10 @@ def load_lo(source: str | Path, size: int, fit: bool) -> FaceSet:
     if _is_built_in(source):
         lo = load_faces(source, role="lo")
     elif fit:
-        lo = load_faces(source, size, minimum=1)
+        lo = _one_side(source, "--input", size, minimum=1)
     else:
         try:
-            lo = load_faces(source, minimum=1)
+            lo = _one_side(source, "--input", minimum=1)
         except HLError as error:
             if "square and of one size" in str(error):
                 raise HLError(
@@ -218,16 +217,13 @@ def evaluate_files(
 
     if json and Path(json).is_dir():
         raise HLError(f"--json {json} is a folder: give the name of a file")
-    sets = {}
-    for flag, source in (("--fake", fake), ("--real", real), ("--lo", lo), ("--train", train)):
-        sets[flag] = faces = load_faces(source) if source else None
-        if source and not isinstance(faces, FaceSet):
-            raise HLError(f"{flag} {source} holds pairs: ask for {source}:hi or {source}:lo")
+    fakes, reals = _one_side(fake, "--fake"), _one_side(real, "--real")
+    los = _one_side(lo, "--lo") if lo else None
+    trains = _one_side(train, "--train") if train else None
     if paired:
-        sets["--real"] = in_order_of(sets["--fake"], sets["--real"])
-    if lo:
-        sets["--lo"] = in_order_of(sets["--fake"], sets["--lo"], "--lo")
-    fakes, reals, los, trains = sets.values()
+        reals = in_order_of(fakes, reals)
+    if los:
+        los = in_order_of(fakes, los, "--lo")
     scores = evaluate(
         fakes,
         reals,
@@ -243,6 +239,13 @@ def evaluate_files(
         finite = {name: _finite(score) for name, score in scores.items()}
         save_json(Path(json), {"fake": str(fake), "real": str(real)} | finite)
     return scores
+
+
+def _one_side(source: str | Path, flag: str, size: int | None = None, minimum: int = 2) -> FaceSet:
+    faces = load_faces(source, size, minimum=minimum)
+    if not isinstance(faces, FaceSet):
+        raise HLError(f"{flag} {source} holds pairs: ask for {source}:hi or {source}:lo")
+    return faces
 
 
 def _finite(score: dict) -> dict:

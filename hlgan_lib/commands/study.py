@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typing_extensions import Doc
 
 from ..errors import HLError
-from ..runtime import pick_device, stop_signals
+from ..runtime import Stop, pick_device, stop_signals
 from .flags import Device, Number, PresetName, Switch
+
+if TYPE_CHECKING:
+    from ..study.train_all import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,7 @@ class _Plan:
     ] = None
     device: Device = None
 
-    def finish(self, outcome, stop) -> int:
+    def finish(self, outcome: Outcome, stop: Stop) -> int:
         """Say what became of the plan; the exit code."""
         if outcome.failed:
             name, why = next(iter(outcome.failed.items()))
@@ -37,7 +40,7 @@ class _Plan:
                 f"(see {self.out / 'logs'}); the others are stored"
             )
         if outcome.stopped:
-            return 128 + stop.signal
+            return stop.exit_code
         print(f"{len(outcome.finished)} runs are finished and scored: {self.out / 'ablation.json'}")
         return 0
 

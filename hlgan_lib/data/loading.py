@@ -48,6 +48,10 @@ def load_faces(
 ) -> FaceSet: ...
 @overload
 def load_faces(
+    source: str | Path, size: int | None = None, *, role: str, minimum: int = 2
+) -> FaceSet: ...
+@overload
+def load_faces(
     source: str | Path, size: int | None = None, *, role: str | None = None, minimum: int = 2
 ) -> FaceSet | Pairs: ...
 def load_faces(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +25,7 @@ from ..errors import HLError
 from ..loop import Loop
 from ..metrics.pairs import psnr
 from ..metrics.protocols import stretch
-from ..tasks.base import Logs, d_terms, g_terms
+from ..tasks.base import Logs, Task, d_terms, g_terms
 from ..tasks.two_stage import H2LTask, L2HTask
 
 FAULTS = (
@@ -70,6 +71,7 @@ def start(
     hi, rng = load_faces("faces:train-hi"), torch.Generator(device).manual_seed(cfg.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(cfg.seed)
+        made: Task
         if degrade:
             made = L2HTask(cfg, hi, degrade, rng, torch.device(device))
         else:
@@ -95,7 +97,12 @@ def advance(loop: Loop, n: int) -> Loop:
 
 def watch(loop: Loop, n: int, look: Callable[[H2LTask], float]) -> list[float]:
     """What look(task) gives at the start and after each of n updates."""
-    return [look(loop.task), *(look(advance(loop, 1).task) for _ in range(n))]
+    task: Any = loop.task
+    values = [look(task)]
+    for _ in range(n):
+        advance(loop, 1)
+        values.append(look(task))
+    return values
 
 
 # ---- 1: gradients leak ---------------------------------------------------------------------------

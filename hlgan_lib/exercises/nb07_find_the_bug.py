@@ -28,6 +28,7 @@ from ..losses import hinge_d, hinge_g, pixel_h2l
 from ..metrics.pairs import psnr
 from ..metrics.protocols import stretch
 from ..networks.paper import LowToHigh
+from ..tasks.base import Batch
 from ..tasks.two_stage import H2LTask
 from .bugs import DAMAGE, FAULTS, exam, flat, save_generator, score_to_trust, unit
 from .checks import first, letters, names, numbers
@@ -77,7 +78,7 @@ def check_update(mine: Callable[[Loop], None]) -> str | None:
     loop = Loop(*_small_task(w_gan=1.0), 9)
     task, batch = loop.task, loop.task.batch()
     # Always the same batch, so that the gradients of each loss can be taken again beside.
-    task.batch = lambda: batch
+    setattr(task, "batch", lambda: batch)  # noqa: B010
     found: dict[str, list[tuple[Tensor, Tensor]]] = {"d": [], "g": []}
 
     def note(who: str, nets: nn.ModuleDict, loss_of: Callable) -> Callable:
@@ -89,6 +90,7 @@ def check_update(mine: Callable[[Loop], None]) -> str | None:
 
         return at_step
 
+    assert loop.opt_d is not None  # w_gan is 1
     loop.opt_d.register_step_pre_hook(note("d", task.discriminators, task.d_loss))
     loop.opt_g.register_step_pre_hook(note("g", task.generators, task.g_loss))
     try:
@@ -134,12 +136,12 @@ def check_update(mine: Callable[[Loop], None]) -> str | None:
 
 
 # ---- 2: unpaired pixels --------------------------------------------------------------------------
-def loss_of_h2l(task: H2LTask, batch: Mapping[str, Tensor]) -> Tensor:
+def loss_of_h2l(task: H2LTask, batch: Batch) -> Tensor:
     """H2L's loss alone, a scalar."""
     return task.g_loss(batch)[0]
 
 
-def check_generator_loss(mine: Callable[[H2LTask, Mapping[str, Tensor]], Tensor]) -> str | None:
+def check_generator_loss(mine: Callable[[H2LTask, Batch], Tensor]) -> str | None:
     """A function (task, batch) -> H2L's loss, alpha pixel + beta GAN, as `H2LTask.g_loss`."""
     cfg, task = _small_task()
     batch = exam(task)
@@ -183,12 +185,12 @@ def check_generator_loss(mine: Callable[[H2LTask, Mapping[str, Tensor]], Tensor]
 
 
 # ---- 3: sharp as real ----------------------------------------------------------------------------
-def loss_of_d_low(task: H2LTask, batch: Mapping[str, Tensor]) -> Tensor:
+def loss_of_d_low(task: H2LTask, batch: Batch) -> Tensor:
     """D_low's loss alone, a scalar."""
     return task.d_loss(batch)[0]
 
 
-def check_discriminator_loss(mine: Callable[[H2LTask, Mapping[str, Tensor]], Tensor]) -> str | None:
+def check_discriminator_loss(mine: Callable[[H2LTask, Batch], Tensor]) -> str | None:
     """A function (task, batch) -> D_low's hinge loss, as `H2LTask.d_loss`."""
     _, task = _small_task()
     batch, d = exam(task), task.discriminators["d_lo"]

@@ -101,12 +101,12 @@ class LearnedCamera(nn.Module):
         self.factor = nn.Parameter(torch.eye(len(LAWS)) / self.RATE)
         start = torch.tensor([law.mean for law in LAWS.values()])
         spread = torch.tensor([law.spread for law in LAWS.values()])
-        self.register_buffer("start", start, persistent=False)
-        self.register_buffer("spread", spread, persistent=False)
+        self.start = nn.Buffer(start, persistent=False)
+        self.spread = nn.Buffer(spread, persistent=False)
         seeded = torch.Generator().manual_seed(cfg.size_lo)
         waves = torch.randn(cfg.z_dim, 12 * cfg.size_lo**2, generator=seeded)
         waves = self.FREQUENCY * waves / math.sqrt(cfg.z_dim)
-        self.register_buffer("waves", waves, persistent=False)
+        self.waves = nn.Buffer(waves, persistent=False)
         self.jpeg = MeasuredJPEG() if cfg.jpeg == "measured" else None
 
     def numbers(self, z: Tensor) -> dict[str, Tensor]:

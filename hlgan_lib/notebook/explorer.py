@@ -8,7 +8,6 @@ from __future__ import annotations
 from html import escape
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from .. import viz
@@ -16,6 +15,7 @@ from ..analysis.z_directions import Directions, measure, placed
 from ..degradations.handmade import bilinear
 from ..errors import HLError
 from ..networks.paper import HighToLow
+from ..viz.canvas import Figure
 from .hosts import front_end
 from .widgets import captioned
 

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from .. import viz
 from ..errors import HLError
 from ..loop import Tick
 from ..runtime import stop_signals
+from ..viz.canvas import Figure
 from .hosts import custom_widgets, front_end, in_kernel
 
 REDRAW_S = 2.0  # a redrawn figure costs about 0.3 s of training time

@@ -11,7 +11,6 @@ import io
 from dataclasses import dataclass
 from html import escape
 
-from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
@@ -22,6 +21,7 @@ from ..data.pictures import fit, read_image
 from ..errors import HLError
 from ..inference import Weights, degrade
 from ..reliability.trust import pair_of_networks, trust
+from ..viz.canvas import Figure
 from .hosts import custom_widgets, front_end
 from .widgets import address, captioned
 
@@ -63,7 +63,7 @@ def restored_box(
     degradation before. Raises HLError for a box that leaves the picture or is smaller than the
     network's input.
     """
-    l2h, h2l = pair_of_networks(l2h, h2l, "cpu")
+    restorer, degrader = pair_of_networks(l2h, h2l, "cpu")
     x, y, side = box
     if x < 0 or y < 0 or side < 1 or x + side > image.width or y + side > image.height:
         raise HLError(
@@ -72,13 +72,13 @@ def restored_box(
         )
     face = image.crop((x, y, x + side, y + side))
     if is_lo:
-        lo = as_picture(fit(face, l2h.cfg.size_lo))[None]
+        lo = as_picture(fit(face, restorer.cfg.size_lo))[None]
         pictures = {"your box, reduced": lo[0]}
     else:
-        hi = as_picture(fit(face, l2h.cfg.size_hi))[None]
-        lo = degrade(h2l, hi, seed=seed)[:, 0]
+        hi = as_picture(fit(face, restorer.cfg.size_hi))[None]
+        lo = degrade(degrader, hi, seed=seed)[:, 0]
         pictures = {"your box": hi[0], "degraded by H2L": lo[0]}
-    judged = trust(l2h, h2l, lo)
+    judged = trust(restorer, degrader, lo)
     score, grade, doubtful = judged.score.item(), judged.grade.item(), bool(judged.doubtful)
     words = (
         f"Trust {score:+.1f}: of the shipped camera's shots, {grade:.0%} are trusted less. "
@@ -144,7 +144,8 @@ def own_photograph(static: Figure, l2h: Weights = "l2h", h2l: Weights = "h2l") -
 
     def restore(_: object) -> None:
         try:
-            found = restored_box(held["image"], tuple(square.box), *networks, is_lo=kind.value)
+            x, y, side = square.box
+            found = restored_box(held["image"], (x, y, side), *networks, is_lo=kind.value)
             shown.value = (
                 captioned(found.pictures, 192, "from your photograph")
                 + f'<p style="line-height:1.4">{escape(found.words)}</p>'

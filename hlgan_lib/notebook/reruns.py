@@ -82,8 +82,8 @@ def logged(folder: RunFolder, steps: int) -> Iterator[Tick]:
         )
 
 
-def _from_the_start(ticks: Iterator[Tick], folder: RunFolder, steps: int) -> Iterator[Tick]:
-    with closing(ticks):  # closing it saves
+def _from_the_start(ticks: Any, folder: RunFolder, steps: int) -> Iterator[Tick]:
+    with closing(ticks):  # the generator of `training.train`: closing it saves
         new = next(ticks, None)  # by now the log is cut back to the checkpoint
         yield from (tick for tick in logged(folder, steps) if new is None or tick.step < new.step)
         if new:

@@ -13,11 +13,11 @@ from html import escape
 from typing import TypeVar
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
 from .. import viz
 from ..errors import HLError
+from ..viz.canvas import Figure
 from .hosts import custom_widgets, front_end
 
 V = TypeVar("V")

@@ -182,9 +182,12 @@ def gap(stored: Stored, metric: str, names: dict[str, list[str]]) -> dict:
     """
     if metric == "psnr":
         scores = [[stored.runs[n]["psnr_faces"] for n in runs] for runs in names.values()]
-        return gap_closed(*(torch.tensor(s) for s in scores))
+        low, mid, high = (torch.tensor(s) for s in scores)
+        return gap_closed(low, mid, high)
     features = []
     for runs in names.values():
         held = [stored.arrays[f"features/{n}"].astype(np.float64) for n in runs]
         features.append([torch.from_numpy(a) for a in held])
-    return gap_closed(*features, reference=test_set(stored.about["n"]).train_features)
+    bilinear, learned, oracle = features
+    reference = test_set(stored.about["n"]).train_features
+    return gap_closed(bilinear, learned, oracle, reference)

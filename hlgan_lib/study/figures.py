@@ -11,16 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from ..files import out_folder
-from ..viz.canvas import COLOURS, CYCLE, GREY, MARKERS, blank, quiet, save_figure
+from ..viz.canvas import COLOURS, CYCLE, GREY, MARKERS, Figure, blank, quiet, save_figure
 from ..viz.charts import plain_log
 from ..viz.faces import face_grid
 from .grid import AXES, CELLS, DEGRADATIONS, LOSSES, N_SHOWN
 from .numbers import (
     SHOWN,
-    bar_of,
     bars_of,
     cost_rows,
     diversity_rows,
@@ -134,7 +132,7 @@ def plane(stored: Stored, also: Mapping[str, tuple[Stored, str]] | None = None) 
     # What they are held against: bicubic, the reader's own, the floor.
     bicubic = stored.references["bicubic"]
     ax.plot(
-        *([bar_of([bicubic], test, metric).value] for test, metric in SHOWN),
+        *([bicubic["scores"][test][metric]["value"]] for test, metric in SHOWN),
         marker="*",
         color="black",
         linestyle="none",
@@ -177,7 +175,9 @@ def sweep(stored: Stored, names: Sequence[str]) -> Figure:
             quiet(ax, axis.xlabel, labels[k])
         words = []
         for x, (psnr, distance) in points.items():
-            both = f"{psnr.value:.4g} dB and {distance.value:.4g}" if psnr else "not run"
+            both = (
+                f"{psnr.value:.4g} dB and {distance.value:.4g}" if psnr and distance else "not run"
+            )
             words.append(f"{x:g} {both}")
         said.append(f"{axis.xlabel}: {', '.join(words)}")
     return finish(figure, stored, "PSNR and Frechet distance over " + "; over ".join(said))
@@ -225,7 +225,7 @@ def cost(stored: Stored) -> Figure:
 # ---- all of them ---------------------------------------------------------------------------------
 def _cells_of(*axes: str) -> tuple[str, ...]:
     """The cells of some axes, each once."""
-    cells = []
+    cells: list[str] = []
     for name in axes:
         cells += AXES[name].cells
     return tuple(dict.fromkeys(cells))

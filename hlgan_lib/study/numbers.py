@@ -65,7 +65,7 @@ def bars_of(stored: Stored, cells: Sequence[str], test: str, metric: str) -> dic
 def matrix_rows(stored: Stored) -> dict[str, np.ndarray | None]:
     """The first test faces, uint8: LR, under each variant of the matrix (None: not run), HR."""
     hi, lo = (side.images[:N_SHOWN] for side in load_faces("faces:test"))
-    rows = {"poor": lo, "bicubic": stored.arrays["faces/bicubic"]}
+    rows: dict[str, np.ndarray | None] = {"poor": lo, "bicubic": stored.arrays["faces/bicubic"]}
     for loss in ("pixel", "gan"):
         for d in DEGRADATIONS:
             cell = CELLS[f"{d}-{loss}"]
@@ -91,7 +91,7 @@ def gap_rows(stored: Stored) -> dict[str, dict | None]:
 def plane_points(stored: Stored) -> dict[str, tuple[tuple[float, ...], ...] | None]:
     """cell -> PSNR of each seed (dB), Frechet distance of each seed: the matrix, the baselines."""
     in_one_go = [c for c in AXES["rivals"].cells if CELLS[c].stage != "l2h"]
-    points = {}
+    points: dict[str, tuple[tuple[float, ...], ...] | None] = {}
     for c in (*AXES["matrix"].cells, *in_one_go):
         points[c] = None
         if stored.found(c):

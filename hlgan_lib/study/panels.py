@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from ..viz.canvas import COLOURS, CYCLE, quiet, with_alt
+from ..viz.canvas import COLOURS, CYCLE, Figure, quiet, with_alt
 from .numbers import Bar
 from .results import Stored
 

@@ -42,7 +42,7 @@ class Stored:
             parts.append(f'"{name}":{{{rows}}}')
         text = "{" + ",\n".join(parts) + "}\n"
         packed = io.BytesIO()
-        np.savez_compressed(packed, **self.arrays)
+        np.savez_compressed(packed, allow_pickle=False, **self.arrays)
         atomic(Path(folder) / "ablation.npz", lambda file: file.write(packed.getvalue()))
         atomic(Path(folder) / "ablation.json", lambda file: file.write(text.encode()))
 
@@ -59,7 +59,7 @@ class Stored:
 
     def names(self, cells: Iterable[str]) -> set[str]:
         """The folder names of all stored runs of some cells, and of the runs that these need."""
-        names = set()
+        names: set[str] = set()
         for cell in cells:
             runs = in_order(p.run for p in self.planned(cell))
             names.update(run.name for run in runs)

@@ -171,7 +171,7 @@ def train_here(job: dict) -> int:
         except HLError as error:
             print(error, file=sys.stderr)
             return 2
-    return 128 + stop.signal if stop.signal else 0
+    return stop.exit_code
 
 
 if __name__ == "__main__":

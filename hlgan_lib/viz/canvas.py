@@ -8,9 +8,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import matplotlib.figure
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image
 
 from ..errors import HLError
@@ -34,7 +35,7 @@ MARKERS = "osD^vPX"
 GREY = "#767676"  # for what has no result: words in it have a contrast of 4.5 with white
 DPI = 100
 N_COLOURS = 128  # of a PNG with lines and bars: enough to keep each of COLOURS apart
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.dpi": DPI,
     "savefig.dpi": DPI,
     "font.size": 10,
@@ -50,11 +51,21 @@ STYLE = {
 }
 
 
+class Figure(matplotlib.figure.Figure):
+    """A matplotlib figure that knows what it says and what it shows.
+
+    Attributes:
+        alt: what a reader who cannot see it should know; empty until `with_alt`.
+        photographic: shows faces, not lines and bars; decides the kind of file.
+    """
+
+    alt: str = ""
+    photographic: bool = False
+
+
 def style() -> None:
     """Set the style of this package for figures that a reader draws with pyplot himself."""
-    import matplotlib
-
-    cycle = matplotlib.cycler(color=CYCLE, linestyle=DASHES)
+    cycle = cycler(color=CYCLE, linestyle=DASHES)
     matplotlib.rcParams.update(STYLE | {"axes.prop_cycle": cycle})
 
 
@@ -70,8 +81,6 @@ def blank(width: float, height: float) -> Figure:
     """
     figure = Figure((width, height), dpi=DPI, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
-    figure.alt = ""
-    figure.photographic = False
     return figure
 
 
@@ -208,7 +217,7 @@ def save_figure(figure: Figure, path: str | Path, alt: str | None = None, **mani
     path = Path(path)
     if path.suffix not in (".png", ".jpg"):
         raise HLError(f"a figure's path must end in .png or .jpg, got {path.name}")
-    with_alt(figure, alt or getattr(figure, "alt", ""))
+    with_alt(figure, alt or str(getattr(figure, "alt", "")))
     _, data = encode(figure, "image/jpeg" if path.suffix == ".jpg" else "image/png")
     atomic(path, lambda file: file.write(data))
     listing = path.parent / "manifest.json"

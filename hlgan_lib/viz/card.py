@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..errors import HLError
-from .canvas import COLOURS, DPI, blank, quiet, with_alt
+from .canvas import COLOURS, DPI, Figure, blank, quiet, with_alt
 from .faces import Pictures, as_uint8, enlarge
 
 WIDTH, CELL, MARGIN = 1200, 64, 14  # pixels
 N_SHOWN = 14  # images of each row
 NAMES = {"real": "real", "learned": "learned (H2L)", "bilinear": "bilinear"}
-LOOK = {
+LOOK: dict[str, dict[str, Any]] = {
     "real": {"color": COLOURS["black"], "marker": "o", "linestyle": "-"},
     "learned": {"color": COLOURS["vermilion"], "marker": "s", "linestyle": "--"},
     "bilinear": {"color": COLOURS["blue"], "marker": "D", "linestyle": ":"},
@@ -68,9 +68,9 @@ class _Page:
         bottom = 1 - (top + height) / self.height
         return self.figure.add_axes((left / WIDTH, bottom, width / WIDTH, height / self.height))
 
-    def text(self, left: float, top: float, words: str, **how) -> None:
-        how = {"va": "top", "fontsize": 9.5} | how
-        self.figure.text(left / WIDTH, 1 - top / self.height, words, **how)
+    def text(self, left: float, top: float, words: str, **how: Any) -> None:
+        usual: dict[str, Any] = {"va": "top", "fontsize": 9.5}
+        self.figure.text(left / WIDTH, 1 - top / self.height, words, **usual | how)
 
 
 def draw_card(

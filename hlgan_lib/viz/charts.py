@@ -11,11 +11,21 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..errors import HLError
-from .canvas import COLOURS, CYCLE, DASHES, GREY, MARKERS, blank, line_style, quiet, with_alt
+from .canvas import (
+    COLOURS,
+    CYCLE,
+    DASHES,
+    GREY,
+    MARKERS,
+    Figure,
+    blank,
+    line_style,
+    quiet,
+    with_alt,
+)
 
 
 def lines(
@@ -60,7 +70,8 @@ def lines(
             **line_style(i),
         )
         if band:
-            ax.fill_between(x, *band, color=CYCLE[i % len(CYCLE)], alpha=0.18, linewidth=0)
+            low, high = band
+            ax.fill_between(x, low, high, color=CYCLE[i % len(CYCLE)], alpha=0.18, linewidth=0)
     if logx:
         ax.set_xscale("log")
         plain_log(ax.xaxis)
@@ -139,7 +150,7 @@ def bars(
     largest = max(abs(end) for end in ends)
     for i, (value, low, high) in enumerate(rows):
         ax.barh(i, value, color=CYCLE[i % len(CYCLE)], height=0.6)
-        if low is not None:
+        if low is not None and high is not None:
             interval = [[value - low], [high - value]]
             ax.errorbar(value, i, xerr=interval, color="black", capsize=4, linewidth=1.2)
         ax.text(
@@ -187,7 +198,7 @@ def histograms(
     figure = blank(6.4, 3.2)
     ax = figure.add_subplot()
     arrays = {name: np.asarray(v, dtype=float).ravel() for name, v in values.items()}
-    edges = np.histogram_bin_edges(np.concatenate(list(arrays.values())), bins, range)
+    edges = np.histogram_bin_edges(np.concatenate(list(arrays.values())), bins, range).tolist()
     for i, (name, a) in enumerate(arrays.items()):
         ax.hist(a, edges, histtype="step", density=True, label=name, linewidth=1.8, **line_style(i))
     quiet(ax, xlabel, "share per unit", title)
@@ -222,9 +233,9 @@ def panels(
     for i, (name, numbers) in enumerate(values.items()):
         ax = figure.add_subplot(rows, columns, i + 1)
         v = np.asarray(numbers).ravel()
-        bins: int | np.ndarray = 24
+        bins: int | list[float] = 24
         if np.issubdtype(v.dtype, np.integer) and np.ptp(v) < 64:
-            bins = np.arange(v.min(), v.max() + 2) - 0.5  # a bar a number
+            bins = (np.arange(v.min(), v.max() + 2) - 0.5).tolist()  # a bar a number
         ax.hist(v, bins, color=COLOURS["blue"])
         quiet(ax, xlabels.get(name, ""), "", "")
         ax.set_title(name, fontsize=9)

@@ -11,13 +11,12 @@ from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
 from ..data.faces import FaceSet, to_uint8
 from ..errors import HLError
-from .canvas import DPI, blank, with_alt
+from .canvas import DPI, Figure, blank, with_alt
 
 Pictures = Tensor | np.ndarray | FaceSet
 TITLE_HEIGHT = 30  # pixels, of the line that holds a figure's title

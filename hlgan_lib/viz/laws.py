@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from .canvas import blank, line_style, quiet, with_alt
+from .canvas import Figure, blank, line_style, quiet, with_alt
 
 
 def laws(

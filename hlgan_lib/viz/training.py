@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..errors import HLError
-from .canvas import blank, line_style, quiet, with_alt
+from .canvas import Figure, blank, line_style, quiet, with_alt
 from .faces import grid_of_shown
 
 # panel -> logged loss -> its name in the legend

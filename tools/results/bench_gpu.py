@@ -20,7 +20,10 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +33,8 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
 import hlgan_lib as hl
+from hlgan_lib.degradations import Degradation
+from hlgan_lib.loop import Loop
 
 PRECISIONS = {
     "float32": ("off", False, False),
@@ -76,7 +81,8 @@ class Bench:
         work()
         self.wait()
         once = time.perf_counter() - began
-        n, times = max(1, min(20, round(seconds / 20 / once))), []
+        n = max(1, min(20, round(seconds / 20 / once)))
+        times: list[float] = []
         for _ in range(max(1, round(0.2 * seconds / once / n))):  # the rest of the warm-up
             work()
         self.wait()
@@ -113,25 +119,27 @@ def measure_ceilings(bench: Bench) -> None:
         set_precision(name)
         m = n // 2 if name == "float32" and not bench.quick else n
         x, y = (torch.randn(m, m, device=bench.device, dtype=dtype) for _ in range(2))
-        t = bench.median(lambda x=x, y=y: x @ y, bench.seconds / 4)["seconds"]
+        t = bench.median(partial(torch.matmul, x, y), bench.seconds / 4)["seconds"]
         conv = 0.0
         for layout in (torch.contiguous_format, torch.channels_last):
             x = torch.randn(b, c, s, s, device=bench.device, dtype=dtype).to(memory_format=layout)
             w = torch.randn(c, c, 3, 3, device=bench.device, dtype=dtype).to(memory_format=layout)
-            took = bench.median(lambda x=x, w=w: F.conv2d(x, w, padding=1), bench.seconds / 4)[
-                "seconds"
-            ]
+            convolve = partial(F.conv2d, x, w, padding=1)
+            took = bench.median(convolve, bench.seconds / 4)["seconds"]
             conv = max(conv, 2 * b * s * s * c * c * 9 / took / 1e12)
         bench.ceilings[name] = {"matmul_tflops": 2 * m**3 / t / 1e12, "conv_tflops": conv}
 
 
-def make_loop(bench: Bench, cfg: hl.RunConfig, stage: str, degradation: object = "bilinear"):
+def make_loop(
+    bench: Bench, cfg: hl.RunConfig, stage: str, degradation: str | Degradation = "bilinear"
+) -> Loop:
     """The loop behind `hl.train`, which its iterator of ticks holds."""
-    more = {"degradation": degradation} if stage == "l2h" else {}
-    return hl.train(cfg, stage, device=str(bench.device), **more).gi_frame.f_locals["loop"]
+    source = degradation if stage == "l2h" else None
+    ticks: Any = hl.train(cfg, stage, device=str(bench.device), degradation=source)
+    return ticks.gi_frame.f_locals["loop"]
 
 
-def count_flops(bench: Bench, loop, key: tuple) -> int:
+def count_flops(bench: Bench, loop: Loop, key: tuple) -> int:
     """FLOPs of the convolutions and matrix products of an update, forward and backward."""
     if key not in bench.flops:
         with FlopCounterMode(display=False) as counter:
@@ -140,7 +148,7 @@ def count_flops(bench: Bench, loop, key: tuple) -> int:
     return bench.flops[key]
 
 
-def fused(loop) -> Callable[[], None]:
+def fused(loop: Loop) -> Callable[[], None]:
     """The same with one kernel for the whole optimiser."""
     for name in ("opt_g", "opt_d"):
         old = getattr(loop, name)
@@ -150,11 +158,12 @@ def fused(loop) -> Callable[[], None]:
             fused=True,
         )
         setattr(loop, name, new)
-    loop.lrs = [(opt, [g["lr"] for g in opt.param_groups]) for opt in (loop.opt_g, loop.opt_d)]
+    opts = (loop.opt_g, loop.opt_d)
+    loop.lrs = [(opt, [g["lr"] for g in opt.param_groups]) for opt in opts if opt]
     return loop.update
 
 
-def graphed(loop) -> Callable[[], None]:
+def graphed(loop: Loop) -> Callable[[], None]:
     """The update as one CUDA graph: batches are made outside and copied in.
 
     Learning rate and decay stand still.
@@ -173,15 +182,12 @@ def graphed(loop) -> Callable[[], None]:
         )
     fresh, halves = task.batch, [{k: v.clone() for k, v in task.batch().items()} for _ in range(2)]
 
-    def batch() -> dict:
-        batch.n += 1
-        return halves[batch.n % 2]
-
-    batch.n = 0
-    task.batch = batch
+    turns = cycle([halves[1], halves[0]])
+    setattr(task, "batch", lambda: next(turns))  # noqa: B010
 
     def update() -> None:
         task.discriminators.requires_grad_(True)
+        assert loop.opt_d is not None  # no cell has w_gan 0
         loop._half(task.d_loss, loop.opt_d)
         task.discriminators.requires_grad_(False)
         loop._half(task.g_loss, loop.opt_g)
@@ -311,7 +317,7 @@ class Pictures(Dataset):
             other = random.choice(self.lo)
             return {"hi": hi, "lo": self.read(Image.open(other).convert("RGB"))}
         small = Image.fromarray(((hi + 1) * 127.5).byte().permute(1, 2, 0).numpy()).resize(
-            (16, 16), Image.BICUBIC
+            (16, 16), Image.Resampling.BICUBIC
         )
         return {
             "hi": hi,
@@ -350,6 +356,9 @@ class Plain:
         with torch.no_grad():
             for k, v in self.task.generators.named_parameters():
                 self.ema[k].mul_(0.999).add_(v, alpha=0.001)
+
+    def step_on(self, stream: Iterator[dict[str, torch.Tensor]]) -> None:
+        self.step(next(stream))
 
     def batches(self, loader: DataLoader) -> Iterator[dict[str, torch.Tensor]]:
         while True:
@@ -398,13 +407,13 @@ def beside_plain(bench: Bench, preset: str, batch: int) -> dict:
             )
             stream = plain.batches(loader)
             fixed = next(stream)
-            works = {
-                "plain step": lambda p=plain, f=fixed: p.step(f),
+            works: dict[str, Callable[[], object]] = {
+                "plain step": partial(plain.step, fixed),
                 "our step": ours.update,
-                "plain loop": lambda p=plain, s=stream: p.step(next(s)),
+                "plain loop": partial(plain.step_on, stream),
                 "our loop": ticking(ours),
             }
-            times = {
+            times: dict[str, list[float]] = {
                 f"{name}, {tf32}": []
                 for name in works
                 for tf32 in ("float32", "PyTorch's TF32")
@@ -432,7 +441,7 @@ def beside_plain(bench: Bench, preset: str, batch: int) -> dict:
     return result
 
 
-def ticking(loop) -> Callable[[], None]:
+def ticking(loop: Loop) -> Callable[[], None]:
     """Updates with what a tick of every hundred costs."""
 
     def work() -> None:

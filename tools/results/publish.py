@@ -50,7 +50,9 @@ def shipped_runs(preset: str) -> dict[str, Run]:
     """
     cfg = hl.preset(preset)
     runs = {name: CELLS[cell].run(cfg) for name, cell in WEIGHTS.items()}
-    return {"h2l": runs["l2h"].degradation, **runs}
+    h2l = runs["l2h"].degradation
+    assert isinstance(h2l, Run)  # the cell of l2h is a learned one
+    return {"h2l": h2l, **runs}
 
 
 def ship(stored: Stored, runs: Path, into: Path = SHIPPED) -> list[str]:
@@ -67,10 +69,8 @@ def ship(stored: Stored, runs: Path, into: Path = SHIPPED) -> list[str]:
             continue
         state, metadata = read_weights(folder.weights)
         stage = metadata.pop("stage")
-        notes = {k: v for k, v in metadata.items() if k != "config"} | {
-            "run": run.name,
-            "dtype": "float16",
-        }
+        notes = {k: v for k, v in metadata.items() if k != "config"}
+        notes |= {"run": run.name, "dtype": "float16"}
         half = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
         path = into / f"{name}.safetensors"
         fresh = path.with_suffix(".new")
@@ -91,8 +91,9 @@ def replace_if_new(path: Path, fresh: Path) -> None:
     """
     if path.is_file():
         (old, about), (new, about_new) = read_weights(path), read_weights(fresh)
-        about["config"], about_new["config"] = stored_config(about), stored_config(about_new)
-        same_words = about == about_new and old.keys() == new.keys()
+        same_config = stored_config(about) == stored_config(about_new)
+        del about["config"], about_new["config"]
+        same_words = same_config and about == about_new and old.keys() == new.keys()
         if same_words and all(torch.equal(old[k], new[k]) for k in new):
             fresh.unlink()
             return

@@ -13,6 +13,7 @@ the end. One seed each, preset `study`, scored on faces:test as the grid is; unf
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -31,6 +32,7 @@ from hlgan_lib.inference import resolve_degradation
 from hlgan_lib.runtime import one_thread
 from hlgan_lib.study.grid import CELLS
 from hlgan_lib.study.results import load
+from hlgan_lib.study.run import Run
 from hlgan_lib.study.scoring import score_restorer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,22 +100,20 @@ def main() -> None:
     )
     study = parser.parse_args().study
     stored, cfg = load(study), hl.preset("study").replace(w_gan=0.0)
-    run = CELLS["learned-pixel"].run(hl.preset("study"))
-    rows = {
-        way: stored.runs[CELLS[f"{way}-pixel"].run(hl.preset("study")).name]["scores"]["camera"][
-            "psnr"
-        ]
-        for way in ("bilinear", "learned", "camera")
-    }
-    for name, make in variants(study / "runs" / run.degradation.name).items():
+    runs, rows = {}, {}
+    for way in ("bilinear", "learned", "camera"):
+        runs[way] = CELLS[f"{way}-pixel"].run(hl.preset("study"))
+        rows[way] = stored.runs[runs[way].name]["scores"]["camera"]["psnr"]
+    h2l = runs["learned"].degradation
+    assert isinstance(h2l, Run)
+    for name, make in variants(study / "runs" / h2l.name).items():
         folder = RunFolder(study / "why" / name.replace(" ", "-"))
         started = (folder.path / "config.json").is_file()
         for _ in hl.train(cfg, "l2h", degradation=make, out=folder.path, resume=started):
             pass
         with one_thread():
-            rows[name] = score_restorer(lambda lo, path=folder.path: hl.upscale(path, lo)).scores[
-                "camera"
-            ]["psnr"]
+            scored = score_restorer(partial(hl.upscale, folder.path))
+        rows[name] = scored.scores["camera"]["psnr"]
         print(f"{name:32s} {rows[name]['value']:.2f} dB", flush=True)
     low, high = rows["bilinear"]["value"], rows["camera"]["value"]
     shares = {name: round((row["value"] - low) / (high - low), 3) for name, row in rows.items()}
