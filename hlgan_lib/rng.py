@@ -26,25 +26,67 @@ class Draws:
         self.device = device
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
-        """Uniform between low and high: (n, *shape)."""
+        """Uniform between low and high: (n, *shape).
+
+        Args:
+            low: the smallest.
+            high: the largest.
+            *shape: of each draw.
+
+        Returns:
+            (n, *shape).
+        """
         u = torch.rand(self.n, *shape, generator=self.generator, device=self.generator.device)
         return (low + (high - low) * u).to(self.device)
 
     def log_uniform(self, low: float, high: float) -> Tensor:
-        """Between low and high, uniform in their logarithm: (n,)."""
+        """Between low and high, uniform in their logarithm: (n,).
+
+        Args:
+            low: the smallest, above 0.
+            high: the largest.
+
+        Returns:
+            (n,).
+        """
         low, high = (torch.tensor(bound).log().item() for bound in (low, high))
         return torch.exp(self.uniform(low, high))
 
     def mild(self, largest: float, power: float) -> Tensor:
-        """largest * u^power: mostly small, now and then large; (n,)."""
+        """largest * u^power: mostly small, now and then large.
+
+        Args:
+            largest: the largest.
+            power: how rarely it is large.
+
+        Returns:
+            (n,).
+        """
         return largest * self.uniform(0, 1) ** power
 
     def middling(self, low: float, high: float) -> Tensor:
-        """The mean of two uniform draws, a triangle around the middle of the range: (n,)."""
+        """The mean of two uniform draws, a triangle around the middle of the range.
+
+        Args:
+            low: the smallest.
+            high: the largest.
+
+        Returns:
+            (n,).
+        """
         return (self.uniform(low, high) + self.uniform(low, high)) / 2
 
     def integer(self, low: int, high: int, *shape: int) -> Tensor:
-        """Whole numbers from low to high, both included, as int64: (n, *shape)."""
+        """Whole numbers, each as likely.
+
+        Args:
+            low: the smallest.
+            high: the largest, included.
+            *shape: of each draw.
+
+        Returns:
+            int64 (n, *shape).
+        """
         return self.uniform(low, high + 1, *shape).floor().clamp(max=high).long()
 
     def chance(self, p: float) -> Tensor:
@@ -75,5 +117,14 @@ def restore(generator: torch.Generator, state: Tensor) -> bool:
 
 
 def subsample(n: int, k: int, seed: int) -> Tensor:
-    """At most k of the numbers 0..n-1, in random order by seed: int64 (min(n, k),)."""
+    """At most k of the numbers 0..n-1, in random order by seed: int64 (min(n, k),).
+
+    Args:
+        n: how many there are.
+        k: how many are wanted.
+        seed: of the order.
+
+    Returns:
+        int64 (min(n, k),).
+    """
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:k]

@@ -22,12 +22,13 @@ BAR = "{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} images [{elapsed}{postfi
 
 
 class Stop:
-    """Polled by the training loop: has a signal asked it to end?"""
+    """Polled by the training loop, which ends after a signal."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
 
     def __call__(self) -> bool:
+        """Has a signal asked for the end?"""
         return self.signal is not None
 
     @property

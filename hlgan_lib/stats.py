@@ -15,7 +15,16 @@ def interval(scores: Tensor) -> list[float]:
 
 
 def draws(n: int, n_boot: int, seed: int) -> Tensor:
-    """Which of n things each round of a bootstrap draws, with replacement: (n_boot, n)."""
+    """Which of n things each round of a bootstrap draws, with replacement: (n_boot, n).
+
+    Args:
+        n: how many things there are.
+        n_boot: rounds.
+        seed: of the draws.
+
+    Returns:
+        int64 (n_boot, n).
+    """
     return torch.randint(n, (n_boot, n), generator=torch.Generator().manual_seed(seed))
 
 
@@ -37,7 +46,16 @@ def centred(scores: Tensor, value: Tensor | float) -> Tensor:
 
 
 def mean_interval(values: Tensor, n_boot: int = 200, seed: int = 0) -> list[float] | None:
-    """95 % bootstrap interval of the mean of scores (n,); None where one is infinite."""
+    """95 % bootstrap interval of the mean of scores (n,); None where one is infinite.
+
+    Args:
+        values: scores (n,).
+        n_boot: rounds of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        Both ends; None where a score is infinite.
+    """
     if not values.isfinite().all():
         return None
     return interval(values[draws(len(values), n_boot, seed)].mean(1))

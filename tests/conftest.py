@@ -1,4 +1,4 @@
-"""What every test has: one torch thread (same results everywhere, workers side by side), no preset from outside."""
+"""What every test has: one torch thread (same results everywhere), no preset from outside."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook  # noqa: E402
 
 torch.set_num_threads(1)
 
-# More than about a second on an idle core each: left out by --fast. A test checks that each is there.
+# More than about a second on an idle core each: left out by --fast. A test finds each of them.
 LONG = frozenset(
     """
     analysis/card
@@ -81,7 +81,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def fast(request):
-    """With --fast a test ends where it takes a training step or starts a Python: no list of such tests to keep."""
+    """With --fast a test ends where it takes a training step or starts a Python: no list."""
     if not request.config.getoption("--fast"):
         yield
         return

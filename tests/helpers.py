@@ -1,4 +1,4 @@
-"""Tiny runs for tests of training: a configuration of six updates, made pictures, loops of every stage."""
+"""Tiny runs for tests of training: six updates, made pictures, loops of every stage."""
 
 import torch
 from torch import nn

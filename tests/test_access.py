@@ -1,4 +1,4 @@
-"""Accessibility and weight: contrast, no meaning by colour alone, alt texts, sizes of notebooks and of a clone."""
+"""Accessibility and weight: contrast, no meaning by colour alone, alt texts, sizes."""
 
 import json
 import os
@@ -32,7 +32,7 @@ TEXT, MARK = (
 MAX_NOTEBOOK, MAX_CLONE = 500 * 1024, 125e6  # with the large weights, 15 MB, and their history
 
 
-# ---- contrast --------------------------------------------------------------------------------------------------------
+# ---- contrast ------------------------------------------------------------------------------------
 def luminance(rgb) -> float:
     """Relative luminance of sRGB in [0, 1] (WCAG 2.1)."""
     c = np.asarray(rgb, dtype=float)
@@ -78,7 +78,7 @@ def test_the_first_colours_differ_with_any_colour_vision(kind):
     assert min(apart) > 0.04
 
 
-# ---- figures ---------------------------------------------------------------------------------------------------------
+# ---- figures -------------------------------------------------------------------------------------
 def tick(images):
     losses = dict.fromkeys(
         ("d_real", "d_fake", "pix", "gan", "d_loss", "real_spread", "fake_spread", "z_spread"), 0.3
@@ -106,11 +106,14 @@ def drawn() -> dict:
             {s: (x, x + i, x, x + 2) for i, s in enumerate(seven)}, xlabel="x", ylabel="y", alt=ALT
         ),
         "markers": viz.lines(
-            {s: (x, x + 1) for s in seven}, xlabel="x", ylabel="y", alt=ALT, markers=True
+            dict.fromkeys(seven, (x, x + 1)), xlabel="x", ylabel="y", alt=ALT, markers=True
         ),
         "histograms": viz.histograms({s: x + i for i, s in enumerate(seven)}, xlabel="x", alt=ALT),
         "bars": viz.bars(
-            {s: (3.0, 2.0, 4.0) for s in seven}, xlabel="x", alt=ALT, reference={"a": 1.0, "b": 4.0}
+            dict.fromkeys(seven, (3.0, 2.0, 4.0)),
+            xlabel="x",
+            alt=ALT,
+            reference={"a": 1.0, "b": 4.0},
         ),
         "panels": viz.panels({"a": x}, alt=ALT),
         "training": viz.training_curves({"a": [tick(1)], "b": [tick(1)]}),
@@ -268,7 +271,7 @@ def test_the_checks_see_a_poor_figure():
     assert [w.split()[0] for w in by_colour_alone(figure)] == ["a", "b"]
 
 
-# ---- alt texts -------------------------------------------------------------------------------------------------------
+# ---- alt texts -----------------------------------------------------------------------------------
 def pages() -> list[Path]:
     return [
         ROOT / "README.md",
@@ -312,7 +315,7 @@ def test_every_figure_file_has_its_alt_text_in_the_manifest():
     assert [name for name, entry in manifest.items() if len(entry["alt"]) < 20] == []
 
 
-# ---- weight ----------------------------------------------------------------------------------------------------------
+# ---- weight --------------------------------------------------------------------------------------
 def test_each_notebook_is_small():
     sizes = {
         p.relative_to(ROOT).as_posix(): os.path.getsize(p)

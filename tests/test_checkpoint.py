@@ -1,4 +1,4 @@
-"""Saves that cannot leave half a file, checkpoints that can be trusted, folders that are not overwritten."""
+"""Saves that leave no half file, checkpoints that can be trusted, folders never overwritten."""
 
 import json
 import os

@@ -30,7 +30,10 @@ def refused(argv, capsys) -> str:
 
 
 def test_help_answers_without_torch():
-    code = "import sys; from hlgan_lib.cli import main; main(['--help']); assert 'torch' not in sys.modules"
+    code = (
+        "import sys; from hlgan_lib.cli import main; main(['--help']); "
+        "assert 'torch' not in sys.modules"
+    )
     shown = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONPATH": str(ROOT)},

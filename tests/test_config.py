@@ -1,4 +1,4 @@
-"""The configuration: every field is explained and sourced, every wrong value is refused in one line."""
+"""The configuration: every field explained and sourced, wrong values refused in one line."""
 
 import dataclasses
 import json

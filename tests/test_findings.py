@@ -1,4 +1,4 @@
-"""What docs/findings.md says of the measured JPEG and of beta is what is stored, or measured again here."""
+"""What docs/findings.md says of the measured JPEG and of beta is stored, or measured here."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""On a CUDA device: every stage trains, agrees with the CPU, in every precision, resumes, and never waits in an update.
+"""On a CUDA device: every stage trains, agrees with the CPU, resumes, and never waits in an update.
 
 All of it is skipped where there is none. Float32 means float32 here: TF32 is off.
 """
@@ -27,8 +27,8 @@ DEVICE = "cuda"
 SMOKE = hl.preset("smoke").replace(n_hi=200, n_lo=200)
 STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan")
 LEVEL = 1 / 127.5  # one of 256 levels, in [-1, 1]
-# How far weights may be apart after three updates, as a share of their way. CycleGAN's biases in front of an instance
-# norm have no gradient but rounding, of which Adam makes whole steps.
+# How far weights may be apart after three updates, as a share of their way. CycleGAN's biases in
+# front of an instance norm have no gradient but rounding, of which Adam makes whole steps.
 APART = dict.fromkeys(STAGES, 0.02) | {"cyclegan": 0.25}
 
 
@@ -151,7 +151,7 @@ def waits(work) -> list[str]:
     return found
 
 
-# ---- every stage -----------------------------------------------------------------------------------------------------
+# ---- every stage ---------------------------------------------------------------------------------
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_trains_and_its_weights_serve_on_the_cpu(stage, runs, tmp_path, faces):
     ticks = list(train(stage, SMOKE, runs, out=tmp_path / stage))
@@ -189,11 +189,13 @@ def test_the_first_updates_agree_with_the_cpu(stage, runs):
     check_close(here, there, start, APART[stage])
 
 
-# ---- pictures and numbers --------------------------------------------------------------------------------------------
+# ---- pictures and numbers ------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["bilinear", "bicubic", "blur", "handmade", "camera"])
 def test_degradations_agree_with_the_cpu(name, faces):
-    """One generator on the CPU makes the draws of both; a coefficient at the edge of two JPEG steps may fall on either
-    side, which moves its block."""
+    """One generator on the CPU makes the draws of both.
+
+    A coefficient at the edge of two JPEG steps may fall on either side, which moves its block.
+    """
     make = hl.degradations.degradation(name)
     a, b = (make(faces[0].to(d), torch.Generator().manual_seed(3)).cpu() for d in ("cpu", DEVICE))
     gap = (a - b).abs()
@@ -288,7 +290,7 @@ def test_analysis_agrees_with_the_cpu(faces):
     assert shots("camera", hi.to(DEVICE), n=2).shape == (2, 48, 3, 16, 16)
 
 
-# ---- precision, layout, compiler -------------------------------------------------------------------------------------
+# ---- precision, layout, compiler -----------------------------------------------------------------
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])
 @pytest.mark.parametrize("stage", STAGES)
 def test_half_precision_stays_near_float32(stage, amp, runs):
@@ -369,7 +371,7 @@ def test_compiled_networks_train_and_keep_their_names(stage, change, runs, tmp_p
     assert hl.load_weights(tmp_path / "True").cfg.compile
 
 
-# ---- resume ----------------------------------------------------------------------------------------------------------
+# ---- resume --------------------------------------------------------------------------------------
 CASES = {
     "h2l": ("h2l", {}),
     "h2l rich": ("h2l", {"norm": "batch", "d_aug": True, "w_r1": 1.0, "jpeg": "measured"}),
@@ -432,7 +434,7 @@ def test_a_checkpoint_goes_on_on_another_device(stage, first, second, amp, runs,
     assert moved["step"] == 6 and differences(stored["generators"], moved["generators"])
 
 
-# ---- no waiting ------------------------------------------------------------------------------------------------------
+# ---- no waiting ----------------------------------------------------------------------------------
 UPDATES = {
     "h2l": ("h2l", {}, {}),
     "l2h learned": ("l2h", {}, {}),

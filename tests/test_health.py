@@ -1,4 +1,4 @@
-"""Each diagnosis fires on a short real training that is broken that way, and on none of several healthy ones."""
+"""Each diagnosis fires on a short real training broken that way, and on no healthy one."""
 
 import numpy as np
 import pytest

@@ -8,7 +8,8 @@ from hlgan_lib.degradations.optics import srgb_decode, srgb_encode
 
 
 def test_hinge_d_by_hand():
-    # real: relu(1 - 2) = 0, relu(1 - 0.5) = 0.5 -> 0.25; fake: relu(1 - 3) = 0, relu(1 + 0) = 1 -> 0.5
+    # real: relu(1 - 2) = 0, relu(1 - 0.5) = 0.5 -> 0.25
+    # fake: relu(1 - 3) = 0, relu(1 + 0) = 1 -> 0.5
     assert losses.hinge_d(
         torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 0.0])
     ).item() == pytest.approx(0.75)
@@ -107,7 +108,7 @@ def test_diff_augment_is_seeded_and_differentiable():
 
 
 def test_statistics_say_what_was_done_to_a_picture():
-    """A stop of light, a warmer colour, a drag along the rows: each moves the number it is named for."""
+    """A stop of light, a warmer colour, a drag along the rows: each moves its own number."""
     smooth = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     x = 0.8 * smooth - 0.9
     plain = losses.picture_statistics(x)

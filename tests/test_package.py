@@ -1,4 +1,4 @@
-"""What is shipped: one version, data inside the wheel, a small tree, no trace of the machine it was made on."""
+"""What is shipped: one version, data inside the wheel, a small tree, no trace of a machine."""
 
 import importlib.metadata
 import json
@@ -138,7 +138,7 @@ def test_faces_load_from_an_unpacked_wheel(wheel, tmp_path):
     assert ran.stdout.split() == [str(tmp_path / "site" / "hlgan_lib" / "__init__.py"), "200"]
 
 
-# ---- the set-up cell of the notebooks, in a clean environment --------------------------------------------------------
+# ---- the set-up cell of the notebooks, in a clean environment ------------------------------------
 MOUNT = """
 from pathlib import Path
 
@@ -156,14 +156,15 @@ import torch, hlgan_lib
 from hlgan_lib.notebook import hosts
 hosts.DRIVE = Path.cwd() / "drive"
 lessons = [notebook.setup("auto", 0, out) for out in sys.argv[2:]]
-print(json.dumps({"package": hlgan_lib.__file__, "torch": [torch.__version__, torch.__file__],
-                  "gpu": torch.cuda.is_available(), "preset": lessons[0].preset, "out": [str(x.out) for x in lessons]}))
+found = {"package": hlgan_lib.__file__, "torch": [torch.__version__, torch.__file__],
+         "gpu": torch.cuda.is_available(), "preset": lessons[0].preset}
+print(json.dumps(found | {"out": [str(x.out) for x in lessons]}))
 """
 
 
 @pytest.fixture
 def clean(tmp_path):
-    """site-packages of a venv that has what is installed here, torch too, but neither this package nor a network."""
+    """site-packages of a venv with what is installed here, but without this package or network."""
     venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
     present = tmp_path / "present"
     present.mkdir()
@@ -183,7 +184,7 @@ def clean(tmp_path):
 def set_up(
     site: Path, folder: Path, source: str, *outs: str, **host: str
 ) -> subprocess.CompletedProcess:
-    """The notebooks' set-up cell, then `notebook.setup` for each OUT, on a host that the variables `host` imitate."""
+    """The set-up cell, then `notebook.setup` for each OUT, on a host that `host` imitates."""
     nb = json.loads((ROOT / "notebooks" / "01_data.ipynb").read_text())
     cell = next("".join(c["source"]) for c in nb["cells"] if c["cell_type"] == "code")
     cell, n = re.subn(r'^SOURCE = "[^"]*"', f'SOURCE = "{source}"', cell, flags=re.M)
@@ -211,7 +212,7 @@ def set_up(
 
 
 def check_set_up(ran: subprocess.CompletedProcess, site: Path) -> dict:
-    """The package came anew and nothing else did; torch is the one that was there; the preset fits the device."""
+    """The package came anew, nothing else did; torch is the old one; the preset fits the device."""
     import torch
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -262,7 +263,7 @@ def test_the_set_up_cell_in_a_clone(copy, clean, tmp_path):
     assert told["out"] == ["runs"] and (copy / "notebooks" / "runs").is_dir()
 
 
-# ---- the tree---------------------------------------------------------------------------------------------------------
+# ---- the tree ------------------------------------------------------------------------------------
 
 
 def test_sizes():

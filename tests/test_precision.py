@@ -1,4 +1,4 @@
-"""Mixed precision: what a probe chooses, what stays in float32, and a decision that a resume keeps."""
+"""Mixed precision: what a probe chooses, what stays in float32, what a resume keeps."""
 
 import json
 

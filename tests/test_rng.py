@@ -1,4 +1,4 @@
-"""Draws: the law of each kind of number, the same numbers for the same seed; restore and subsample."""
+"""Draws: the law of each kind of number, same seed, same numbers; restore and subsample."""
 
 import math
 

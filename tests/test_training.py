@@ -44,7 +44,7 @@ def after(n: int):
     return lambda: next(count) == n
 
 
-# ---- exact resume ----------------------------------------------------------------------------------------------------
+# ---- exact resume --------------------------------------------------------------------------------
 CASES = {
     "h2l": ("h2l", {}),
     "h2l rich": ("h2l", RICH | {"ema": 0.5}),
@@ -160,7 +160,7 @@ def test_looking_does_not_change_training(tmp_path):
     assert same(a, b) == []
 
 
-# ---- what a run is given ---------------------------------------------------------------------------------------------
+# ---- what a run is given -------------------------------------------------------------------------
 def test_learned_pairs_are_seeded_and_carry_no_gradient(whole):
     degrade = resolve_degradation(f"learned:{whole}", TINY, CPU)
     task = loop_of("l2h", degrade=degrade).task
@@ -180,7 +180,7 @@ def test_h2l_measures_the_jpeg_of_its_own_lr_pictures(tmp_path):
     assert jpeg.subsampled.item() == pytest.approx(measured_jpeg(lo.batch())[1])
 
 
-# ---- ticks and folders -----------------------------------------------------------------------------------------------
+# ---- ticks and folders ---------------------------------------------------------------------------
 def test_ticks_report_position_speed_losses_and_scores(tmp_path):
     cfg = TINY.replace(tick_images=8, save_images=16, h2l_steps=5)
     ticks = list(train("h2l", cfg, out=tmp_path))
@@ -255,7 +255,7 @@ def test_very_few_pictures_are_enough(n):
     assert math.isfinite(tick.score)
 
 
-# ---- joint -----------------------------------------------------------------------------------------------------------
+# ---- joint ---------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def two_runs(tmp_path_factory):
     out = tmp_path_factory.mktemp("stages")
@@ -314,7 +314,7 @@ def test_joint_needs_two_finished_runs_of_this_configuration(two_runs, tmp_path)
         train("joint", TINY.replace(skip=False), **two_runs)
 
 
-# ---- what stops a run ------------------------------------------------------------------------------------------------
+# ---- what stops a run ----------------------------------------------------------------------------
 def check_diverged(error, folder, step):
     text = str(error.value)
     assert all(
@@ -394,7 +394,7 @@ def test_resume_with_another_flag_is_refused(tmp_path):
 
 
 def test_a_checkpoint_of_another_kind_of_device_goes_on_with_new_random_numbers(tmp_path):
-    """The state of a CUDA generator is 16 bytes, that of the CPU's thousands; a scaler's is empty where it was off."""
+    """A CUDA generator's state is 16 bytes, the CPU's thousands; a scaler's is empty where off."""
     list(train("h2l", out=tmp_path, stop=after(3)))
     folder = RunFolder(tmp_path)
     state = load_checkpoint(folder.last)
@@ -409,7 +409,7 @@ def test_a_checkpoint_of_another_kind_of_device_goes_on_with_new_random_numbers(
     )
 
 
-# ---- GPU -------------------------------------------------------------------------------------------------------------
+# ---- GPU -----------------------------------------------------------------------------------------
 needs_gpu = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),

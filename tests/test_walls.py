@@ -1,4 +1,4 @@
-"""The walls between the core and the wings hold, and each contract in pyproject.toml sees the import it forbids."""
+"""The walls between core and wings hold; each contract sees the import that it forbids."""
 
 import os
 import shutil
@@ -51,7 +51,10 @@ def copy(tmp_path_factory):
 
 
 def lint(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    code = "import sys; from importlinter.cli import lint_imports_command; lint_imports_command(sys.argv[1:])"
+    code = (
+        "import sys; from importlinter.cli import lint_imports_command; "
+        "lint_imports_command(sys.argv[1:])"
+    )
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=folder,

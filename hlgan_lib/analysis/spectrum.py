@@ -20,7 +20,18 @@ def full_scale(x: Tensor) -> Tensor:
 
 
 def size_ratio(hi: Tensor, lo: Tensor) -> int:
-    """How many pixels of hi a pixel of lo is wide, or HLError where they are no pairs."""
+    """How many pixels of hi a pixel of lo is wide.
+
+    Args:
+        hi: HR images (N, 3, S, S).
+        lo: their LR images (N, 3, s, s).
+
+    Returns:
+        S / s.
+
+    Raises:
+        HLError: where they are no pairs.
+    """
     check_square("hi", hi)
     check_square("lo", lo)
     if len(hi) != len(lo) or hi.shape[-1] % lo.shape[-1] or hi.shape[-1] == lo.shape[-1]:

@@ -76,7 +76,12 @@ def validate(hi: Tensor, seed: int = 0) -> list[Estimate]:
 def known_blur(hi: Tensor, sigma: float) -> Tensor:
     """Blurred by a Gaussian and sampled at 16x16; its width is known_width(sigma).
 
-    hi: (N, 3, 64, 64) -> (N, 3, 16, 16).
+    Args:
+        hi: HR images (N, 3, 64, 64).
+        sigma: standard deviation of the Gaussian, pixels of hi.
+
+    Returns:
+        LR images (N, 3, 16, 16).
     """
     width = torch.full((len(hi),), sigma)
     ratio = hi.shape[-1] // 16
@@ -97,6 +102,12 @@ def coded(
     lo: Tensor, quality: int, subsampled: bool, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """lo after one JPEG of known quality, its grid anywhere.
+
+    Args:
+        lo: LR images (N, 3, s, s) in [-1, 1].
+        quality: of the JPEG, 1 to 100.
+        subsampled: colour at half the resolution (4:2:0).
+        generator: draws where the grid lies.
 
     Returns:
         The pictures, and the first row and column of a block (N, 2).

@@ -22,11 +22,11 @@ TITLES = (
 
 
 def in_one_line(box: str) -> str:
-    """The gist of one of tyro's boxes; the raw text, as one line, of anything else.
+    r"""The gist of one of tyro's boxes; the raw text, as one line, of anything else.
 
-    >>> in_one_line("╭─ Invalid choice ─╮\\n│ no fog here.     │\\n╰──────────────────╯")
+    >>> in_one_line("╭─ Invalid choice ─╮\n│ no fog here.     │\n╰──────────────────╯")
     'no fog here'
-    >>> in_one_line("Something\\nelse: ")
+    >>> in_one_line("Something\nelse: ")
     'Something else'
     """
     title, *lines = [line.strip(FRAME) for line in box.strip().splitlines()] or [""]

@@ -18,7 +18,15 @@ from .optics import KERNELS, apply, blur, gaussian, resampling, sinc
 
 
 def check_hi(hi: Tensor, size: int) -> None:
-    """Raise HLError unless hi is a float batch of square RGB images of at least size x size."""
+    """Check that hi is a float batch of square RGB images of at least size x size.
+
+    Args:
+        hi: HR images (B, 3, S, S).
+        size: of the LR images to make.
+
+    Raises:
+        HLError: where it is not.
+    """
     is_square = hi.ndim == 4 and hi.shape[1] == 3 and hi.shape[2] == hi.shape[3]
     if not is_square or not hi.is_floating_point():
         raise HLError(

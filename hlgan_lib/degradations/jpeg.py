@@ -43,7 +43,16 @@ TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
 @lru_cache(maxsize=32)
 def constant(values: tuple, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The values as a tensor on the device, copied there once: a copy would wait for the device."""
+    """The values as a tensor on the device, copied there once: a copy would wait for the device.
+
+    Args:
+        values: numbers, nested as the tensor is to be.
+        dtype: of the tensor.
+        device: where it is used.
+
+    Returns:
+        The tensor, the same one for the same arguments.
+    """
     return torch.tensor(values, dtype=dtype, device=device)
 
 

@@ -34,7 +34,15 @@ def _each(x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def webcam(hi: Tensor, generator: torch.Generator) -> Tensor:
-    """Grey-world white balance, a fixed lens, sharpening, strong JPEG with 4:2:0 colour."""
+    """Grey-world white balance, a fixed lens, sharpening, strong JPEG with 4:2:0 colour.
+
+    Args:
+        hi: HR images (B, 3, 64, 64) in [-1, 1].
+        generator: draws what is random.
+
+    Returns:
+        LR images (B, 3, 16, 16) in [-1, 1].
+    """
     draws = Draws(len(hi), generator, hi.device)
     light = srgb_decode((hi + 1) / 2) * 2 ** _each(draws.uniform(-0.4, 0.5))
 
@@ -59,7 +67,15 @@ def webcam(hi: Tensor, generator: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def night(hi: Tensor, generator: torch.Generator) -> Tensor:
-    """Dark, under warm lamps, dragged by a long exposure; the tone curve lifts noise. No JPEG."""
+    """Dark, under warm lamps, dragged by a long exposure; the tone curve lifts noise. No JPEG.
+
+    Args:
+        hi: HR images (B, 3, 64, 64) in [-1, 1].
+        generator: draws what is random.
+
+    Returns:
+        LR images (B, 3, 16, 16) in [-1, 1].
+    """
     draws = Draws(len(hi), generator, hi.device)
     light = srgb_decode((hi + 1) / 2) * 2 ** _each(draws.uniform(-2.6, -0.8))
     warm = draws.uniform(0.1, 0.7)
@@ -76,7 +92,15 @@ def night(hi: Tensor, generator: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def scan(hi: Tensor, generator: torch.Generator) -> Tensor:
-    """An old print, scanned: JPEG of the large picture, then a fade, a cast, blur, even noise."""
+    """An old print, scanned: JPEG of the large picture, then a fade, a cast, blur, even noise.
+
+    Args:
+        hi: HR images (B, 3, 64, 64) in [-1, 1].
+        generator: draws what is random.
+
+    Returns:
+        LR images (B, 3, 16, 16) in [-1, 1].
+    """
     draws = Draws(len(hi), generator, hi.device)
     value = code_and_decode((hi + 1) / 2, draws.integer(15, 50), draws.chance(0.5))
     black, white = draws.uniform(0.05, 0.25), draws.uniform(0.65, 0.95)
@@ -93,7 +117,15 @@ def scan(hi: Tensor, generator: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def clean(hi: Tensor, generator: torch.Generator) -> Tensor:
-    """No camera: bilinear, 8 bits."""
+    """No camera: bilinear, 8 bits.
+
+    Args:
+        hi: HR images (B, 3, 64, 64) in [-1, 1].
+        generator: not asked: nothing is random.
+
+    Returns:
+        LR images (B, 3, 16, 16) in [-1, 1].
+    """
     return _as_file((bilinear(hi) + 1) / 2)
 
 

@@ -1,5 +1,4 @@
-"""Find the bug: six faults that public re-implementations of this paper really have, and runs of
-seconds to see them.
+"""Find the bug: six faults that re-implementations of this paper have, and runs of seconds.
 
 None of them raises anything. Each is a few lines, to be read beside the healthy ones of this
 library; notebook 07 runs both and shows the symptom. What a learner makes of them is checked by

@@ -115,9 +115,7 @@ def check_pixel_loss(mine: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> 
 def one_update(
     task: H2LTask, opt_d: torch.optim.Optimizer, opt_g: torch.optim.Optimizer, n_d: int = 5
 ) -> None:
-    """n_d updates of the discriminator, then one of the generator, as `loop.Loop.update` makes
-    them.
-    """
+    """n_d updates of the discriminator, then one of the generator, as `loop.Loop.update`."""
     for loss_of, opt, n in ((task.d_loss, opt_d, n_d), (task.g_loss, opt_g, 1)):
         task.discriminators.requires_grad_(opt is opt_d)
         for _ in range(n):

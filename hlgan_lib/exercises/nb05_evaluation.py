@@ -162,8 +162,7 @@ def check_share(mine: Callable[[float, float, float], float]) -> str | None:
 def slipped(
     fake: Tensor, real: Tensor, seen: Tensor, reference: Tensor
 ) -> dict[str, tuple[float, float]]:
-    """(mean PSNR, Frechet distance) of restored faces by three slips of evaluation, SLIPS, without
-    their names.
+    """(mean PSNR, Frechet distance) of restored faces by the three slips of SLIPS, unnamed.
 
     fake, real: pairs (B, 3, H, W) in [-1, 1]; seen, reference: features (B, d) of the restored and
     of HR faces. Raises HLError for fewer than 20 pairs.

@@ -368,9 +368,7 @@ def check_loaded_tensors(mine: int) -> str | None:
 
 
 def check_load(mine: Callable[[nn.Module, Path], nn.Module]) -> str | None:
-    """A function (net, path) that loads what `save_generator` wrote, and says so where something is
-    missing.
-    """
+    """A function (net, path) that loads what `save_generator` wrote, or says what is missing."""
     with torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(0)
         trained, fresh, other = (nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2)) for _ in range(3))
@@ -425,9 +423,7 @@ def _chosen(mine: Iterable[str], of: Iterable[str]) -> str | None:
 
 
 def _small_task(**changes: Any) -> tuple[RunConfig, H2LTask]:
-    """An H2L of 24 faces without spectral norm, so that the same batch gives the same numbers
-    twice.
-    """
+    """An H2L of 24 faces without spectral norm: the same batch gives the same numbers twice."""
     cfg = config.preset("smoke").replace(w_z=0.0, w_coarse=0.0, d_norm="none", ema=0.0, **changes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

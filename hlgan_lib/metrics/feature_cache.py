@@ -35,7 +35,15 @@ def folder() -> Path:
 
 
 def digest(images: FaceSet | Tensor, about: dict) -> str:
-    """SHA-256 of the pictures, bit for bit and in order, and of what was done to them."""
+    """SHA-256 of the pictures, bit for bit and in order, and of what was done to them.
+
+    Args:
+        images: (N, 3, H, W).
+        about: what the features depend on beside them; JSON must hold it.
+
+    Returns:
+        64 hex digits.
+    """
     array = images.images if isinstance(images, FaceSet) else images.detach().cpu().numpy()
     head = {"format": FORMAT, "shape": list(array.shape), "dtype": str(array.dtype), **about}
     sha = hashlib.sha256(json.dumps(head, sort_keys=True).encode())

@@ -159,7 +159,16 @@ def device_of(images: Tensor | FaceSet) -> torch.device:
 
 
 def parts_of(images: Tensor | FaceSet, device: torch.device, batch: int = 64) -> Iterator[Tensor]:
-    """The pictures in [0, 1] on the device, `batch` at a time."""
+    """The pictures in [0, 1] on the device, `batch` at a time.
+
+    Args:
+        images: (N, 3, H, W) in [0, 1], or a FaceSet.
+        device: where they go.
+        batch: how many at a time.
+
+    Yields:
+        Images (n, 3, H, W) in [0, 1].
+    """
     for start in range(0, len(images), batch):
         index = slice(start, start + batch)
         if isinstance(images, FaceSet):
@@ -186,7 +195,18 @@ def enlarge_lo(lo: Tensor) -> Tensor:
 
 # ---- networks that need a download ---------------------------------------------------------------
 def downloaded(name: str, make: Callable[[], nn.Module]) -> nn.Module:
-    """What `make` loads, or HLError in one line that says what is missing; name: of NEEDS."""
+    """What `make` loads, or one line that says what is missing.
+
+    Args:
+        name: of NEEDS.
+        make: loads the network.
+
+    Returns:
+        The network.
+
+    Raises:
+        HLError: where a package or its download is missing.
+    """
     try:
         return make()
     except (ImportError, OSError, RuntimeError) as error:

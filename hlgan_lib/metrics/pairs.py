@@ -139,9 +139,17 @@ def consistency(
 def pair_score(
     name: str, channel: str, border: int, reduce: str | Callable, lpips: Callable | None
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """The function behind a metric's name: two batches in [0, 1] -> (B,) scores.
+    """The function behind a metric's name.
 
-    lpips: its network (`features.lpips_network`) where the name is lpips, else None.
+    Args:
+        name: of a metric of pairs.
+        channel: "rgb" or "y".
+        border: pixels left out at each edge.
+        reduce: how images are brought to LR, for consistency.
+        lpips: its network (`features.lpips_network`) where the name is lpips, else None.
+
+    Returns:
+        Two batches (B, 3, H, W) in [0, 1] -> scores (B,).
     """
     if lpips is not None:
         return lambda a, b: lpips(a, b, normalize=True).reshape(len(a))
@@ -152,7 +160,17 @@ def pair_score(
 
 
 def describe(name: str, channel: str, border: int, reduce: str | Callable) -> str:
-    """What a score of pairs was measured on, in words."""
+    """What a score of pairs was measured on, in words.
+
+    Args:
+        name: of a metric of pairs.
+        channel: as in `pair_score`.
+        border: as in `pair_score`.
+        reduce: as in `pair_score`.
+
+    Returns:
+        The words.
+    """
     if name == "lpips":
         return "LPIPS 0.1, AlexNet, RGB in [0, 1], whole picture"
     if name == "consistency":

@@ -98,7 +98,15 @@ def stretch(x: Tensor) -> Tensor:
 
 
 def jpeg_file(x: Tensor, quality: int) -> Tensor:
-    """What a JPEG file written by Pillow leaves of each picture, (B, 3, H, W) in [0, 1]."""
+    """What a JPEG file written by Pillow leaves of each image.
+
+    Args:
+        x: (B, 3, H, W) in [0, 1].
+        quality: of the file, 1 to 95.
+
+    Returns:
+        The same size and range.
+    """
     decoded = []
     for picture in to_uint8(x * 2 - 1).permute(0, 2, 3, 1).cpu().numpy():
         file = io.BytesIO()
@@ -108,7 +116,16 @@ def jpeg_file(x: Tensor, quality: int) -> Tensor:
 
 
 def before_the_network(x: Tensor, protocol: Protocol, made: bool) -> Tensor:
-    """A batch in [0, 1] as the protocol hands it on; only made pictures are stretched and coded."""
+    """Images as the protocol hands them to the network of features.
+
+    Args:
+        x: (B, 3, H, W) in [0, 1].
+        protocol: what is done.
+        made: the images are generated; only those are stretched and coded.
+
+    Returns:
+        (B, 3, H', W') in [0, 1].
+    """
     if made and protocol.stretch:
         x = stretch(x)
     if made and protocol.jpeg:

@@ -120,7 +120,16 @@ def _side(images: Pictures) -> int:
 
 
 def take(images: Pictures, k: int, seed: int) -> Pictures:
-    """At most k pictures, drawn by seed."""
+    """At most k pictures, drawn by seed.
+
+    Args:
+        images: any set.
+        k: how many are wanted.
+        seed: of the draw.
+
+    Returns:
+        The set itself where it holds no more than k.
+    """
     index = subsample(len(images), k, seed)
     return images[index.numpy()] if isinstance(images, FaceSet) else images[index.to(images.device)]
 

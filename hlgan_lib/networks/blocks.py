@@ -37,6 +37,11 @@ def check_images(name: str, x: Tensor, size: int, hint: str = "") -> None:
 def check_side(name: Literal["hi", "lo"], x: Tensor, cfg: RunConfig) -> None:
     """Check that x are HR ("hi") or LR ("lo") images of the configured size.
 
+    Args:
+        name: which of the two.
+        x: (B, 3, side, side).
+        cfg: holds both sizes.
+
     Raises:
         HLError: where they are not.
     """
@@ -47,12 +52,31 @@ def check_side(name: Literal["hi", "lo"], x: Tensor, cfg: RunConfig) -> None:
 
 
 def conv(c_in: int, c_out: int, side: int = 3, stride: int = 1, bias: bool = True) -> nn.Conv2d:
-    """A convolution that keeps the size of its input, or divides it by the stride."""
+    """A convolution that keeps the size of its input, or divides it by the stride.
+
+    Args:
+        c_in: channels that come in.
+        c_out: channels that go out.
+        side: of the kernel, odd.
+        stride: of the convolution.
+        bias: learn one.
+
+    Returns:
+        The layer, padded with zeros.
+    """
     return nn.Conv2d(c_in, c_out, side, stride, padding=side // 2, bias=bias)
 
 
 def norm_layer(kind: str, channels: int) -> nn.Module:
-    """Batch normalisation with "batch", nothing with "none"."""
+    """Batch normalisation with "batch", nothing with "none".
+
+    Args:
+        kind: "batch" or "none".
+        channels: of what it normalises.
+
+    Returns:
+        The layer.
+    """
     return nn.BatchNorm2d(channels) if kind == "batch" else nn.Identity()
 
 

@@ -202,7 +202,15 @@ class LowToHigh(nn.Module):
 
 
 def enlarge(lo: Tensor, size: int) -> Tensor:
-    """lo by bilinear interpolation, the shortcut of the generators: -> (B, 3, size, size)."""
+    """lo by bilinear interpolation: the shortcut of the generators.
+
+    Args:
+        lo: (B, 3, s, s).
+        size: side that is wanted, pixels.
+
+    Returns:
+        (B, 3, size, size).
+    """
     return F.interpolate(lo, size=(size, size), mode="bilinear", align_corners=False)
 
 

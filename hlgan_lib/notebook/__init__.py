@@ -37,9 +37,7 @@ UNTRIED = "Not tried yet: going on with the reference."
 
 # ---- set-up --------------------------------------------------------------------------------------
 def hello() -> None:
-    """Print versions and device, how to switch a GPU on where there is none, and how runs last on
-    Colab and Kaggle.
-    """
+    """Print versions and device, how to switch a GPU on, and how runs last on Colab and Kaggle."""
     from .. import __version__
 
     print(
@@ -55,9 +53,7 @@ def hello() -> None:
 
 
 def resolve_preset(name: str = "auto") -> str:
-    """`name`; for "auto" the variable HLGAN_PRESET, or else "colab" with a CUDA GPU and "quick"
-    without.
-    """
+    """The preset meant: for "auto" HLGAN_PRESET, else "colab" with a CUDA GPU, "quick" without."""
     if name == "auto":
         name = os.environ.get("HLGAN_PRESET") or ("colab" if torch.cuda.is_available() else "quick")
     config.preset(name)  # raises HLError for an unknown one
@@ -88,8 +84,16 @@ class Lesson:
 def setup(preset: str = "auto", seed: int = 0, out: str | Path = "runs") -> Lesson:
     """Fix preset, seed, figure style, device and the folder for runs, and print them.
 
-    preset as in `resolve_preset`; out as in `hosts.run_folder`, made where it is missing. Raises
-    HLError for an unknown preset, and as that.
+    Args:
+        preset: as in `resolve_preset`.
+        seed: of everything drawn.
+        out: as in `hosts.run_folder`; made where it is missing.
+
+    Returns:
+        The lesson: configuration, device, folder.
+
+    Raises:
+        HLError: for an unknown preset, and as `hosts.run_folder`.
     """
     name = resolve_preset(preset)
     cfg = config.preset(name).replace(seed=seed)
@@ -105,9 +109,15 @@ def setup(preset: str = "auto", seed: int = 0, out: str | Path = "runs") -> Less
 
 
 def weights(name: str, use_shipped: bool, fallback: str | Path) -> torch.nn.Module:
-    """The shipped network of that name, or that of the run `fallback`; prints which.
+    """A trained network, shipped or of the reader's own run; prints which.
 
-    The shipped one where it is wanted and there.
+    Args:
+        name: of shipped weights.
+        use_shipped: take those, where they are there.
+        fallback: run folder to take otherwise.
+
+    Returns:
+        The network, in eval mode.
     """
     if use_shipped and name in shipped_weights():
         print(f"{name}: the shipped weights, trained far longer than this notebook has time for")
@@ -123,6 +133,13 @@ def results(name: str, *, quiet: bool = False) -> dict | None:
 
     Looked for in the folder that HLGAN_RESULTS names, in every folder above the notebook, and
     beside the package.
+
+    Args:
+        name: of the file, without its ending.
+        quiet: print no line where it is missing.
+
+    Returns:
+        Its content.
     """
     place = _folder_with(name, quiet)
     return json.loads((place / f"{name}.json").read_text()) if place else None
@@ -184,9 +201,7 @@ THEME = {
 
 
 class Source:
-    """Source text that displays highlighted in a notebook, in the theme's colours, and plain
-    elsewhere.
-    """
+    """Source text: highlighted in a notebook, in the theme's colours; plain elsewhere."""
 
     def __init__(self, text: str, where: str):
         self.text, self.where = text, where
@@ -249,13 +264,19 @@ def show_source(what: Any) -> Source:
 
 # ---- exercises -----------------------------------------------------------------------------------
 def attempt(mine: T | None, reference: T, check: Callable[[T], Any]) -> T:
-    """Check an exercise and go on with what works: `mine` where it passes, else `reference`.
+    """Check an exercise and go on with what works. Prints one line, never raises.
 
-    Never raises.
+    An endless loop ends with the stop button.
 
-    mine is None, ... or raises a bare NotImplementedError: "not tried yet". check(mine) passes by
-    returning None or True; it fails by returning a hint (text) or False, or by raising. An endless
-    loop ends with the stop button. Prints one line.
+    Args:
+        mine: the learner's; "not tried yet" where it is None, ... or raises a bare
+            NotImplementedError.
+        reference: what to go on with where `mine` does not pass.
+        check: passes by returning None or True; fails by returning a hint (text) or False, or by
+            raising.
+
+    Returns:
+        `mine` where it passes, else `reference`.
     """
     if mine is None or mine is ...:
         print(UNTRIED)

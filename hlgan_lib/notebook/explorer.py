@@ -62,12 +62,28 @@ class Explorer:
 
     @torch.no_grad()
     def learned(self, face: int, at: tuple[float, ...]) -> Tensor:
-        """H2L's picture of that face, (1, 3, s, s)."""
+        """H2L's picture of a face.
+
+        Args:
+            face: its number.
+            at: how far along each direction, standard deviations.
+
+        Returns:
+            (1, 3, s, s) in [-1, 1].
+        """
         z = placed(self.rest, self.directions.axes.float(), torch.tensor(at, dtype=torch.float32))
         return self.h2l(self.hi[face : face + 1], z[None].to(self.hi))
 
     def html(self, face: int, at: tuple[float, ...]) -> str:
-        """HR, learned, bilinear and camera side by side; below each what it measures."""
+        """HR, learned, bilinear and camera side by side; below each what it measures.
+
+        Args:
+            face: its number.
+            at: how far along each direction, standard deviations.
+
+        Returns:
+            The HTML.
+        """
         hi, made = self.hi[face : face + 1], self.learned(face, at)
         pictures = {"HR": hi, "learned": made}
         measured = {"learned": measure(hi, made)[0]}
@@ -97,6 +113,14 @@ def degradation_explorer(
 
     As Explorer, which says what is shown. A move takes one face through H2L and the estimators:
     tens of milliseconds.
+
+    Args:
+        h2l: a trained one.
+        directions: of z, as `analysis.z_directions` found them.
+        hi: HR faces (N, 3, S, S) in [-1, 1].
+        real: the ground truth's LR images of the same faces, for comparison.
+        static: the figure for everybody.
+        seed: of the z at the centre.
     """
     viz.show(static)
     if not front_end():

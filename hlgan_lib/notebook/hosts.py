@@ -79,7 +79,17 @@ def run_folder(out: str | Path, preset: str) -> Path:
 
     There a session may come back without its GPU, and so with a smaller preset, whose runs must not
     take the place of those that were cut off. On Colab a folder on Drive mounts Drive first, which
-    asks. Raises HLError where Drive is not given, or the folder cannot be made.
+    asks.
+
+    Args:
+        out: what the notebook was given.
+        preset: name of the preset.
+
+    Returns:
+        The folder.
+
+    Raises:
+        HLError: where Drive is not given, or the folder cannot be made.
     """
     here, folder = host(), Path(out)
     if here == "colab" and folder.is_relative_to(DRIVE):

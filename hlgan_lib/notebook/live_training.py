@@ -22,14 +22,19 @@ REDRAW_S = 2.0  # a redrawn figure costs about 0.3 s of training time
 
 
 def live(ticks: Iterable[Tick], title: str = "training", rows: Sequence[str] = ()) -> list[Tick]:
-    """Run a training to its end and return its ticks.
+    """Run a training to its end; curves, samples and health are drawn while it runs.
 
-    Curves, samples and health are drawn while it runs.
+    With nobody watching the figures are drawn once, at the end; outside a notebook there is a
+    progress bar. The stop button, or interrupting the kernel, ends it after the next tick; a
+    training with a run folder saves itself there first.
 
-    rows: names of the rows of the sample grid. With nobody watching the figures are drawn once, at
-    the end; outside a notebook there is a progress bar. The stop button, or interrupting the
-    kernel, ends it after the next tick and returns what there is; a training with a run folder
-    saves itself there first.
+    Args:
+        ticks: of `hl.train`.
+        title: of the curves.
+        rows: names of the rows of the sample grid.
+
+    Returns:
+        The ticks.
     """
     history: list[Tick] = []
     panel = _Panel(title, rows) if in_kernel() else _Bar(title)

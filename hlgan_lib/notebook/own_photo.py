@@ -57,11 +57,19 @@ def restored_box(
 ) -> Restored:
     """Crop a box from an RGB picture, degrade it with H2L, restore it with L2H, judge the result.
 
-    box: (x, y, side) in pixels of the picture.
+    Args:
+        image: the picture.
+        box: (x, y, side) in its pixels.
+        l2h: weights, as in `load_weights`.
+        h2l: the stage one that it was trained with.
+        is_lo: the box is an LR image already: it is reduced to 16x16 and restored, not degraded.
+        seed: of the noise z.
 
-    is_lo: the box is an LR picture already; it is reduced to 16x16 and restored, with no
-    degradation before. Raises HLError for a box that leaves the picture or is smaller than the
-    network's input.
+    Returns:
+        The pictures, the trust and its words.
+
+    Raises:
+        HLError: for a box that leaves the picture or is smaller than the network's input.
     """
     restorer, degrader = pair_of_networks(l2h, h2l, "cpu")
     x, y, side = box
@@ -94,8 +102,14 @@ def as_picture(image: Image.Image) -> Tensor:
 
 
 def own_photograph(static: Figure, l2h: Weights = "l2h", h2l: Weights = "h2l") -> None:
-    """Show `static`, and where a person is watching an upload button, a box to drag over the face,
-    and the result.
+    """Show a figure, and where a person is watching, try it on a photograph of one's own.
+
+    An upload button, a box to drag over the face, and the result.
+
+    Args:
+        static: the figure for everybody.
+        l2h: weights, as in `load_weights`.
+        h2l: the stage one that it was trained with.
     """
     viz.show(static)
     if not front_end():

@@ -36,11 +36,21 @@ def fresh(folder: str | Path) -> Path:
 def train(cfg: RunConfig, stage: str, *, out: str | Path, **what: Any) -> Iterator[Tick]:
     """`hl.train` for a cell that is run again.
 
-    An unfinished run of the same settings in `out` goes on.
+    An unfinished run of the same settings in `out` goes on, and repeats the ticks that its log
+    holds, so that curves begin at the beginning. A finished one, or one of other settings, gives
+    way to a new one.
 
-    A finished one, or one of other settings, gives way to a new one. A run that goes on repeats the
-    ticks that its log holds, so that curves begin at the beginning. what: as in `hl.train`. Raises
-    HLError as `fresh` and `hl.train`.
+    Args:
+        cfg: the configuration.
+        stage: as in `hl.train`.
+        out: the run folder.
+        **what: as in `hl.train`.
+
+    Returns:
+        The ticks.
+
+    Raises:
+        HLError: as `fresh` and `hl.train`.
     """
     folder = RunFolder(out)
     if folder.last.is_file() and not folder.finished:
@@ -58,7 +68,15 @@ def train(cfg: RunConfig, stage: str, *, out: str | Path, **what: Any) -> Iterat
 
 
 def logged(folder: RunFolder, steps: int) -> Iterator[Tick]:
-    """The ticks in the log of a run of `steps` updates, with the samples that were kept."""
+    """The ticks in the log of a run, with the samples that were kept.
+
+    Args:
+        folder: of the run.
+        steps: its updates in all.
+
+    Yields:
+        Each tick.
+    """
     if not folder.log.is_file():
         return
     for line in folder.log.read_text().splitlines():

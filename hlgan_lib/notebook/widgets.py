@@ -24,10 +24,16 @@ V = TypeVar("V")
 
 
 def explore(draw: Callable[[V], Figure], values: Sequence[V], name: str, static: Figure) -> None:
-    """Show `static`, and under it, where a person is watching, a slider over values that redraws
-    draw(value).
+    """Show a figure, and where a person is watching, a slider that redraws it.
 
-    name: what the slider changes, with its unit. Raises HLError for no values.
+    Args:
+        draw: makes the figure of one of the values.
+        values: what the slider runs over.
+        name: what it changes, with its unit.
+        static: the figure for everybody.
+
+    Raises:
+        HLError: for no values.
     """
     if not len(values):
         raise HLError(f"values of {name} must hold at least one, got none")
@@ -52,12 +58,18 @@ def explore(draw: Callable[[V], Figure], values: Sequence[V], name: str, static:
 def before_after(
     rows: Mapping[str, viz.Pictures], static: Figure, *, alt: str, n: int = 4, side: int = 192
 ) -> None:
-    """Show `static`, and where a person is watching n pairs of pictures with a movable edge between
-    the two.
+    """Show a figure, and where a person is watching, pairs of images with an edge to move.
 
-    rows: two names -> pictures (B, 3, h, w) of the same faces, before and after; sides may differ.
-    alt: what is seen, for each pair. side: pixels a picture on the screen, best a multiple of both
-    sizes. Raises HLError for other than two rows of one length.
+    Args:
+        rows: two names -> images (B, 3, h, w) of the same faces, before and after; sides may
+            differ.
+        static: the figure for everybody.
+        alt: what is seen, for each pair.
+        n: how many pairs.
+        side: pixels an image on the screen, best a multiple of both sizes.
+
+    Raises:
+        HLError: for other than two rows of one length.
     """
     pictures = [viz.as_uint8(p)[:n] for p in rows.values()]
     if len(pictures) != 2 or len(pictures[0]) != len(pictures[1]):
@@ -79,9 +91,14 @@ def before_after(
 
 # ---- what they are made of -----------------------------------------------------------------------
 def address(picture: np.ndarray | Image.Image, side: int | None = None) -> str:
-    """A picture, uint8 (h, w, 3) or PIL, as a data address that a browser shows.
+    """An image as a data address that a browser shows, an exact PNG.
 
-    An exact PNG, enlarged to side.
+    Args:
+        picture: uint8 (h, w, 3) or PIL.
+        side: enlarge to so many pixels.
+
+    Returns:
+        The address.
     """
     picture = np.asarray(picture)
     file = io.BytesIO()
@@ -90,9 +107,15 @@ def address(picture: np.ndarray | Image.Image, side: int | None = None) -> str:
 
 
 def captioned(pictures: Mapping[str, viz.Pictures], side: int, alt: str) -> str:
-    """Pictures side by side as HTML, each under its name and true size.
+    """Images side by side as HTML, each under its name and true size.
 
-    name -> one picture (3, h, w) in [-1, 1].
+    Args:
+        pictures: name -> one image (3, h, w) in [-1, 1].
+        side: of each on the screen, pixels.
+        alt: what is seen, for each.
+
+    Returns:
+        The HTML.
     """
     figures = []
     for name, picture in pictures.items():

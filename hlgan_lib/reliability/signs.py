@@ -82,7 +82,15 @@ def look_distance(a: Tensor, b: Tensor, hr: HRFeatures) -> Tensor:
 
 
 def unlikeness(features: Tensor, hr: HRFeatures) -> Tensor:
-    """Root mean square over features (B, 80) of their deviations from HR faces: (B,)."""
+    """How far features are from those of HR faces: root mean square of their deviations.
+
+    Args:
+        features: (B, 80).
+        hr: mean and spread of HR faces.
+
+    Returns:
+        (B,), in standard deviations.
+    """
     return ((features - hr.mean) / hr.sd).square().mean(1).sqrt()
 
 

@@ -78,7 +78,15 @@ def causes(hi: Tensor, lo: Tensor, params: Mapping[str, Any], hr: HRFeatures) ->
 
 
 def limits(numbers: Mapping[str, Tensor], share: float = 0.1) -> dict[str, float]:
-    """The number of each cause that `share` of the shots exceed."""
+    """The number of each cause that `share` of the shots exceed.
+
+    Args:
+        numbers: cause -> its number of each image (N,).
+        share: of the images, 0 to 1.
+
+    Returns:
+        Cause -> limit.
+    """
     if not 0 < share < 1:
         raise HLError(f"share must be between 0 and 1, got {share}: 0.1 is a tenth")
     quantile = 1 - share
@@ -86,7 +94,18 @@ def limits(numbers: Mapping[str, Tensor], share: float = 0.1) -> dict[str, float
 
 
 def triage(numbers: Mapping[str, Tensor], limit: Mapping[str, float]) -> dict[str, Tensor]:
-    """Which case has which cause: name -> bool (B,). HLError for causes without a limit."""
+    """Which image has which cause.
+
+    Args:
+        numbers: cause -> its number of each image (B,).
+        limit: cause -> the number that it exceeds.
+
+    Returns:
+        Cause -> bool (B,).
+
+    Raises:
+        HLError: for causes without a limit.
+    """
     missing = set(numbers) - set(limit)
     if missing:
         raise HLError(

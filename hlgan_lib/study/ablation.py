@@ -42,8 +42,21 @@ def ablate(
 ) -> Outcome:
     """Train what the plan still lacks in out/runs, score it, and store it in `out`.
 
-    seeds, only, full: see `grid.plan`; jobs, device, stop: see `train_all`. Raises HLError as
-    these do.
+    Args:
+        preset_name: the configuration that every run starts from.
+        out: folder of the study.
+        seeds: as in `grid.plan`.
+        only: as in `grid.plan`.
+        full: as in `grid.plan`.
+        jobs: as in `train_all`.
+        device: as in `train_all`.
+        stop: as in `train_all`.
+
+    Returns:
+        Which runs are finished, and which failed.
+
+    Raises:
+        HLError: as `grid.plan` and `train_all`.
     """
     planned = plan(preset_name, seeds, only, full)
     return train_and_score(planned, preset_name, out, jobs, device, stop)
@@ -57,7 +70,19 @@ def train_and_score(
     device: str | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
-    """Train and score a plan; a stop leaves the scores for the next call."""
+    """Train and score a plan; a stop leaves the scores for the next call.
+
+    Args:
+        planned: the trainings.
+        preset_name: the configuration that every run starts from.
+        out: folder of the study.
+        jobs: as in `train_all`.
+        device: as in `train_all`.
+        stop: as in `train_all`.
+
+    Returns:
+        Which runs are finished, and which failed.
+    """
     out = Path(out).expanduser()
     if (out / "ablation.json").is_file():
         load_or_new(out, preset_name)  # the wrong folder is refused before anything is trained
@@ -68,7 +93,18 @@ def train_and_score(
 
 
 def load_or_new(folder: str | Path, preset_name: str) -> Stored:
-    """What is stored in a folder, or nothing yet. Raises HLError for results of another preset."""
+    """What is stored in a folder, or nothing yet.
+
+    Args:
+        folder: of the study.
+        preset_name: whose results they must be.
+
+    Returns:
+        The results.
+
+    Raises:
+        HLError: for results of another preset.
+    """
     if (Path(folder) / "ablation.json").is_file():
         stored = load(folder)
         if stored.about["preset"] != preset_name:
@@ -94,7 +130,14 @@ def load_or_new(folder: str | Path, preset_name: str) -> Stored:
 def score_all(
     stored: Stored, planned: Iterable[Planned], out: str | Path, said: Callable[[str], None] = print
 ) -> None:
-    """Score what is finished in out/runs and not yet stored, H2L runs too; save after each."""
+    """Score what is finished in out/runs and not yet stored, H2L runs too; save after each.
+
+    Args:
+        stored: the results so far; added to.
+        planned: the trainings.
+        out: folder of the study.
+        said: is given a line a run.
+    """
     planned = list(planned)
     cells = {p.run.name: p.cell for p in planned}
     with one_thread():
@@ -125,7 +168,15 @@ def _score(stored: Stored, run: Run, cell: Cell | None, out: str | Path) -> dict
 
 
 def describe(run: Run, preset_name: str) -> dict:
-    """What a run is: stage, seed, what it started from, how it differs from the preset."""
+    """What a run is: stage, seed, what it started from, how it differs from the preset.
+
+    Args:
+        run: of the study.
+        preset_name: what its configuration is held against.
+
+    Returns:
+        The entry of the run, without scores.
+    """
     changed = {}
     for name, (_, own) in differences(run.cfg, preset(preset_name)).items():
         if name != "seed":
@@ -136,7 +187,15 @@ def describe(run: Run, preset_name: str) -> dict:
 def keep(
     stored: Stored, name: str, scored: Scored, cell: Cell | None = None, seed: int = 0
 ) -> None:
-    """The arrays that figures need: the first faces of seed 0, and in the matrix all features."""
+    """The arrays that figures need: the first faces of seed 0, and in the matrix all features.
+
+    Args:
+        stored: the results; added to.
+        name: of the run.
+        scored: what was measured of it.
+        cell: that it is of; None for a reference.
+        seed: of the run.
+    """
     if cell is None or (cell.id in PICTURED and seed == 0):
         stored.arrays[f"faces/{name}"] = to_uint8(scored.pictures).numpy()
     if cell is not None and cell.id in AXES["matrix"].cells:
@@ -144,7 +203,15 @@ def keep(
 
 
 def references(stored: Stored, n: int) -> dict[str, dict]:
-    """What needs no training: bicubic enlargement, and every fixed degradation as a degrader."""
+    """What needs no training: bicubic enlargement, and every fixed degradation as a degrader.
+
+    Args:
+        stored: the results; the arrays are added.
+        n: how many test faces.
+
+    Returns:
+        Name -> its entry.
+    """
     scored = score_restorer(enlarged, n)
     keep(stored, "bicubic", scored)
     entries = {"bicubic": {"scores": scored.scores, "psnr_faces": scored.faces}}
@@ -179,6 +246,14 @@ def gap(stored: Stored, metric: str, names: dict[str, list[str]]) -> dict:
     """The share of the gap between the first and the third of three lists of runs.
 
     It is the second list that closes it; see `metrics.gap_closed`.
+
+    Args:
+        stored: the results.
+        metric: "psnr" or "frechet_lite0".
+        names: three degradations -> names of their runs, a seed each.
+
+    Returns:
+        As `metrics.gap_closed`.
     """
     if metric == "psnr":
         scores = [[stored.runs[n]["psnr_faces"] for n in runs] for runs in names.values()]

@@ -39,8 +39,21 @@ def compare(
 ) -> Outcome:
     """Train what a method still lacks in out/runs (shared with `ablate`), score it, compare.
 
-    Writes compare.md and compare.json. Raises HLError as `train_and_score`, and for less than one
-    seed.
+    Writes compare.md and compare.json.
+
+    Args:
+        preset_name: the configuration that every run starts from.
+        out: folder of the study.
+        seeds: of each method.
+        jobs: as in `train_all`.
+        device: as in `train_all`.
+        stop: as in `train_all`.
+
+    Returns:
+        Which runs are finished, and which failed.
+
+    Raises:
+        HLError: as `train_and_score`, and for less than one seed.
     """
     if seeds < 1:
         raise HLError(f"--seeds must be 1 or more, got {seeds}")
@@ -85,7 +98,12 @@ def _mean(values: list[float]) -> float:
 
 
 def write(stored: Stored, out: str | Path) -> None:
-    """compare.json and compare.md in `out`."""
+    """compare.json and compare.md in `out`.
+
+    Args:
+        stored: the results.
+        out: the folder.
+    """
     out = Path(out).expanduser()
     values = {
         "about": stored.about,
@@ -142,6 +160,13 @@ def test_tables(stored: Stored) -> dict[str, str]:
 
 def cell_text(metric: str, score: dict | None) -> str:
     """A score with its interval, in the digits that it deserves.
+
+    Args:
+        metric: its name.
+        score: "value", "ci" and "seeds"; None where it was not run.
+
+    Returns:
+        The text of the cell.
 
     >>> cell_text("psnr", {"value": 19.614, "ci": [19.5, 19.7], "seeds": 1})
     '19.61 [19.50, 19.70]'

@@ -40,7 +40,15 @@ FILL = dict(zip(LOSSES, ("none", "left", "full"), strict=True))
 
 # ---- the figures ---------------------------------------------------------------------------------
 def matrix(stored: Stored, n: int = N_SHOWN) -> Figure:
-    """Faces x variants: the first n faces of the test set (at most N_SHOWN), not selected."""
+    """Faces x variants: the first n faces of the test set (at most N_SHOWN), not selected.
+
+    Args:
+        stored: the results.
+        n: how many faces.
+
+    Returns:
+        The figure.
+    """
     y, x = np.indices((64, 64))
     hatch = np.where((x + y) % 16 < 3, 170, 238).astype(np.uint8)
     hatched = np.broadcast_to(hatch, (n, 3, 64, 64))
@@ -61,7 +69,15 @@ def matrix(stored: Stored, n: int = N_SHOWN) -> Figure:
 
 
 def scores(stored: Stored, cells: Sequence[str]) -> Figure:
-    """PSNR on the camera's pairs and distance to HR faces, a bar a cell."""
+    """PSNR on the camera's pairs and distance to HR faces, a bar a cell.
+
+    Args:
+        stored: the results.
+        cells: of the grid, by name.
+
+    Returns:
+        The figure.
+    """
     psnr, distance = (bars_of(stored, cells, test, metric) for test, metric in SHOWN)
     figure = blank(9.6, 1.0 + 0.3 * len(psnr))
     left, right = figure.subplots(1, 2, sharey=True)
@@ -162,6 +178,13 @@ def sweep(stored: Stored, names: Sequence[str]) -> Figure:
     """Scores over the x of each axis, a row of two panels an axis.
 
     The points are evenly spaced, since 0 has no logarithm.
+
+    Args:
+        stored: the results.
+        names: of axes of the grid.
+
+    Returns:
+        The figure.
     """
     figure = blank(9.0, 0.4 + 2.7 * len(names))
     rows = figure.subplots(len(names), 2, squeeze=False)
@@ -247,9 +270,17 @@ FIGURES: dict[str, tuple[Callable[[Stored], Figure], tuple[str, ...]]] = {
 
 
 def draw_all(stored: Stored, out: str | Path) -> Iterator[Path]:
-    """Draw every figure and table into `out`, each with its entry in manifest.json.
+    """Draw every figure and table, each with its entry in manifest.json.
 
-    Yields the path of each once it is written. Raises HLError where `out` is a file.
+    Args:
+        stored: the results.
+        out: the folder.
+
+    Yields:
+        The path of each once it is written.
+
+    Raises:
+        HLError: where `out` is a file.
     """
     out = out_folder(out)
     about = {

@@ -36,7 +36,16 @@ class Bar(NamedTuple):
 
 
 def bar_of(runs: Sequence[dict], test: str, metric: str) -> Bar | None:
-    """The score of some stored runs; None where there are none."""
+    """The score of some stored runs; None where there are none.
+
+    Args:
+        runs: their stored entries, one a seed.
+        test: "camera", "clean" or "wild".
+        metric: its name.
+
+    Returns:
+        Mean, interval, one value a seed.
+    """
     scores = [r["scores"][test][metric] for r in runs]
     if not scores:
         return None
@@ -50,12 +59,32 @@ def bar_of(runs: Sequence[dict], test: str, metric: str) -> Bar | None:
 
 
 def bar_of_cell(stored: Stored, cell: str, test: str, metric: str) -> Bar | None:
-    """The score of a cell over its stored seeds; None where it was not run."""
+    """The score of a cell over its stored seeds; None where it was not run.
+
+    Args:
+        stored: the results.
+        cell: of the grid, by name.
+        test: "camera", "clean" or "wild".
+        metric: its name.
+
+    Returns:
+        Mean, interval, one value a seed.
+    """
     return bar_of(list(stored.found(cell).values()), test, metric)
 
 
 def bars_of(stored: Stored, cells: Sequence[str], test: str, metric: str) -> dict[str, Bar | None]:
-    """label -> score, bicubic enlargement first."""
+    """The scores of some cells, bicubic enlargement first.
+
+    Args:
+        stored: the results.
+        cells: of the grid, by name.
+        test: "camera", "clean" or "wild".
+        metric: its name.
+
+    Returns:
+        Label -> score; None where it was not run.
+    """
     bars = {"bicubic": bar_of([stored.references["bicubic"]], test, metric)}
     for c in cells:
         bars[CELLS[c].label] = bar_of_cell(stored, c, test, metric)
@@ -74,7 +103,15 @@ def matrix_rows(stored: Stored) -> dict[str, np.ndarray | None]:
 
 
 def pictures_of(stored: Stored, cell: Cell) -> np.ndarray | None:
-    """The stored first faces of a cell under seed 0, uint8 (n, 3, 64, 64)."""
+    """The stored first faces of a cell under seed 0.
+
+    Args:
+        stored: the results.
+        cell: of the grid.
+
+    Returns:
+        uint8 (n, 3, 64, 64); None where it was not run.
+    """
     run = cell.run(preset(stored.about["preset"]))
     return stored.arrays.get(f"faces/{run.name}")
 
@@ -100,7 +137,15 @@ def plane_points(stored: Stored) -> dict[str, tuple[tuple[float, ...], ...] | No
 
 
 def sweep_points(stored: Stored, axis: str) -> dict[float, tuple[Bar | None, ...]]:
-    """x of an axis -> its two scores."""
+    """The scores along an axis.
+
+    Args:
+        stored: the results.
+        axis: of the grid, by name.
+
+    Returns:
+        x -> its two scores, as SHOWN names them.
+    """
     a = AXES[axis]
     points = {}
     for x, c in zip(a.x, a.cells, strict=True):
@@ -127,7 +172,15 @@ def diversity_rows(stored: Stored) -> dict[str, dict[str, float] | None]:
 
 
 def h2l_runs(stored: Stored, cell: Cell) -> list[dict]:
-    """The stored H2L runs of a cell, over seeds."""
+    """The stored H2L runs of a cell, over seeds.
+
+    Args:
+        stored: the results.
+        cell: of the grid.
+
+    Returns:
+        Their entries, one a seed.
+    """
     cfg = preset(stored.about["preset"])
     names = [cell.run(cfg.replace(seed=s)).needs[0].name for s in range(MAX_SEEDS)]
     return [stored.runs[n] for n in names if n in stored.runs]

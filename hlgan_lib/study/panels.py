@@ -12,7 +12,13 @@ from .results import Stored
 
 
 def not_run(ax: Axes, at: float, horizontal: bool = True) -> None:
-    """A hatched grey band with the words, across the whole axis, at a row (or column)."""
+    """A hatched grey band with the words, across the whole axis, at a row (or column).
+
+    Args:
+        ax: where to draw.
+        at: the row, or the column.
+        horizontal: a row, not a column.
+    """
     span = ax.axhspan if horizontal else ax.axvspan
     span(at - 0.3, at + 0.3, facecolor="#EEEEEE", edgecolor="#AAAAAA", hatch="////", linewidth=0)
     x, y = (0.02, at) if horizontal else (at, 0.5)
@@ -30,7 +36,13 @@ def not_run(ax: Axes, at: float, horizontal: bool = True) -> None:
 
 
 def name_rows(ax: Axes, names: list[str], xlabel: str) -> None:
-    """Names down the axis, the first on top; a row each of height 1."""
+    """Names down the axis, the first on top; a row each of height 1.
+
+    Args:
+        ax: where to draw.
+        names: from the top.
+        xlabel: what is measured, with its unit.
+    """
     ax.set_yticks(range(len(names)), names, fontsize=8)
     ax.set_ylim(len(names) - 0.5, -0.5)
     quiet(ax, xlabel, "")
@@ -40,7 +52,15 @@ def name_rows(ax: Axes, names: list[str], xlabel: str) -> None:
 def draw_bars(
     ax: Axes, rows: dict[str, Bar | None], xlabel: str, digits: int = 4, points: bool = False
 ) -> None:
-    """Horizontal bars with interval and number; or points, for a scale on which 0 means nothing."""
+    """Horizontal bars with interval and number; or points, for a scale on which 0 means nothing.
+
+    Args:
+        ax: where to draw.
+        rows: label -> score; None where it was not run.
+        xlabel: what is measured, with its unit.
+        digits: of the numbers.
+        points: draw a point, not a bar.
+    """
     for i, b in enumerate(rows.values()):
         if b is None:
             not_run(ax, i)
@@ -67,7 +87,16 @@ def draw_bars(
 
 
 def draw_gap(ax: Axes, at: int, gap: dict | None) -> str:
-    """A closed gap as a bar with its interval; what it says in words."""
+    """A closed gap as a bar with its interval.
+
+    Args:
+        ax: where to draw.
+        at: the row.
+        gap: as `metrics.gap_closed` returned it; None where it was not run.
+
+    Returns:
+        What it says, in words.
+    """
     if gap is None:
         not_run(ax, at)
         return "not run"
@@ -85,7 +114,13 @@ def draw_gap(ax: Axes, at: int, gap: dict | None) -> str:
 
 
 def draw_sweep(ax: Axes, bars: list[Bar | None], colour: str) -> None:
-    """Scores at x = 0, 1, ..., with intervals; the line has a hole where a point was not run."""
+    """Scores at x = 0, 1, ..., with intervals; the line has a hole where a point was not run.
+
+    Args:
+        ax: where to draw.
+        bars: the scores in the order of x; None where one was not run.
+        colour: of the line.
+    """
     values = [b.value if b else float("nan") for b in bars]
     ax.plot(range(len(bars)), values, marker="o", color=colour, linestyle="-")
     for i, b in enumerate(bars):
@@ -103,7 +138,16 @@ def words_of(rows: Mapping[str, Bar | None]) -> str:
 
 
 def finish(figure: Figure, stored: Stored, alt: str) -> Figure:
-    """The figure with its alt text; results of the smoke preset are marked as none."""
+    """The figure with its alt text; results of the smoke preset are marked as none.
+
+    Args:
+        figure: as drawn.
+        stored: the results that it shows.
+        alt: its alt text.
+
+    Returns:
+        The same figure.
+    """
     if stored.about["preset"] == "smoke":
         words = "smoke preset: a test of the machinery, no result"
         figure.suptitle(words, fontsize=9, color=COLOURS["vermilion"])

@@ -66,7 +66,16 @@ class Stored:
         return names
 
     def values(self, cell: Cell | str, test: str, metric: str) -> list[float]:
-        """A score of a cell, one a seed."""
+        """A score of a cell, one a seed.
+
+        Args:
+            cell: of the grid, or its name.
+            test: "camera", "clean" or "wild".
+            metric: its name.
+
+        Returns:
+            In the order of the seeds.
+        """
         return [r["scores"][test][metric]["value"] for r in self.found(cell).values()]
 
 

@@ -138,5 +138,13 @@ def in_order(runs: Iterable[Run]) -> list[Run]:
 
 
 def folder_of(run: Run, out: str | Path) -> RunFolder:
-    """Where a run of a plan lies."""
+    """Where a run of a plan lies.
+
+    Args:
+        run: of the study.
+        out: folder of the study.
+
+    Returns:
+        Its run folder.
+    """
     return RunFolder(Path(out) / "runs" / run.name)

@@ -85,6 +85,7 @@ class Scored:
     pictures: Tensor  # the first restored shots
 
     def value(self, test: str, metric: str) -> float:
+        """The score of a metric on a test, such as "psnr" on "camera"."""
         return self.scores[test][metric]["value"]
 
 
@@ -92,7 +93,15 @@ class Scored:
 def score_restorer(restore: Restorer, n: int | None = None) -> Scored:
     """A restorer on the three tests, with 95 % bootstrap intervals over faces.
 
-    Raises HLError where it makes images of another size than the ground truth's.
+    Args:
+        restore: LR images (B, 3, s, s) in [-1, 1] -> HR images (B, 3, S, S).
+        n: how many test faces; by default all.
+
+    Returns:
+        Scores, PSNR of each face, features, the first images.
+
+    Raises:
+        HLError: where it makes images of another size than the ground truth's.
     """
     t = test_set(n)
     shots = restore(t.lo)

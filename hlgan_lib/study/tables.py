@@ -31,7 +31,17 @@ def markdown_row(cells: Sequence[object]) -> str:
 
 
 def number(runs: list[dict], test: str, metric: str, digits: int) -> str:
-    """Mean over seeds, with half the range where there are several; "not run" without any."""
+    """Mean over seeds, with half the range where there are several.
+
+    Args:
+        runs: their stored entries, one a seed.
+        test: "camera", "clean" or "wild".
+        metric: its name.
+        digits: behind the point.
+
+    Returns:
+        The text; "not run" without any.
+    """
     bar = bar_of(runs, test, metric)
     if bar is None:
         return "not run"
@@ -77,7 +87,15 @@ def heading(stored: Stored) -> str:
 
 # ---- whole tables --------------------------------------------------------------------------------
 def axis_table(stored: Stored, axis: str) -> str:
-    """The cells of an axis, a row each, on the three tests."""
+    """The cells of an axis, a row each, on the three tests.
+
+    Args:
+        stored: the results.
+        axis: of the grid, by name.
+
+    Returns:
+        The table as Markdown.
+    """
     head = [f"{METRICS[m]}, {TESTS[t]}" for t, m, _ in COLUMNS]
     lines = [
         markdown_row(["variant", "seeds", *head, "minutes"]),
@@ -93,6 +111,16 @@ def axis_table(stored: Stored, axis: str) -> str:
 
 def against(stored: Stored, cell: str, base: str, test: str, metric: str) -> str:
     """A cell beside another in one sentence: both scores, their difference, the scatter of seeds.
+
+    Args:
+        stored: the results.
+        cell: of the grid, by name.
+        base: the other cell.
+        test: "camera", "clean" or "wild".
+        metric: its name.
+
+    Returns:
+        The sentence.
 
     >>> against(Stored({"preset": "study"}), "no-ema", "learned-gan", "camera", "psnr")
     'without EMA: not run'
@@ -247,7 +275,15 @@ def findings(stored: Stored) -> str:
 
 
 def write_tables(stored: Stored, out: str | Path) -> Iterator[Path]:
-    """tables.md: every axis of the grid and the gaps."""
+    """tables.md: every axis of the grid and the gaps.
+
+    Args:
+        stored: the results.
+        out: the folder.
+
+    Yields:
+        Its path once it is written.
+    """
     parts = ["# The grid in tables", heading(stored)]
     for axis in AXES.values():
         parts += [f"## {axis.name}: {axis.question}", axis_table(stored, axis.name)]

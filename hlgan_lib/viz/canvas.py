@@ -90,7 +90,14 @@ def line_style(i: int) -> dict[str, Any]:
 
 
 def quiet(ax: Axes, xlabel: str, ylabel: str, title: str = "") -> None:
-    """Label an axis; a light grid behind the data, no frame above and to the right."""
+    """Label an axis; a light grid behind the data, no frame above and to the right.
+
+    Args:
+        ax: what to label.
+        xlabel: what runs to the right, with its unit.
+        ylabel: what runs upwards, with its unit.
+        title: above.
+    """
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.grid(color="#DDDDDD")
     ax.set_axisbelow(True)

@@ -1,4 +1,4 @@
-"""tyro's words for each kind of mistake, as they are read here; of an unknown format the raw text."""
+"""tyro's words for each kind of mistake, as read here; of an unknown format the raw text."""
 
 import contextlib
 import io

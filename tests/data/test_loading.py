@@ -1,4 +1,4 @@
-"""The door: built-in names, folders and files in; one size out, or an error that says what to give."""
+"""Built-in names, folders and files in; one size out, or an error that says what to give."""
 
 import io
 import logging

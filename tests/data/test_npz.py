@@ -1,4 +1,4 @@
-"""A saved FaceSet: mapped where it can be, read where it must be, refused where it is something else."""
+"""A saved FaceSet: mapped where it can be, read where it must be, else refused."""
 
 import numpy as np
 import pytest

@@ -117,7 +117,7 @@ def test_a_gentle_camera_takes_the_average_in_linear_light(hi):
 
 
 def test_the_given_parameters_are_the_ones_at_work(hi):
-    """shoot with the params that a call returns gives that call's picture where there is no noise."""
+    """shoot with the params that a call returns gives that call's picture, without noise."""
     quiet = Camera(shot_gain=(1e-12, 1e-12), read_sigma=(1e-12, 1e-12))
     shot = quiet(hi, seeded(9))
     assert (quiet.shoot(hi, shot.params, seeded(10)) - shot.lo).abs().mean() < 1e-3
@@ -203,7 +203,7 @@ def test_other_sizes_scale(hi):
 
 
 def test_shipped_shots_are_this_cameras():
-    """The shots of faces:val come from Camera() as it is: a change of its ranges or arithmetic shows here."""
+    """The shots of faces:val come from Camera() as it is: a change of it shows here."""
     pairs, told = load_faces("faces:val"), load_camera_params("faces:val")
     shot = Camera()(pairs.hi.batch(), seeded(20261123 + 4200))
     assert (shot.lo - pairs.lo.batch()).abs().mean() < 0.02  # JPEG decoders may differ by a level

@@ -37,7 +37,8 @@ def test_jpeg_is_that_of_libjpeg(hi, quality, subsampled):
     ).round()
     theirs = torch.stack([by_libjpeg(x, quality, subsampled) for x in rgb])
     lost = (theirs - rgb).pow(2).mean().sqrt()
-    # libjpeg rounds to whole levels between its steps, so that a coefficient in a hundred falls to the other side
+    # libjpeg rounds to whole levels between its steps: one coefficient in a hundred falls to
+    # the other side
     assert ((ours - theirs).abs() <= 1).float().mean() > 0.75
     assert (ours - theirs).pow(2).mean().sqrt() < max(0.35 * lost, 0.8)
     wrong = (

@@ -1,4 +1,4 @@
-"""The other cameras: 8-bit pictures of the right size, seeded, and each with the fault it is named for."""
+"""The other cameras: 8-bit pictures of the right size, seeded, each with its named fault."""
 
 import pytest
 import torch

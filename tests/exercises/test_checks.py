@@ -1,4 +1,4 @@
-"""How the exercises compare: what a hint says where no mistake fits, names that give nothing away."""
+"""How the exercises compare: the hint where no mistake fits, names that give nothing away."""
 
 import pytest
 import torch

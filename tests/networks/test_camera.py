@@ -1,4 +1,4 @@
-"""The learned camera: each of its parts does what its equation says, and training finds a known camera."""
+"""The learned camera: each part does what its equation says; training finds a known camera."""
 
 import math
 

@@ -15,7 +15,7 @@ NARROW = RunConfig(h2l_width=8, l2h_width=16, d_width=8)
 
 
 def sizes_of(net: nn.Module, kind: type, *inputs: torch.Tensor) -> list[tuple[int, int]]:
-    """Side of the pictures that enter and leave each module of a kind, in the order in which they run."""
+    """Side of the pictures that enter and leave each module of a kind, in running order."""
     seen = []
     hooks = [
         m.register_forward_hook(lambda _, x, y: seen.append((x[0].shape[-1], y.shape[-1])))

@@ -1,4 +1,4 @@
-"""Each test of this folder: no preset from outside, and stored results of its own, none at first."""
+"""Each test of this folder: no preset from outside, stored results of its own, none at first."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Real pictures into a FaceSet file: what is kept, what the sheet shows, what is refused unwritten."""
+"""Real pictures into a FaceSet file: what is kept, what the sheet shows, what is refused."""
 
 import numpy as np
 import pytest

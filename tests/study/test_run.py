@@ -62,7 +62,7 @@ def test_a_learned_run_is_keyed_by_its_h2l():
 
 
 def test_a_new_field_at_its_default_changes_no_key():
-    """Pinned: a key that changes means every stored run is trained again; then raise VERSION knowingly."""
+    """Pinned: where a key changes every stored run is trained again; raise VERSION knowingly."""
     assert Run("h2l", RunConfig()).key == "6a1ecbbe72"
     assert Run("l2h", RunConfig(seed=3, w_gan=0.0), "camera").key == "fdc5ed5b6a"
 

@@ -1,4 +1,4 @@
-"""The reported scores: a perfect and a useless restorer, intervals around values, the library's own metrics."""
+"""The reported scores: a perfect and a useless restorer, intervals, the library's own metrics."""
 
 import pytest
 import torch

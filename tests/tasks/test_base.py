@@ -10,7 +10,7 @@ from tests.helpers import HI, TINY, bilinear, loop_of
 
 
 class Scores(nn.Module):
-    """A discriminator whose score is the mean of the picture, times `gain`; it keeps what it saw."""
+    """A discriminator: score = mean of the picture times `gain`; it keeps what it saw."""
 
     def __init__(self, gain: float = 1.0) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ def rng() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-# ---- the two halves of a step ----------------------------------------------------------------------------------------
+# ---- the two halves of a step --------------------------------------------------------------------
 def test_the_discriminators_loss_and_log_are_those_of_its_scores():
     of_real, of_fake = (1.5, 0.5, 0.25, -2.0), (-1.5, -1.25, -0.5, 2.0)
     loss, logs = d_terms(Scores(), flat(*of_real), flat(*of_fake), TINY, rng(), HINGE)
@@ -82,7 +82,7 @@ def test_spread_is_over_the_batch_and_not_over_the_picture():
     assert spread(flat(-1.0, 1.0)).item() == pytest.approx(2**0.5)
 
 
-# ---- what is held out ------------------------------------------------------------------------------------------------
+# ---- what is held out ----------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("n_faces", "n", "n_held"), [(40, 4, 4), (40, 30, 8), (20, 1, 2), (4, 4, 2)]
 )
@@ -100,7 +100,7 @@ def test_of_very_few_faces_none_is_held_out(n_faces):
     assert kept.names == held.names == HI[:n_faces].names
 
 
-# ---- looking ---------------------------------------------------------------------------------------------------------
+# ---- looking -------------------------------------------------------------------------------------
 def test_a_grid_shows_rows_of_one_size_without_smoothing():
     lo, hi = flat(-1.0, 1.0), torch.zeros(2, 3, 16, 16)
     lo[0, :, 0, 0] = 1.0

@@ -1,4 +1,4 @@
-"""The rivals: their networks as their papers draw them, their losses by hand, their place in the loop."""
+"""The baselines: networks as their papers draw them, losses by hand, their place in the loop."""
 
 import json
 
@@ -34,7 +34,7 @@ def task(cls, cfg=SMALL):
     return cls(cfg, faces(32), other, torch.Generator().manual_seed(0), CPU)
 
 
-# ---- networks --------------------------------------------------------------------------------------------------------
+# ---- networks ------------------------------------------------------------------------------------
 def test_srresnet_is_that_of_its_paper():
     net, w = SRResNet(hl.preset("paper")), 64
     block = 2 * w * w * 9 + 2 * 2 * w + 1  # two convolutions, two batch norms, a PReLU
@@ -75,7 +75,7 @@ def test_wrong_shapes_are_named(cls):
         enlarged(pictures(2, 8), 4)
 
 
-# ---- losses ----------------------------------------------------------------------------------------------------------
+# ---- losses --------------------------------------------------------------------------------------
 def test_gan_losses_by_hand():
     real, fake = torch.tensor([2.0, 0.0]), torch.tensor([-1.0, 1.0])
     s = torch.sigmoid
@@ -161,7 +161,7 @@ def test_cyclegan_loss_is_the_sum_of_its_terms():
     assert logs["cycle"] == logs["identity"] == 0
 
 
-# ---- history ---------------------------------------------------------------------------------------------------------
+# ---- history -------------------------------------------------------------------------------------
 def test_history_shows_an_old_picture_half_of_the_time():
     history = History(20, torch.Generator().manual_seed(0))
     number = iter(range(10**6))
@@ -196,7 +196,7 @@ def test_discriminators_of_cyclegan_see_the_history(monkeypatch):
     assert seen == [HISTORY, HISTORY]
 
 
-# ---- in the loop and behind it ---------------------------------------------------------------------------------------
+# ---- in the loop and behind it -------------------------------------------------------------------
 @pytest.mark.parametrize("stage", ["srgan", "cyclegan"])
 def test_a_finished_rival_restores_like_l2h(tmp_path, stage):
     cfg = SMALL.replace(**{f"{stage}_steps": 2})

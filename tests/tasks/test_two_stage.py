@@ -1,4 +1,4 @@
-"""Both stages and the joint fine-tune: their losses by their terms, their batches, who learns from whom."""
+"""Both stages and the joint fine-tune: losses by their terms, batches, who learns from whom."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The large weights: trained by one command that goes on where it stopped; what is stored is what is shipped."""
+"""The large weights: one command trains them and resumes; what is stored is what is shipped."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""tools/faces/torchfaces.py reads and runs an OpenVINO IR: made-up graphs of a few layers, no download."""
+"""tools/faces/torchfaces.py reads and runs an OpenVINO IR: made-up graphs, no download."""
 
 import importlib.util
 import sys

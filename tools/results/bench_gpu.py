@@ -1,7 +1,7 @@
 """How fast an update is on this card, in every precision and layout, beside a plain training loop.
 
-    python tools/results/bench_gpu.py --out gpu.json      # two minutes and a half on a data-centre GPU
-    python tools/results/bench_gpu.py --device cpu --quick         # every path, tiny
+    python tools/results/bench_gpu.py --out gpu.json     # 2.5 minutes on a data-centre GPU
+    python tools/results/bench_gpu.py --device cpu --quick   # every path, tiny
 
 A cell is the median over chunks of updates with the device idle at both ends of a chunk, after a
 warm-up. Its share is counted FLOPs over time over what a convolution (or a matrix product) of the

@@ -1,11 +1,11 @@
-"""What a GPU is for: its tests, its bench, and the large weights. Works offline from a plain checkout.
+"""What a GPU is for: its tests, its bench, and the large weights. Needs no network.
 
     python tools/results/gpu.py tests                        the tests marked gpu
     python tools/results/gpu.py bench                        results/gpu-CARD.json
-    python tools/results/gpu.py weights RUNS [--faces NPY]   H2L, then three L2H of equal length side by side
+    python tools/results/gpu.py weights RUNS [--faces NPY]   H2L, then three L2H of equal length
     python tools/results/gpu.py publish RUNS                 scores and ships them (any machine)
 
-`make gpu` runs the first three. Each takes at most --seconds and `weights` goes on where it stopped.
+`make gpu` runs the first three. Each takes at most --seconds; `weights` goes on where it stopped.
 FACES: more HR faces, uint8 (N, 3, 64, 64), as tools/faces/torchfaces.py makes them.
 """
 
@@ -93,7 +93,7 @@ def train_one(name: str, runs: Path, faces: Path | None, seconds: float, changes
 
 
 def train_weights(runs: Path, faces: Path | None, seconds: float, changes: dict) -> None:
-    """H2L first, then the three L2H as processes side by side: one alone leaves most of a card idle."""
+    """H2L first, then the three L2H side by side: one alone leaves most of a card idle."""
     end = time.monotonic() + seconds
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     save_json(runs / "machine.json", {"card": card, "beside": "three L2H side by side"})
@@ -162,7 +162,7 @@ def publish(
 
 @torch.no_grad()
 def hero(about: dict, n: int = 8, seed: int = 0, into: Path = ROOT / "figures") -> None:
-    """README's first picture: test faces drawn by a seed, under bicubic, bilinear pairs and ours."""
+    """README's first picture: drawn test faces under bicubic, bilinear pairs and ours."""
     pairs = load_faces("faces:test")
     drawn = np.random.default_rng(seed).choice(len(pairs.hi), n, replace=False)
     hi, lo = (side.batch(sorted(drawn)) for side in pairs)
@@ -174,8 +174,9 @@ def hero(about: dict, n: int = 8, seed: int = 0, into: Path = ROOT / "figures") 
         "ground truth": hi,
     }
     alt = (
-        f"{n} test faces drawn by seed {seed}, in five rows: LR image, bicubic enlargement, restored by "
-        "an L2H trained on bilinear pairs, by ours trained on the learned camera, ground truth"
+        f"{n} test faces drawn by seed {seed}, in five rows: LR image, bicubic enlargement, "
+        "restored by an L2H trained on bilinear pairs, by ours trained on the learned camera, "
+        "ground truth"
     )
     made: dict[str, Any] = {
         "command": "python tools/results/gpu.py publish",
@@ -220,11 +221,12 @@ def card(name: str, entry: dict, cfg: hl.RunConfig, alt: str) -> str:
         data = "`faces:train-hi` and, unpaired, `faces:train-lo`"
         kind = "the learned camera (`h2l_model camera`), its statistics held by the energy distance"
     else:
-        low, high = scores["camera"]["psnr"]["ci"]
+        psnr, ssim = scores["camera"]["psnr"], scores["camera"]["ssim"]["value"]
+        (low, high), distance = psnr["ci"], scores["wild"]["frechet_lite0"]["value"]
         measured = (
-            f"on `faces:test` (n = 600): PSNR {scores['camera']['psnr']['value']:.2f} dB "
-            f"[{low:.2f}, {high:.2f}], SSIM {scores['camera']['ssim']['value']:.3f}, Frechet distance "
-            f"(EfficientNet-Lite0) to `faces:train-hi` {scores['wild']['frechet_lite0']['value']:.0f}"
+            f"on `faces:test` (n = 600): PSNR {psnr['value']:.2f} dB [{low:.2f}, {high:.2f}], "
+            f"SSIM {ssim:.3f}, Frechet distance (EfficientNet-Lite0) to `faces:train-hi` "
+            f"{distance:.0f}"
         )
         data = f"{notes['hi']}, degraded: {notes['degradation']}"
         kind = f"L2H of width {cfg.l2h_width}, GAN-led, DiffAugment, {cfg.amp}"

@@ -1,7 +1,7 @@
 """What the shipped learned camera has found, and whether the recipe holds on other cameras.
 
-    python tools/results/learned_camera.py law                        the law of its numbers beside the truth
-    python tools/results/learned_camera.py robustness [--jobs N]      trains what is missing, resumable
+    python tools/results/learned_camera.py law                     its numbers beside the truth
+    python tools/results/learned_camera.py robustness [--jobs N]   trains what is missing, resumable
 
 Both rewrite results/learned_camera.json; `law` draws figures/learned-camera.png too. A robustness
 run is an H2L on the pictures of one camera, then a pixel-only L2H of 8,000 images on its pairs,

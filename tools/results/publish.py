@@ -184,7 +184,7 @@ def card(name: str, run: Run, stored: Stored, alt: str) -> str:
 | terms | teaching and research, non-commercial (`LICENSE-DATA`) |
 | intended use | teaching what a learned degradation is worth; never to identify anybody |
 | limits | mostly frontal generated faces; one simulated camera; details of restored faces are invented |
-"""
+"""  # noqa: E501 (rows of a table)
 
 
 def figures(about: dict, into: Path = ROOT / "figures") -> None:

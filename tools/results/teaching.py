@@ -16,7 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "teaching.md"
 ROW = re.compile(
-    r"^\| (?P<name>N\d+) \| (?P<what>.+) \| (?P<value>[^|]+) \| `(?P<file>[\w/.]+)` > (?P<keys>.+) \|$",
+    r"^\| (?P<name>N\d+) \| (?P<what>.+) \| (?P<value>[^|]+) "
+    r"\| `(?P<file>[\w/.]+)` > (?P<keys>.+) \|$",
     re.M,
 )
 

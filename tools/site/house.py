@@ -1,4 +1,4 @@
-"""How readable the library is, in numbers: lines, comprehensions, docstrings, modules without a test.
+"""How readable the library is, in numbers: lines, docstrings, modules without a test.
 
 python tools/site/house.py [CHECKOUT ...]       one row a checkout, as Markdown
 """

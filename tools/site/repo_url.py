@@ -36,7 +36,7 @@ if util.find_spec("hlgan_lib") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", source, *torch_as_it_is], check=True)
 from hlgan_lib import notebook
 
-notebook.hello()"""
+notebook.hello()"""  # noqa: E501 (a cell of a notebook)
 HTTPS = re.compile(r"https://[\w.-]+\.\w+(/[\w.~-]+){2,}")
 GITHUB = re.compile(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:/tree/([\w./-]+))?")
 SECTION = re.compile(r'\[project\.urls\]\nRepository = "(.*)"\n\n')

@@ -53,7 +53,16 @@ STATISTICS: dict[str, Callable[..., Tensor]] = {
 
 
 def number(values: Tensor, statistic: str = "mean", n_boot: int = 200) -> Score:
-    """A statistic (mean, spread, rms) of one value a face (N,), bootstrapped over faces."""
+    """A statistic (mean, spread, rms) of one value a face (N,), bootstrapped over faces.
+
+    Args:
+        values: one number a face (N,).
+        statistic: "mean", "spread" (standard deviation) or "rms".
+        n_boot: rounds of the bootstrap.
+
+    Returns:
+        The statistic with its 95 % interval.
+    """
     f = STATISTICS[statistic]
     known = values[~values.isnan()].double()
     resampled = f(known[draws(len(known), n_boot, 0)], dim=1)
@@ -76,7 +85,15 @@ def _band(resampled: Tensor, quantile: Callable[..., Tensor] = torch.quantile) -
 
 # ---- of one set of LR pictures -------------------------------------------------------------------
 def of_set(lo: Tensor, n_boot: int) -> dict[str, Any]:
-    """What needs no pairs: JPEG, detail of colour, spectrum."""
+    """What needs no pairs: JPEG, detail of colour, spectrum.
+
+    Args:
+        lo: LR images (N, 3, s, s) in [-1, 1].
+        n_boot: rounds of the bootstrap.
+
+    Returns:
+        Key of the card -> its number.
+    """
     grid = jpeg_grid(lo)
     n_found = int(grid.found.sum())
     quality = grid.quality[~grid.quality.isnan()]
@@ -105,6 +122,13 @@ def of_pairs(hi: Tensor, lo: Tensor) -> dict[str, Tensor]:
     """One value a face (N,) of what needs pairs.
 
     For the noise curve: n, squares and levels, the sums in each bin of brightness (N, 8).
+
+    Args:
+        hi: HR images (N, 3, S, S) in [-1, 1].
+        lo: the LR image of each, (N, 3, s, s).
+
+    Returns:
+        Key of the card -> its values.
     """
     fit = blur_fit(hi, lo)
     curves = [noise_curve(*of_face, at_least=1) for of_face in zip(fit.fitted, fit.residual)]
@@ -121,7 +145,15 @@ def of_pairs(hi: Tensor, lo: Tensor) -> dict[str, Tensor]:
 
 
 def of_faces(values: dict[str, Tensor] | None, n_boot: int) -> dict[str, Any]:
-    """Means and spreads of what needs pairs, and the noise curve; None each without pairs."""
+    """Means and spreads of what needs pairs, and the noise curve; None each without pairs.
+
+    Args:
+        values: what `of_pairs` returned; None without pairs.
+        n_boot: rounds of the bootstrap.
+
+    Returns:
+        Key of the card -> its number.
+    """
     if values is None:
         return dict.fromkeys((*OF_FACES, "noise curve"))
     numbers: dict[str, Any] = {}
@@ -149,10 +181,16 @@ def _curve(values: dict[str, Tensor], rows: Tensor | None = None, at_least: int 
 
 
 def of_maker(maker: Any, hi: Tensor, seed: int) -> dict[str, Any]:
-    """What needs the degradation itself: its kernel, and its spread over shots of one face.
+    """What needs the degradation itself: its kernel, and its spread over draws of one face.
 
-    maker: as in `inference.shots`; None each where it is None. "kernel" holds the taps of each
-    group of faces (N_GROUPS, k, k).
+    Args:
+        maker: as in `inference.shots`; None where there is none.
+        hi: HR images (N, 3, S, S) in [-1, 1].
+        seed: of the draws.
+
+    Returns:
+        Key of the card -> its number, None each without a maker; "kernel" holds the taps of each
+        group of faces (N_GROUPS, k, k).
     """
     if maker is None:
         return dict.fromkeys((*OF_MAKER, "kernel width", "kernel"))
@@ -171,9 +209,16 @@ def of_maker(maker: Any, hi: Tensor, seed: int) -> dict[str, Any]:
 
 # ---- of learned beside real ----------------------------------------------------------------------
 def shares(faces: dict[str, dict[str, Tensor]], n_boot: int) -> dict[str, Score | None]:
-    """(learned - bilinear) / (real - bilinear) of each number of pairs.
+    """The share of the way from bilinear to real that the learned degradation goes.
 
-    None where real is not clearly off bilinear. faces: real, learned, bilinear -> `of_pairs`.
+        share = (learned - bilinear) / (real - bilinear)
+
+    Args:
+        faces: "real", "learned", "bilinear" -> what `of_pairs` returned.
+        n_boot: rounds of the bootstrap.
+
+    Returns:
+        Key of the card -> share; None where real is not clearly off bilinear.
     """
     rows = draws(len(faces["real"]["n"]), n_boot, 0)
     scores: dict[str, Score | None] = {}

@@ -27,7 +27,15 @@ COMPARED = {0: "the same within the intervals", 1: "more", -1: "less"}
 
 
 def apart(a: dict, b: dict) -> int:
-    """-1, 0 or 1: is a below b, within the intervals of both, or above?"""
+    """-1, 0 or 1: is a below b, within the intervals of both, or above?
+
+    Args:
+        a: a number of the card, as JSON has it: "value" and "ci".
+        b: another.
+
+    Returns:
+        -1, 0 or 1.
+    """
     if a["ci"][0] > b["ci"][1]:
         return 1
     return -1 if a["ci"][1] < b["ci"][0] else 0
