@@ -21,6 +21,7 @@ from hlgan_lib import analysis  # noqa: E402
 from hlgan_lib.data.sampling import augment  # noqa: E402
 from hlgan_lib.degradations import jpeg, optics  # noqa: E402
 from hlgan_lib.inference import shots  # noqa: E402
+from tests.helpers import same  # noqa: E402
 
 pytestmark = pytest.mark.gpu
 DEVICE = "cuda"
@@ -118,20 +119,6 @@ def after(n):
 def checkpoint(out):
     state = torch.load(out / "checkpoints" / "last.pt", map_location="cpu", weights_only=True)
     return {k: v for k, v in state.items() if k not in ("seconds", "history")}
-
-
-def differences(a, b, path=""):
-    """Where two nested states differ and by how much."""
-    if isinstance(a, torch.Tensor):
-        return [] if torch.equal(a, b) else [f"{path}: {(a.double() - b.double()).abs().max():.2g}"]
-    if isinstance(a, (dict, list, tuple)):
-        pairs = (
-            [(k, a[k], b[k]) for k in a]
-            if isinstance(a, dict)
-            else zip(range(len(a)), a, b, strict=True)
-        )
-        return [line for k, x, y in pairs for line in differences(x, y, f"{path}/{k}")]
-    return [] if a == b else [f"{path}: {a} {b}"]
 
 
 def waits(work) -> list[str]:
@@ -391,7 +378,7 @@ def test_six_updates_are_three_and_three(case, runs, tmp_path, deterministic):
     assert checkpoint(tmp_path / "parts")["step"] == 3
     list(train(stage, cfg, runs, out=tmp_path / "parts", resume=True))
     whole, parts = (checkpoint(tmp_path / n) for n in ("whole", "parts"))
-    assert differences(whole, parts) == []
+    assert same(whole, parts) == []
 
 
 @pytest.mark.parametrize("stage", ["h2l", "l2h"])
@@ -425,13 +412,13 @@ def test_a_checkpoint_goes_on_on_another_device(stage, first, second, amp, runs,
     got = loop.state()
     for key in ("step", "generators", "discriminators", "ema", "opt_g", "opt_d"):
         assert (
-            differences(
+            same(
                 stored[key],
                 torch.utils._pytree.tree_map_only(torch.Tensor, torch.Tensor.cpu, got[key]),
             )
             == []
         ), key
-    assert moved["step"] == 6 and differences(stored["generators"], moved["generators"])
+    assert moved["step"] == 6 and same(stored["generators"], moved["generators"])
 
 
 # ---- no waiting ----------------------------------------------------------------------------------

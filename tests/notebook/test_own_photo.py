@@ -3,7 +3,6 @@
 import io
 from datetime import datetime, timezone
 
-import IPython.display
 import numpy as np
 import pytest
 import torch
@@ -12,29 +11,11 @@ from PIL import Image
 import hlgan_lib as hl
 from hlgan_lib import viz
 from hlgan_lib.errors import HLError
-from hlgan_lib.notebook import explorer, own_photo, widgets
 from hlgan_lib.notebook.own_photo import own_photograph, restored_box
 
 PAIRS = hl.load_faces("faces:val")
 HI, LO = PAIRS.hi.batch(slice(0, 3)), PAIRS.lo.batch(slice(0, 3))
 STATIC = viz.strip({"a": LO[0]}, alt="the static strip")
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    figures = []
-    monkeypatch.setattr(viz, "show", lambda figure, handle=None: figures.append(figure) or "handle")
-    return figures
-
-
-@pytest.fixture
-def watched(monkeypatch, shown):
-    """Somebody is there: the list of what is displayed."""
-    boxes = []
-    for module in (widgets, explorer, own_photo):
-        monkeypatch.setattr(module, "front_end", lambda: True)
-    monkeypatch.setattr(IPython.display, "display", boxes.append)
-    return boxes
 
 
 def named(box, kind):

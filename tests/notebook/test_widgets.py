@@ -12,7 +12,7 @@ from PIL import Image
 import hlgan_lib as hl
 from hlgan_lib import viz
 from hlgan_lib.errors import HLError
-from hlgan_lib.notebook import explorer, own_photo, widgets
+from hlgan_lib.notebook import widgets
 from hlgan_lib.notebook.browser import BeforeAfter
 from hlgan_lib.notebook.explorer import degradation_explorer
 from hlgan_lib.notebook.own_photo import own_photograph
@@ -20,23 +20,6 @@ from hlgan_lib.notebook.own_photo import own_photograph
 PAIRS = hl.load_faces("faces:val")
 HI, LO = PAIRS.hi.batch(slice(0, 3)), PAIRS.lo.batch(slice(0, 3))
 STATIC = viz.strip({"a": LO[0]}, alt="the static strip")
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    figures = []
-    monkeypatch.setattr(viz, "show", lambda figure, handle=None: figures.append(figure) or "handle")
-    return figures
-
-
-@pytest.fixture
-def watched(monkeypatch, shown):
-    """Somebody is there: the list of what is displayed."""
-    boxes = []
-    for module in (widgets, explorer, own_photo):
-        monkeypatch.setattr(module, "front_end", lambda: True)
-    monkeypatch.setattr(IPython.display, "display", boxes.append)
-    return boxes
 
 
 def picture_of(url):

@@ -198,7 +198,7 @@ def test_discriminators_of_cyclegan_see_the_history(monkeypatch):
 
 # ---- in the loop and behind it -------------------------------------------------------------------
 @pytest.mark.parametrize("stage", ["srgan", "cyclegan"])
-def test_a_finished_rival_restores_like_l2h(tmp_path, stage):
+def test_a_finished_baseline_restores_like_l2h(tmp_path, stage):
     cfg = SMALL.replace(**{f"{stage}_steps": 2})
     *_, tick = hl.train(cfg, stage, hi=faces(32), lo=faces(8), out=tmp_path, device="cpu")
     assert tick.step == 2 and tick.score > 0
