@@ -138,6 +138,14 @@ def test_faces_load_from_an_unpacked_wheel(wheel, tmp_path):
     assert ran.stdout.split() == [str(tmp_path / "site" / "hlgan_lib" / "__init__.py"), "200"]
 
 
+def test_the_face_loads_modules_and_names_at_first_use():
+    assert all(hasattr(hlgan_lib, name) for name in hlgan_lib.__all__)
+    assert hlgan_lib.__getattr__("losses") is importlib.import_module("hlgan_lib.losses")
+    assert hlgan_lib.__getattr__("train") is importlib.import_module("hlgan_lib.training").train
+    with pytest.raises(AttributeError, match="'hlgan_lib' has no attribute 'trian'"):
+        _ = hlgan_lib.trian
+
+
 # ---- the set-up cell of the notebooks, in a clean environment ------------------------------------
 MOUNT = """
 from pathlib import Path

@@ -46,8 +46,8 @@ def test_placed_sets_coordinates_and_leaves_the_rest():
     at = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
     moved = placed(z, axes, at)
     torch.testing.assert_close(moved @ axes.T, at.expand(5, 3))
-    across = lambda v: v - v @ axes.T @ axes  # noqa: E731
-    torch.testing.assert_close(across(moved), across(z))
+    along = axes.T @ axes
+    torch.testing.assert_close(moved - moved @ along, z - z @ along)
 
 
 def test_the_explorer_moves_with_its_sliders_and_measures_what_it_shows(watched):

@@ -43,14 +43,16 @@ def stored():
     )
 
     def scores(level):
-        one = lambda: {  # noqa: E731
-            "psnr": score(rng, level),
-            "ssim": score(rng, 0.5),
-            "frechet_lite0": score(rng, 9000 / level),
-            "kernel_lite0": score(rng, 3),
-            "consistency": score(rng, 25),
-        }
-        return {t: one() for t in ("camera", "clean", "wild")}
+        tests = {}
+        for test in ("camera", "clean", "wild"):
+            tests[test] = {
+                "psnr": score(rng, level),
+                "ssim": score(rng, 0.5),
+                "frechet_lite0": score(rng, 9000 / level),
+                "kernel_lite0": score(rng, 3),
+                "consistency": score(rng, 25),
+            }
+        return tests
 
     s.references = {"bicubic": {"scores": scores(18.5), "psnr_faces": list(18.5 + base)}}
     for d in ("bilinear", "bicubic", "blur", "handmade", "camera"):

@@ -87,3 +87,13 @@ def test_a_log_axis_of_few_decades_has_plain_numbers():
     figure.draw_without_rendering()
     words = {t.get_text() for t in figure.axes[0].get_yticklabels()}
     assert {"20", "50", "100"} <= words
+
+
+def test_a_title_and_a_logarithmic_axis_are_drawn():
+    figure = viz.lines({"a": ([1, 10], [3, 4])}, xlabel="x", ylabel="y", alt=ALT, logx=True)
+    assert figure.axes[0].get_xscale() == "log"
+    figure = viz.panels({"a": np.arange(5.0)}, alt=ALT, title="numbers of a camera")
+    assert figure.get_suptitle() == "numbers of a camera"
+    curve = types.SimpleNamespace(coverage=torch.ones(1), risk=torch.ones(1))
+    figure = viz.risk_figure({"PSNR": {"chance": curve}}, alt=ALT, title="who knows")
+    assert figure.get_suptitle() == "who knows"
