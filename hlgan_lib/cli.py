@@ -17,6 +17,7 @@ from typing import Annotated, Any, Union
 import tyro
 
 from .commands.basic import Card, Degrade, Demo, Evaluate, Info, Prepare, Upscale
+from .commands.bench import Bench
 from .commands.console import plain_messages
 from .commands.flags import DEFAULT_PRESET
 from .commands.mistakes import in_one_line
@@ -36,6 +37,7 @@ COMMANDS = {
     "compare": Compare,
     "ablate": Ablate,
     "figures": Figures,
+    "bench": Bench,
     "info": Info,
 }
 

@@ -89,6 +89,41 @@ def train(
         HLError: for anything that a user can mend.
         TrainingDiverged: when a loss is not finite.
     """
+    loop, about = new_loop(
+        cfg, stage, hi=hi, lo=lo, degradation=degradation, h2l=h2l, l2h=l2h, device=device, out=out
+    )
+    if out is None:
+        return run(loop, None, stop=stop)
+    folder = RunFolder(out)
+    folder.start(about, resume)
+    if folder.finished:
+        return iter(())
+    write = partial(write_results, folder=folder, stage=stage, about=about)
+    return run(loop, folder, resume, stop, write)
+
+
+def new_loop(
+    cfg: RunConfig,
+    stage: str,
+    *,
+    hi: str | Path | FaceSet = "faces:train-hi",
+    lo: str | Path | FaceSet = "faces:train-lo",
+    degradation: str | Degradation | None = None,
+    h2l: str | Path | None = None,
+    l2h: str | Path | None = None,
+    device: str | torch.device | None = None,
+    out: str | Path | None = None,
+) -> tuple[Loop, dict[str, Any]]:
+    """The loop of a stage before its first update.
+
+    Args as `train`, which reads it; of `out` only the precision that a run in it was started with.
+
+    Returns:
+        The loop, and what it is of: stage, configuration, names of the sources.
+
+    Raises:
+        HLError: for anything that a user can mend.
+    """
     if stage not in STAGES:
         raise HLError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
     place = torch.device(pick_device(device))
@@ -114,16 +149,7 @@ def train(
         loop = Loop(cfg, task, getattr(cfg, f"{stage}_steps"))
     if stage == "joint":
         _start_from(task, {"h2l": h2l, "l2h": l2h})
-
-    # Where to keep them.
-    if out is None:
-        return run(loop, None, stop=stop)
-    folder = RunFolder(out)
-    folder.start(about, resume)
-    if folder.finished:
-        return iter(())
-    write = partial(write_results, folder=folder, stage=stage, about=about)
-    return run(loop, folder, resume, stop, write)
+    return loop, about
 
 
 def _precision(cfg: RunConfig, stage: str, device: torch.device, out: str | Path | None) -> str:
@@ -259,7 +285,7 @@ def run(
     """
     if folder and resume:
         _resume(loop, folder)
-    tick_steps, save_steps = _intervals(loop.cfg)
+    tick_steps, save_steps = intervals(loop.cfg)
     _end(loop, folder, finish)  # a run that was stopped between its last checkpoint and its weights
 
     first, since = loop.step, time.perf_counter()
@@ -308,7 +334,7 @@ def _resume(loop: Loop, folder: RunFolder) -> None:
     folder.cut_back(loop.step)
 
 
-def _intervals(cfg: RunConfig) -> tuple[int, int]:
+def intervals(cfg: RunConfig) -> tuple[int, int]:
     """Updates between ticks, and between checkpoints, which fall on ticks."""
     tick_steps = max(1, cfg.tick_images // cfg.batch)
     save_steps = max(1, cfg.save_images // cfg.batch)

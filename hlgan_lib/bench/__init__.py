@@ -1,0 +1,1 @@
+"""Speed: ours beside a plain training loop, and how long a training will take on this machine."""
