@@ -88,6 +88,7 @@ def test_commands_and_runtime_import_no_torch():
         "runtime",
         "cli",
         "commands.basic",
+        "commands.bench",
         "commands.train",
         "commands.study",
         "commands.console",

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 from typing_extensions import Doc
 
-from ..config import PRESETS, preset
+from ..config import preset
 from ..errors import HLError
-from ..files import out_folder, save_json
 from .console import table
 from .flags import Device, PresetName
 
@@ -35,7 +34,7 @@ class Bench:
     out: Annotated[Path, Doc("folder for bench.json")] = Path("bench")
     seconds: Annotated[float, Doc("to measure for, in all [s]")] = 60.0
     estimate: Annotated[
-        Literal[tuple(PRESETS)] | None,
+        PresetName | None,
         tyro.conf.arg(metavar="PRESET"),
         Doc("how long its trainings take here, from half a minute each of measuring; no bench"),
     ] = None
@@ -49,6 +48,7 @@ class Bench:
 
     def _bench(self, stages: tuple[str, ...]) -> int:
         from ..bench.speed import bench
+        from ..files import out_folder, save_json
 
         out_folder(self.out)
         cfg = preset(self.preset)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import statistics
 import tempfile
 import time
@@ -23,18 +22,17 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
-from torch.utils.data import DataLoader, Dataset
-from torch.utils.flop_counter import FlopCounterMode
 
 import hlgan_lib as hl
+from hlgan_lib.bench.plain import Pictures, PlainLoop, batches, write_pictures
+from hlgan_lib.bench.speed import flops_of, ticking
 from hlgan_lib.degradations import Degradation
 from hlgan_lib.loop import Loop
+from hlgan_lib.tasks.base import Batch
+from hlgan_lib.training import new_loop
 
 PRECISIONS = {
     "float32": ("off", False, False),
@@ -133,18 +131,15 @@ def measure_ceilings(bench: Bench) -> None:
 def make_loop(
     bench: Bench, cfg: hl.RunConfig, stage: str, degradation: str | Degradation = "bilinear"
 ) -> Loop:
-    """The loop behind `hl.train`, which its iterator of ticks holds."""
-    source = degradation if stage == "l2h" else None
-    ticks: Any = hl.train(cfg, stage, device=str(bench.device), degradation=source)
-    return ticks.gi_frame.f_locals["loop"]
+    """The loop of a stage on the shipped faces, before its first update."""
+    pairs = degradation if stage == "l2h" else None
+    return new_loop(cfg, stage, degradation=pairs, device=str(bench.device))[0]
 
 
 def count_flops(bench: Bench, loop: Loop, key: tuple) -> int:
     """FLOPs of the convolutions and matrix products of an update, forward and backward."""
     if key not in bench.flops:
-        with FlopCounterMode(display=False) as counter:
-            loop.update()
-        bench.flops[key] = counter.get_total_flops()
+        bench.flops[key] = flops_of(loop)
     return bench.flops[key]
 
 
@@ -295,86 +290,6 @@ def cell(
     )
 
 
-# ---- a plain loop, as public code of such GANs is written ----------------------------------------
-class Pictures(Dataset):
-    """A folder of pictures, decoded one at a time by PIL; the LR one is the HR one resized."""
-
-    def __init__(self, hi: Path, lo: Path | None):
-        self.hi = sorted(hi.iterdir())
-        self.lo = sorted(lo.iterdir()) if lo else None
-
-    def __len__(self) -> int:
-        return len(self.hi)
-
-    def read(self, image: Image.Image) -> torch.Tensor:
-        if random.random() < 0.5:
-            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
-
-    def __getitem__(self, i: int) -> dict[str, torch.Tensor]:
-        hi = self.read(Image.open(self.hi[i]).convert("RGB"))
-        if self.lo:
-            other = random.choice(self.lo)
-            return {"hi": hi, "lo": self.read(Image.open(other).convert("RGB"))}
-        small = Image.fromarray(((hi + 1) * 127.5).byte().permute(1, 2, 0).numpy()).resize(
-            (16, 16), Image.Resampling.BICUBIC
-        )
-        return {
-            "hi": hi,
-            "lo_fake": torch.from_numpy(np.array(small)).permute(2, 0, 1).float() / 127.5 - 1,
-        }
-
-
-class Plain:
-    """Float32, NCHW, one batch for both halves, D's gradients computed (and thrown away) in G's
-    half.
-    """
-
-    def __init__(self, bench: Bench, cfg: hl.RunConfig, stage: str):
-        loop = make_loop(bench, cfg, stage)  # for its networks and its losses
-        self.task, self.device, self.stage = loop.task, bench.device, stage
-        betas = cfg.beta1, cfg.beta2
-        self.opt_g = torch.optim.Adam(self.task.generators.parameters(), cfg.lr, betas)
-        self.opt_d = torch.optim.Adam(
-            self.task.discriminators.parameters(), cfg.lr_d or cfg.lr, betas
-        )
-        self.ema = {k: v.detach().clone() for k, v in self.task.generators.named_parameters()}
-
-    def step(self, batch: dict[str, torch.Tensor]) -> None:
-        if self.stage == "h2l":
-            batch = batch | {
-                "z": torch.randn(len(batch["hi"]), self.task.cfg.z_dim, device=self.device)
-            }
-        d_loss, _ = self.task.d_loss(batch)
-        self.opt_d.zero_grad()
-        d_loss.backward()
-        self.opt_d.step()
-        g_loss, _ = self.task.g_loss(batch)
-        self.opt_g.zero_grad()
-        g_loss.backward()
-        self.opt_g.step()
-        with torch.no_grad():
-            for k, v in self.task.generators.named_parameters():
-                self.ema[k].mul_(0.999).add_(v, alpha=0.001)
-
-    def step_on(self, stream: Iterator[dict[str, torch.Tensor]]) -> None:
-        self.step(next(stream))
-
-    def batches(self, loader: DataLoader) -> Iterator[dict[str, torch.Tensor]]:
-        while True:
-            for batch in loader:
-                yield {k: v.to(self.device) for k, v in batch.items()}
-
-
-def write_pictures(folder: Path, faces: hl.FaceSet, n: int) -> Path:
-    folder.mkdir()
-    for i in range(min(n, len(faces))):
-        Image.fromarray(np.ascontiguousarray(faces[i].transpose(1, 2, 0))).save(
-            folder / f"{i:05d}.png"
-        )
-    return folder
-
-
 def beside_plain(bench: Bench, preset: str, batch: int) -> dict:
     """Step and whole loop, ours (the preset as it is) and plain, in turns.
 
@@ -393,24 +308,19 @@ def beside_plain(bench: Bench, preset: str, batch: int) -> dict:
                 bench.not_run.append(f"beside the plain loop, {stage}: no time left")
                 continue
             base = hl.preset(preset).replace(batch=batch)
-            plain = Plain(bench, base.replace(amp="off", channels_last=False), stage)
-            set_precision(base.amp if base.amp != "off" else "float32")
+            as_written = base.replace(amp="off", channels_last=False)
+            plain = PlainLoop(make_loop(bench, as_written, stage).task)
             ours = make_loop(bench, base, stage)
-            loader = DataLoader(
-                Pictures(files["hi"], files["lo"] if stage == "h2l" else None),
-                batch,
-                shuffle=True,
-                num_workers=workers,
-                drop_last=True,
-                persistent_workers=True,
-                pin_memory=bench.cuda,
-            )
-            stream = plain.batches(loader)
+            amp = ours.cfg.amp
+            set_precision(amp if amp != "off" else "float32")
+            lo = files["lo"] if stage == "h2l" else None
+            pictures = Pictures(files["hi"], lo, base.size_lo)
+            stream = batches(pictures, batch, bench.device, workers)
             fixed = next(stream)
             works: dict[str, Callable[[], object]] = {
                 "plain step": partial(plain.step, fixed),
                 "our step": ours.update,
-                "plain loop": partial(plain.step_on, stream),
+                "plain loop": partial(_step_on, plain, stream),
                 "our loop": ticking(ours),
             }
             times: dict[str, list[float]] = {
@@ -437,19 +347,12 @@ def beside_plain(bench: Bench, preset: str, batch: int) -> dict:
                 entry[f"{what}_ratio"] = t[f"plain {what}, float32"] / mine
                 entry[f"{what}_ratio_to_tf32"] = t[f"plain {what}, PyTorch's TF32"] / mine
             result[stage] = entry
-            del stream, loader
+            stream.close()
     return result
 
 
-def ticking(loop: Loop) -> Callable[[], None]:
-    """Updates with what a tick of every hundred costs."""
-
-    def work() -> None:
-        loop.update()
-        if loop.step % 100 == 0:
-            loop.means(), loop.broken()
-
-    return work
+def _step_on(plain: PlainLoop, stream: Iterator[Batch]) -> None:
+    plain.step(next(stream))
 
 
 # ---- all of it -----------------------------------------------------------------------------------
