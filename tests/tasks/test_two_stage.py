@@ -4,7 +4,8 @@ import pytest
 import torch
 
 import hlgan_lib as hl
-from tests.helpers import HI, LO, TINY, bilinear, grads, loop_of, same, train, weights
+from hlgan_lib.tasks.two_stage import H2LTask, RealStatistics
+from tests.helpers import CPU, HI, LO, TINY, bilinear, grads, loop_of, same, train, weights
 
 
 def test_the_coarse_discriminator_has_its_weight_and_its_own_learning():
@@ -133,3 +134,26 @@ def test_stage_two_leaves_stage_one_untouched(tmp_path):
     assert same(before, weights(h2l)) == [] and grads(h2l) == {False} and not h2l.training
     list(train("l2h", cfg, degradation=f"learned:{tmp_path / 'h2l'}", out=tmp_path / "l2h"))
     assert files == {p: p.read_bytes() for p in (tmp_path / "h2l").rglob("*") if p.is_file()}
+
+
+def test_the_anchor_is_least_at_the_real_pictures_and_leads_back_to_them():
+    anchor = RealStatistics(LO, CPU)
+    torch.testing.assert_close(
+        anchor.real.mean(0), torch.zeros(anchor.real.shape[1]), atol=1e-4, rtol=0
+    )
+    real = LO.batch()
+    darker = (real - 0.4).clamp(min=-1).requires_grad_()
+
+    def away(x):
+        return anchor.distance(x, torch.Generator().manual_seed(0))
+
+    away(darker).backward()
+    assert away(darker) > 2 * away(real) and darker.grad.any()
+    nearer = darker - 0.1 * darker.grad / darker.grad.abs().max()
+    assert away(nearer) < away(darker)
+
+
+def test_a_measured_jpeg_is_asked_for():
+    cfg = TINY.replace(h2l_model="camera", jpeg="measured")
+    with pytest.raises(hl.HLError, match="jpeg must be given"):
+        H2LTask(cfg, HI, LO, torch.Generator(), CPU)
