@@ -16,9 +16,10 @@ from typing import Annotated, Any, Union
 
 import tyro
 
-from .commands.basic import Card, Degrade, Demo, Evaluate, Info, Prepare, Upscale
+from .commands.basic import Card, Degrade, Demo, Evaluate, Info, Upscale
 from .commands.bench import Bench
 from .commands.console import plain_messages
+from .commands.datasets import PREPARE
 from .commands.flags import DEFAULT_PRESET
 from .commands.mistakes import in_one_line
 from .commands.study import Ablate, Compare, Figures
@@ -28,7 +29,7 @@ from .errors import HLError
 
 COMMANDS = {
     "demo": Demo,
-    "prepare": Prepare,
+    "prepare": PREPARE,
     "train": TRAIN,
     "degrade": Degrade,
     "upscale": Upscale,
@@ -39,6 +40,11 @@ COMMANDS = {
     "figures": Figures,
     "bench": Bench,
     "info": Info,
+}
+
+FAMILIES = {
+    "train": "Train a stage or a baseline",
+    "prepare": "Turn a dataset, in its owners' own layout, into a FaceSet file",
 }
 
 
@@ -65,7 +71,12 @@ def parse(argv: list[str]) -> Any:
     except SystemExit as end:
         if not end.code:
             raise
-        known = {**COMMANDS, **TRAIN}
+        family = COMMANDS.get(argv[0]) if argv else None
+        if isinstance(family, dict) and (argv[1:2] or ["-"])[0] not in family:
+            got = f"got {argv[1]!r}" if argv[1:] else "got nothing"
+            words = f"hlgan {argv[0]} must be followed by one of {', '.join(family)}, {got}"
+            raise HLError(f"{words}: see hlgan {argv[0]} --help") from None
+        known = {**COMMANDS, **TRAIN, **PREPARE}
         path = ["hlgan", *(word for word in argv[:2] if word in known), "--help"]
         raise HLError(f"{in_one_line(said.getvalue())}: see {' '.join(path)}") from None
 
@@ -75,7 +86,7 @@ def _union(commands: dict, cfg: RunConfig) -> Any:
     options = []
     for name, kind in commands.items():
         if isinstance(kind, dict):
-            description = f"Train a stage or a baseline: {', '.join(kind)}."
+            description = f"{FAMILIES[name]}: {', '.join(kind)}."
             about = tyro.conf.subcommand(name, description=description)
             kind = _union(kind, cfg)
         elif issubclass(kind, Train):

@@ -7,12 +7,14 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import Image
-from torch import Tensor
 
 from .errors import HLError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 REASONS = {
     errno.ENOSPC: "the disk is full: free some space and run the same command again (training: "
@@ -40,7 +42,7 @@ def atomic(path: str | Path, write: Callable[[BinaryIO], Any]) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "wb") as file:
+        with open(part, "w+b") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())

@@ -20,6 +20,7 @@ from .checkpoint import RunFolder, load_checkpoint, save_checkpoint, save_weight
 from .config import STAGES, RunConfig
 from .data.faces import FaceSet
 from .data.loading import load_faces
+from .data.npz import check_npz
 from .degradations import DEGRADATIONS, Degradation
 from .errors import HLError
 from .files import save_json
@@ -166,7 +167,9 @@ def _precision(cfg: RunConfig, stage: str, device: torch.device, out: str | Path
 
 # ---- what to learn from --------------------------------------------------------------------------
 def _faces(source: str | Path | FaceSet, size: int, role: str, n: int = 0) -> FaceSet:
-    """The faces of that size, or n of them, evenly spaced."""
+    """The faces of that size, or n of them, evenly spaced; a FaceSet file is checked whole."""
+    if isinstance(source, (str, Path)) and str(source).endswith(".npz"):
+        check_npz(Path(source).expanduser())
     faces = source if isinstance(source, FaceSet) else load_faces(source, size, role=role)
     assert isinstance(faces, FaceSet)  # no Pairs, as a role is asked for
     if faces.size != (size, size):

@@ -84,7 +84,8 @@ WRONG = [
     (["upscale", "--weights", "x"], "--input, --out"),
     (["evaluate", "--fake", "faces:val", "--real", "faces:val:hi"], "faces:val:hi or faces:val:lo"),
     (["prepare", "folder", "nowhere", "--out", "{}.npz"], "SRC must be a folder"),
-    (["prepare", "celeba", ".", "--out", "{}.npz"], "'folder'"),
+    (["prepare", "celeba", ".", "--out", "{}.npz"], "img_align_celeba"),
+    (["prepare", "celebs", ".", "--out", "{}.npz"], "one of folder, boxes, celeba"),
     (["info", "--preset"], "--preset"),
 ]
 

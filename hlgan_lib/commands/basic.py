@@ -1,4 +1,4 @@
-"""The commands that need one call each: demo, prepare, degrade, upscale, evaluate, card, info."""
+"""The commands that need one call each: demo, degrade, upscale, evaluate, card, info."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from typing_extensions import Doc
-from tyro.conf import Positional
 
 from ..errors import HLError
 from ..runtime import pick_device
 from .console import bar, some, table
-from .flags import FACES, WEIGHTS, Device, File, Name, Names, Number, PresetName, Source, Switch
+from .flags import FACES, WEIGHTS, Device, File, Name, Names, PresetName, Source, Switch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,36 +36,6 @@ class Demo:
         for method in ("bicubic", "ours"):
             rows[method] = {metric: s["value"] for metric, s in scores[method].items()}
         table(rows, f"{scores['set']}, {scores['pairs']} pairs")
-        return 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepare:
-    """Turn a dataset, in its owners' own folder layout, into a FaceSet file."""
-
-    kind: Annotated[
-        Positional[Literal["folder"]],
-        Doc("folder: any pictures that Pillow reads, in any sub-folders"),
-    ]
-    src: Annotated[Positional[Path], Doc("the folder")]
-    out: Annotated[Path, Doc("the FaceSet file, .npz")]
-    role: Annotated[Literal["hi", "lo"], Doc("hi: HR images, lo: LR images")] = "hi"
-    size: Annotated[Number, Doc("side [pixels]; 64 for hi, 16 for lo")] = None
-    contact_sheet: Annotated[File, Doc("also a PNG of 64 evenly spaced pictures")] = None
-
-    def run(self) -> int:
-        from ..prepare import prepare
-
-        faces = prepare(
-            self.kind,
-            self.src,
-            self.out,
-            role=self.role,
-            size=self.size,
-            contact_sheet=self.contact_sheet,
-        )
-        h, w = faces.size
-        print(f"wrote {self.out}: {len(faces)} pictures of {w}x{h}, {len(faces.skipped)} skipped")
         return 0
 
 

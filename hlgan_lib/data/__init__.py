@@ -2,15 +2,36 @@
 
 - `faces`: arrays with names (`FaceSet`, `Pairs`) and their ranges of numbers.
 - `loading`: `load_faces`, the door; behind it `builtin`, `pictures` and `npz`.
+- `storage`: writing a FaceSet file as it grows, with hashes.
 - `sampling`: batches (`Sampler`) and augmentation.
 """
 
-from .builtin import BUILT_IN, SIZES, load_camera_params
-from .faces import FaceSet, Pairs, to_float, to_uint8, unit_range
-from .loading import load_faces
-from .pictures import fit, read_image
-from .sampling import Sampler, augment
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from .builtin import BUILT_IN, SIZES, load_camera_params
+    from .faces import FaceSet, Pairs, to_float, to_uint8, unit_range
+    from .loading import load_faces
+    from .pictures import fit, read_image
+    from .sampling import Sampler, augment
+
+# Loaded at first use: the processes that prepare a dataset read images and need no torch.
+_HOMES = {
+    "BUILT_IN": "builtin",
+    "SIZES": "builtin",
+    "load_camera_params": "builtin",
+    "FaceSet": "faces",
+    "Pairs": "faces",
+    "to_float": "faces",
+    "to_uint8": "faces",
+    "unit_range": "faces",
+    "load_faces": "loading",
+    "fit": "pictures",
+    "read_image": "pictures",
+    "Sampler": "sampling",
+    "augment": "sampling",
+}
 __all__ = [
     "BUILT_IN",
     "SIZES",
@@ -26,3 +47,9 @@ __all__ = [
     "to_uint8",
     "unit_range",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

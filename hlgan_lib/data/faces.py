@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..errors import HLError
 from ..files import atomic
+from .storage import write_images
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +106,7 @@ class FaceSet:
             raise HLError(f"a FaceSet file must end in .npz, got {path}")
         if not path.parent.is_dir():
             raise HLError(f"cannot write {path}: make the folder {path.parent} first")
-        names = np.array(self.names, dtype=np.str_)
-        atomic(path, lambda file: np.savez(file, images=self.images, names=names))
+        atomic(path, lambda file: write_images(file, self.images, self.names))
         return path
 
 

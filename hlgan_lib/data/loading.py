@@ -18,11 +18,10 @@ from ..errors import HLError
 from .builtin import BUILT_IN, SIZES, built_in
 from .faces import FaceSet, Pairs
 from .npz import load_npz
-from .pictures import fit, read_image, to_array, to_image
+from .pictures import MAX_SHRINK, fit, read_image, to_array, to_image
 
 log = logging.getLogger("hlgan")
 
-MAX_SHRINK = 1.5  # an LR image reduced by more has lost what H2L should learn
 N_NAMED = 5  # skipped files that the log names
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import HLError
 from .faces import FaceSet
 from .pictures import reason
+from .storage import verify
 
 # A zip entry: a header of 30 bytes (the last 4: the lengths of two fields), the fields, the data.
 HEADER_BYTES = 30
@@ -34,7 +35,7 @@ def load_npz(path: Path) -> FaceSet:
     """
     try:
         with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
-            names = tuple(str(name) for name in file["names"])
+            names = tuple(file["names"].tolist())
             images = _mapped(path)
             if images is None:
                 images = file["images"]
@@ -44,6 +45,22 @@ def load_npz(path: Path) -> FaceSet:
             "make one with FaceSet.save or hlgan prepare"
         ) from error
     return FaceSet(images, names, str(path))
+
+
+def check_npz(path: Path) -> bool:
+    """Compare every image of a FaceSet file with its hashes: see `storage.verify`.
+
+    Args:
+        path: the file.
+
+    Returns:
+        True where it holds what was written, False where it has no hashes, as older files.
+
+    Raises:
+        HLError: for a damaged or broken file.
+    """
+    faces = load_npz(path)
+    return verify(path, faces.images, faces.names)
 
 
 def _mapped(path: Path) -> np.ndarray | None:

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 from ..errors import HLError
 
 MAX_PIXELS = 64_000_000  # larger images are not decoded: 200 MB as RGB
+MAX_SHRINK = 1.5  # an LR image reduced by more has lost what H2L should learn
 RUNS_PROGRAMS = {"EPS", "WMF", "MPEG", "PDF"}  # formats that need other programs to be read
 
 

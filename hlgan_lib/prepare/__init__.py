@@ -1,21 +1,41 @@
-"""Real datasets into FaceSet files. So far: any folder of pictures."""
+"""Real datasets into FaceSet files, each kind read in its owners' own layout.
+
+- `trees`: a folder, or a zip or tar read in place.
+- `plan`: what a kind says: which faces are where; its card.
+- `kinds`: one module a dataset.
+- `cropping`: from a file to its faces.
+- `pool`: many files at once, stopped and gone on with.
+- `paper`: the paper's sets, composed of what is there.
+
+Nothing here imports torch before a set is loaded again, so the processes of the pool stay small.
+"""
 
 from __future__ import annotations
 
+import logging
+import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torchvision.utils import make_grid
+from PIL import Image
 
-from ..data.faces import FaceSet
-from ..data.loading import load_faces
+from ..data.pictures import MAX_SHRINK
 from ..errors import HLError
-from ..files import save_png
+from ..files import atomic
+from .kinds import KINDS
+from .pool import Made, Progress, make_file
 
-KINDS = ("folder",)
+if TYPE_CHECKING:
+    from ..data.faces import FaceSet
+
+log = logging.getLogger("hlgan")
+
+SIZES = {"hi": 64, "lo": 16}
 N_SHEET = 64  # pictures on a contact sheet
 SHEET_TILE = 64  # pixels a side that small ones are enlarged to
+SHEET_GAP = 2
+N_NAMED = 5  # skipped files that the log names
 
 
 def prepare(
@@ -23,45 +43,173 @@ def prepare(
     src: str | Path,
     out: str | Path,
     *,
-    role: str = "hi",
+    role: str | None = None,
     size: int | None = None,
     contact_sheet: str | Path | None = None,
+    workers: int | None = None,
+    **options: Any,
 ) -> FaceSet:
-    """Read a dataset in its owners' layout, fit it to one size, and write it as a FaceSet file.
+    """Read a dataset in its owners' layout and write it as a FaceSet file, which is returned.
 
-    kind: "folder" (any pictures, read recursively). role: "hi" (HR; by default 64 pixels) or
-    "lo" (LR; 16); both are centre-cropped and reduced with antialiasing, never enlarged.
-    contact_sheet: a PNG of 64 evenly spaced pictures. Raises HLError before anything is written
-    where an input or an output cannot be right.
+    Arguments and errors are those of `prepare_file`.
+    """
+    from ..data.npz import load_npz
+
+    made = prepare_file(
+        kind,
+        src,
+        out,
+        role=role,
+        size=size,
+        contact_sheet=contact_sheet,
+        workers=workers,
+        **options,
+    )
+    return load_npz(made.path)
+
+
+def prepare_file(
+    kind: str,
+    src: str | Path,
+    out: str | Path,
+    *,
+    role: str | None = None,
+    size: int | None = None,
+    contact_sheet: str | Path | None = None,
+    workers: int | None = None,
+    progress: Progress = iter,
+    **options: Any,
+) -> Made:
+    """Read a dataset in its owners' layout and write it as a FaceSet file.
+
+    A run that was stopped goes on. Nothing is enlarged, and nothing is downloaded but by the kind
+    hub, whose SRC asks for it.
+
+    Args:
+        kind: a name of KINDS.
+        src: the dataset's folder, zip or tar; of the kind hub, the dataset's name.
+        out: the .npz file.
+        role: "hi" (HR; by default 64 pixels) or "lo" (LR; 16); by default the kind's own.
+        size: side of the faces, pixels.
+        contact_sheet: also a PNG of 64 evenly spaced faces.
+        workers: processes; 0 works in this one, None takes one a core where it pays.
+        progress: wraps the pieces, to show how far the work is.
+        options: further fields of `plan.Options` that the kind reads.
+
+    Returns:
+        What was made: counts, skipped files with reasons, notes.
+
+    Raises:
+        HLError: before anything is written where an input or an output cannot be right.
     """
     if kind not in KINDS:
         raise HLError(f"KIND must be one of {', '.join(KINDS)}, got {kind!r}")
-    src, out = Path(src).expanduser(), Path(out).expanduser()
-    if not src.is_dir():
-        raise HLError(f"SRC must be a folder of pictures, got {src}")
+    chosen = KINDS[kind]
+    role = role or chosen.role
+    if role not in SIZES:
+        raise HLError(f"role must be 'hi' or 'lo', got {role!r}")
+    size = SIZES[role] if size is None else size
+    if size < 1:
+        raise HLError(f"--size must be at least 1 pixel, got {size}")
+    asked = chosen.options(role=role, size=size, **options)
+    out = checked_out(out, contact_sheet)
+
+    # What to read ...
+    tree = chosen.open(src, asked)
+    plan = chosen.plan(tree, asked)
+    plan.of_size(asked)
+    plan.at_most(asked.n, asked.seed)
+    if not plan.n_faces:
+        raise HLError(f"{src} must hold usable faces, got none{first_of(plan.skipped)}")
+
+    # ... and the reading.
+    about = {"kind": kind, "src": str(src), "role": role, "size": size, "split": asked.split}
+    made = make_file(tree, plan, size, out, about | {"seed": asked.seed}, workers, progress)
+    if not made.n:
+        raise HLError(f"{src} must hold usable faces, got none{first_of(made.skipped)}")
+    report(made, str(src), role)
+    if contact_sheet:
+        save_contact_sheet(Path(contact_sheet).expanduser(), made.path)
+    return made
+
+
+def checked_out(out: str | Path, contact_sheet: str | Path | None) -> Path:
+    """The path to write to. Raises HLError where it, or that of the sheet, cannot be right."""
+    out = Path(out).expanduser()
     if out.suffix != ".npz":
         raise HLError(f"--out must end in .npz, got {out}")
     if contact_sheet and Path(contact_sheet).suffix.lower() != ".png":
         raise HLError(f"--contact-sheet must end in .png, got {contact_sheet}")
     for path in (out, contact_sheet):
-        if path is not None and Path(path).is_dir():
+        if path is not None and Path(path).expanduser().is_dir():
             raise HLError(f"{path} is a folder: give the name of a file")
-    faces = load_faces(src, size, role=role)
-    assert isinstance(faces, FaceSet)  # of a folder
-    out.parent.mkdir(parents=True, exist_ok=True)
-    faces.save(out)
-    if contact_sheet:
-        save_png(Path(contact_sheet), contact(faces))
-    return faces
+    return out
 
 
-def contact(faces: FaceSet, n: int = N_SHEET) -> torch.Tensor:
-    """n evenly spaced pictures, nothing selected -> uint8 (3, H, W).
+def report(made: Made, src: str, role: str) -> None:
+    """Log what was left out, and warn where LR pictures lost what H2L should learn."""
+    if made.skipped:
+        named = ", ".join(shown(name) for name, _ in made.skipped[:N_NAMED])
+        more = " ..." if len(made.skipped) > N_NAMED else ""
+        log.warning(
+            "skipped %d of %d in %s: %s%s",
+            len(made.skipped),
+            len(made.skipped) + made.n,
+            src,
+            named,
+            more,
+        )
+        for name, reason in made.skipped[:N_NAMED]:
+            log.info("skipped %s: %s", shown(name), shown(reason))
+    if role == "lo" and made.n_shrunk:
+        warnings.warn(
+            f"{made.n_shrunk} lo pictures shrink by more than {MAX_SHRINK} to "
+            f"{made.size}x{made.size}: this wipes out the noise and blur that H2L should learn; "
+            "give pictures of about that size",
+            UserWarning,
+            stacklevel=3,
+        )
 
-    Small pictures are enlarged without smoothing.
+
+def first_of(skipped: list[tuple[str, str]]) -> str:
+    """The first reason, in brackets."""
+    if not skipped:
+        return ""
+    name, reason = skipped[0]
+    return f" ({len(skipped)} skipped, the first: {shown(name)}, {shown(reason)})"
+
+
+def shown(text: str) -> str:
+    """The text for a terminal: letters of any script, but no newline and no control character.
+
+    >>> shown("żółw.jpg"), shown("a\\n\\x1b[2J.jpg")
+    ('żółw.jpg', 'a\\\\n\\\\x1b[2J.jpg')
     """
-    chosen = np.unique(np.linspace(0, len(faces) - 1, min(n, len(faces))).astype(int))
-    tiles = torch.from_numpy(np.array(faces.images[chosen]))
-    factor = max(1, SHEET_TILE // faces.size[0])
-    tiles = tiles.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-    return make_grid(tiles, nrow=max(1, int(len(tiles) ** 0.5)), padding=2, pad_value=255)
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def save_contact_sheet(path: Path, faces: Path) -> None:
+    """Write a PNG of evenly spaced faces of a FaceSet file."""
+    from ..data.npz import load_npz
+
+    sheet = Image.fromarray(contact(load_npz(faces).images))
+    atomic(path, lambda file: sheet.save(file, "png"))
+
+
+def contact(images: np.ndarray, n: int = N_SHEET) -> np.ndarray:
+    """n evenly spaced images, nothing selected, uint8 (N, 3, s, s) -> uint8 (H, W, 3).
+
+    Small images are enlarged without smoothing.
+    """
+    chosen = np.unique(np.linspace(0, len(images) - 1, min(n, len(images))).astype(int))
+    factor = max(1, SHEET_TILE // images.shape[2])
+    side = images.shape[2] * factor
+    pitch = side + SHEET_GAP
+    n_across = max(1, int(len(chosen) ** 0.5))
+    n_down = -(-len(chosen) // n_across)
+    sheet = np.full((SHEET_GAP + n_down * pitch, SHEET_GAP + n_across * pitch, 3), 255, np.uint8)
+    for k, index in enumerate(chosen):
+        tile = images[index].transpose(1, 2, 0).repeat(factor, 0).repeat(factor, 1)
+        y, x = SHEET_GAP + k // n_across * pitch, SHEET_GAP + k % n_across * pitch
+        sheet[y : y + side, x : x + side] = tile
+    return sheet

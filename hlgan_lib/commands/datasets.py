@@ -1,0 +1,97 @@
+"""The commands about datasets: prepare, a sub-command a kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from typing_extensions import Doc
+from tyro.conf import Positional
+
+from ..prepare import prepare_file, shown
+from ..prepare.kinds import KINDS
+from ..prepare.plan import Options
+from ..prepare.pool import Made
+from .console import bar
+from .flags import File, Number
+
+USUAL = Options()
+READ = {  # flags that some kinds read
+    "n_per_person": (int, "faces of each identity [faces]"),
+    "poses": (File, "a list of the pictures to take, one a line"),
+    "boxes": (File, "the CSV of boxes; boxes.csv in the folder"),
+    "n_held_out": (int, "faces of the test part, whole photographs [faces]"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepare:
+    """Turn a dataset, in its owners' own folder layout, into a FaceSet file."""
+
+    KIND: ClassVar[str]
+    src: Annotated[Positional[str], Doc("the folder, .zip or .tar (hub: the dataset's name)")]
+    out: Annotated[Path, Doc("the FaceSet file, .npz")]
+    size: Annotated[Number, Doc("side [pixels]; 64 for hi, 16 for lo")] = None
+    n: Annotated[int, Doc("faces at most [faces], a seeded choice; 0 takes all")] = USUAL.n
+    seed: Annotated[int, Doc("seed of every choice made at random [number]")] = USUAL.seed
+    contact_sheet: Annotated[File, Doc("also a PNG of 64 evenly spaced faces")] = None
+    workers: Annotated[Number, Doc("processes; one a core for more than a few files")] = None
+
+    def run(self) -> int:
+        own = {key: getattr(self, key) for key in ("role", "split", *READ) if hasattr(self, key)}
+        made = prepare_file(
+            self.KIND,
+            self.src,
+            self.out,
+            size=self.size,
+            contact_sheet=self.contact_sheet,
+            workers=self.workers,
+            progress=bar,
+            n=self.n,
+            seed=self.seed,
+            **own,
+        )
+        say(made)
+        return 0
+
+
+def say(made: Made) -> None:
+    """Print what was made."""
+    if made.n_before:
+        print(f"went on behind the {made.n_before:,} files of a stopped run")
+    for note in made.notes:
+        print(shown(note))
+    size = f"{made.size}x{made.size}"
+    print(f"wrote {made.path}: {made.n} pictures of {size}, {len(made.skipped)} skipped")
+
+
+def command_of(name: str) -> type[Prepare]:
+    """The command of one kind: the common flags, and those that it reads with its own defaults."""
+    kind = KINDS[name]
+    role = Annotated[Literal["hi", "lo"], Doc("hi: HR images, lo: LR images")]
+    fields: list[tuple[str, Any, Any]] = [("role", role, field(default=kind.role))]
+    if kind.splits:
+        split: Any = Annotated[Literal.__getitem__(kind.splits), Doc("which of the owners' parts")]
+        fields.append(("split", split, field(default=kind.splits[0])))
+    for flag in kind.reads:
+        flag_type, words = READ[flag]
+        usual = field(default=getattr(USUAL, flag))
+        fields.append((flag, Annotated[flag_type, Doc(words)], usual))
+    made = make_dataclass(
+        f"Prepare_{name}",
+        fields,
+        bases=(Prepare,),
+        frozen=True,
+        kw_only=True,
+        namespace={"KIND": name},
+    )
+    card = kind.card
+    made.__doc__ = (
+        f"{card.title[0].upper()}{card.title[1:]}.\n\nReads {card.layout}\n\n"
+        f"Licence: {card.licence} Sharing: {card.sharing} More in docs/data.md."
+    )
+    return made
+
+
+PREPARE = {kind: command_of(kind) for kind in KINDS}

@@ -1,0 +1,255 @@
+"""From a plan to a FaceSet file: a pool of processes reads, one process writes, in order.
+
+The file grows under another name, and a journal beside it says after each piece how far it is. So a
+run that was stopped, even killed, goes on; what was made is the same file, bit for bit, as if it
+had never stopped. The processes import no torch, which keeps them small.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.pictures import MAX_SHRINK
+from ..data.storage import ImageFile
+from ..errors import HLError
+from .cropping import Cut, cut_job
+from .plan import Face, Job, Plan
+from .trees import Tree
+
+PIECE = 64  # files a task of the pool
+SYNC = 64  # pieces after which everything is forced to the disk
+FEW = 512  # files below which starting processes costs more than it saves
+AHEAD = 3  # pieces a process that wait for it
+
+Progress = Callable[[Iterable[Any]], Iterable[Any]]
+Content = Path | bytes | str
+
+
+@dataclass
+class Made:
+    """What became of a plan.
+
+    Attributes:
+        path: the FaceSet file.
+        n: faces in it.
+        size: their side, pixels.
+        skipped: (name, reason) of what could not be used.
+        notes: what a user should know of the choice.
+        n_shrunk: faces that were reduced by more than LR should be.
+        n_before: files that an earlier, stopped run had done.
+    """
+
+    path: Path
+    n: int = 0
+    size: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    n_shrunk: int = 0
+    n_before: int = 0
+
+
+def make_file(
+    tree: Tree,
+    plan: Plan,
+    size: int,
+    out: Path,
+    about: dict[str, Any],
+    workers: int | None = None,
+    progress: Progress = iter,
+) -> Made:
+    """Read the faces of a plan and write them as a FaceSet file; go on where a run was stopped.
+
+    Args:
+        tree: where the files are.
+        plan: which faces of which files.
+        size: side of the faces, pixels.
+        out: the .npz file; replaced whole, at the end.
+        about: what the file says of itself.
+        workers: processes; 0 works in this one, None takes one a core where it pays.
+        progress: wraps the pieces, to show how far the work is.
+
+    Returns:
+        What was made.
+
+    Raises:
+        HLError: where no face was usable, and where nothing can be written.
+    """
+    made = Made(out, size=size, skipped=tree.left_out + plan.skipped, notes=list(plan.notes))
+    unfinished = out.with_name(f".{out.name}.unfinished")
+    journal = out.with_name(f".{out.name}.journal")
+    job_print = fingerprint(plan, size)
+    lines = read_journal(journal, job_print)
+    kept: list[Face] = []
+    for line in lines:
+        take(line, made, kept)
+    first = lines[-1]["done"] if lines else 0
+    made.n_before = first
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if not lines:
+        unfinished.unlink(missing_ok=True)
+        journal.write_text(json.dumps({"job": job_print}) + "\n")
+    with open(unfinished, "r+b" if unfinished.exists() else "w+b") as file:
+        images = ImageFile(file, (size, size), len(kept))
+        with open(journal, "a") as log:
+            pieces = range(first, len(plan.jobs), PIECE)
+            results = run_all(tree, plan.jobs[first:], size, workers)
+            for k, (start, cut) in enumerate(zip(progress(pieces), results)):
+                if cut.images:
+                    images.append(np.stack(cut.images))
+                done = min(start + PIECE, len(plan.jobs))
+                line = {
+                    "done": done,
+                    "faces": [[face.name, face.columns] for face in cut.faces],
+                    "skipped": cut.skipped,
+                    "n_shrunk": cut.n_shrunk,
+                }
+                file.flush()
+                if k % SYNC == SYNC - 1:
+                    os.fsync(file.fileno())
+                log.write(json.dumps(line) + "\n")
+                log.flush()
+                take(line, made, kept)
+        if kept:
+            about = about | {"skipped": made.skipped, "notes": made.notes}
+            images.seal([face.name for face in kept], about, columns_of(kept))
+            file.flush()
+            os.fsync(file.fileno())
+    if kept:
+        os.replace(unfinished, out)
+    unfinished.unlink(missing_ok=True)
+    journal.unlink()
+    made.n = len(kept)
+    return made
+
+
+# ---- stopped and gone on with --------------------------------------------------------------------
+def fingerprint(plan: Plan, size: int) -> str:
+    """What makes two runs the same: the same faces of the same files at the same size."""
+    total = hashlib.sha256(f"{size} {PIECE}".encode())
+    for job in plan.jobs:
+        total.update(repr(job).encode("utf-8", "surrogatepass"))
+    return total.hexdigest()
+
+
+def read_journal(path: Path, job_print: str) -> list[dict[str, Any]]:
+    """The pieces that are done; none where the journal is of another job, or of none."""
+    try:
+        text = path.read_text()
+    except OSError:
+        return []
+    lines = []
+    for row in text.splitlines():
+        try:
+            lines.append(json.loads(row))
+        except ValueError:  # the last line of a killed run may be cut
+            break
+    if not lines or lines[0] != {"job": job_print}:
+        return []
+    return lines[1:]
+
+
+def take(line: dict[str, Any], made: Made, kept: list[Face]) -> None:
+    """Add a piece to what was made."""
+    for name, columns in line["faces"]:
+        kept.append(Face(name, None, tuple((key, value) for key, value in columns)))
+    made.skipped += [(name, reason) for name, reason in line["skipped"]]
+    made.n_shrunk += line["n_shrunk"]
+
+
+def columns_of(faces: list[Face]) -> dict[str, np.ndarray]:
+    """The columns that the faces carry, as arrays; -1 where a face lacks a number."""
+    heads: dict[str, None] = {}
+    for face in faces:
+        heads |= dict.fromkeys(key for key, _ in face.columns)
+    held = [dict(face.columns) for face in faces]
+    return {head: np.array([row.get(head, -1) for row in held], np.int64) for head in heads}
+
+
+# ---- the processes -------------------------------------------------------------------------------
+def run_all(tree: Tree, jobs: list[Job], size: int, workers: int | None) -> Iterator[Cut]:
+    """The faces of PIECE jobs after PIECE jobs, in order."""
+    pieces = (jobs[k : k + PIECE] for k in range(0, len(jobs), PIECE))
+    if workers is None:
+        n_cores = (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        )
+        workers = 0 if len(jobs) < FEW else n_cores or 1
+    if workers == 0:
+        for piece in pieces:
+            yield cut_piece(load(tree, piece), size)
+        return
+
+    # A new interpreter a process, as a copy of this one might hold torch and its threads.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=start_process)
+    waiting: deque[tuple[list[Job], Future[Cut]]] = deque()
+    try:
+        for piece in pieces:
+            waiting.append((piece, pool.submit(cut_piece, load(tree, piece), size)))
+            if len(waiting) >= AHEAD * workers:
+                yield result(*waiting.popleft())
+        while waiting:
+            yield result(*waiting.popleft())
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def load(tree: Tree, piece: list[Job]) -> list[tuple[Job, Content]]:
+    """Each job with its path, or, of an archive, with its bytes, which this process reads."""
+    loaded: list[tuple[Job, Content]] = []
+    for job in piece:
+        content: Content | None = tree.path(job.file)
+        if content is None:
+            try:
+                content = tree.read(job.file)
+            except HLError as error:
+                content = str(error)
+        loaded.append((job, content))
+    return loaded
+
+
+def cut_piece(loaded: list[tuple[Job, Content]], size: int) -> Cut:
+    """The faces of some jobs."""
+    cut = Cut()
+    for job, content in loaded:
+        cut_job(job, content, size, MAX_SHRINK, cut)
+    return cut
+
+
+def result(piece: list[Job], future: Future[Cut]) -> Cut:
+    """What a process made of a piece. Raises HLError where the process died of it."""
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise HLError(
+            f"a process died between {piece[0].file} and {piece[-1].file} (out of memory?): run "
+            "the same command again to go on, with --workers 1 if it dies again"
+        ) from error
+
+
+def start_process() -> None:
+    """Ctrl-C is for the process that writes; where that one is gone, this one ends too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

@@ -1,0 +1,59 @@
+"""AFLW in its owners' layout: a database of faces, some without a box or a photograph."""
+
+import sqlite3
+
+import pytest
+
+from hlgan_lib.errors import HLError
+from hlgan_lib.prepare import prepare, prepare_file
+from tests.prepare.makers import coloured, save, zipped
+
+
+@pytest.fixture
+def aflw(tmp_path):
+    root = tmp_path / "aflw"
+    picture = coloured(300, 200, {(20, 20, 70): 200, (150, 60, 80): 90})
+    save(root / "data/flickr/0/image00002.png", picture)
+    base = sqlite3.connect(root / "data/aflw.sqlite")
+    base.executescript("""
+        CREATE TABLE FaceImages (image_id INTEGER, db_id TEXT, file_id TEXT, filepath TEXT,
+            bw INTEGER, width INTEGER, height INTEGER);
+        CREATE TABLE Faces (face_id INTEGER, file_id TEXT, db_id TEXT);
+        CREATE TABLE FaceRect (face_id INTEGER, x INTEGER, y INTEGER, w INTEGER, h INTEGER,
+            annot_type_id INTEGER);
+        INSERT INTO FaceImages VALUES (1, 'AFLW', 'image00002.png', '0/image00002.png', 0, 300, 200);
+        INSERT INTO FaceImages VALUES (2, 'AFLW', 'image00013.jpg', '2/image00013.jpg', 0, 300, 200);
+        INSERT INTO Faces VALUES (39341, 'image00002.png', 'AFLW');
+        INSERT INTO Faces VALUES (39342, 'image00002.png', 'AFLW');
+        INSERT INTO Faces VALUES (39343, 'image00002.png', 'AFLW');
+        INSERT INTO Faces VALUES (39344, 'image00013.jpg', 'AFLW');
+        INSERT INTO FaceRect VALUES (39341, 20, 20, 70, 70, 1);
+        INSERT INTO FaceRect VALUES (39342, 150, 60, 80, 80, 1);
+        INSERT INTO FaceRect VALUES (39344, 1, 1, 80, 80, 1);
+    """)
+    base.close()
+    return root
+
+
+def test_several_faces_of_a_photograph_by_their_boxes(aflw, tmp_path):
+    made = prepare_file("aflw", aflw, tmp_path / "a.npz")
+    faces = prepare("aflw", aflw, tmp_path / "a.npz")
+    assert faces.names == ("0/image00002#39341.png", "0/image00002#39342.png")
+    assert faces.images.mean((1, 2, 3)) == pytest.approx([200, 90], abs=1)
+    reasons = dict(made.skipped)
+    assert reasons["0/image00002#39343.png"] == "has no box in FaceRect"
+    assert reasons["2/image00013#39344.jpg"] == "its photograph is missing"
+
+
+def test_an_archive_of_it_is_read_in_place(aflw, tmp_path):
+    archive = zipped(aflw, tmp_path / "aflw.zip")
+    assert len(prepare("aflw", archive, tmp_path / "a.npz")) == 2
+
+
+def test_another_database_is_refused_in_one_line(aflw, tmp_path):
+    (aflw / "data/aflw.sqlite").write_bytes(b"no database" * 200)
+    with pytest.raises(HLError, match="must be AFLW's database, got"):
+        prepare("aflw", aflw, tmp_path / "a.npz")
+    (aflw / "data/aflw.sqlite").unlink()
+    with pytest.raises(HLError, match="must hold aflw.sqlite"):
+        prepare("aflw", aflw, tmp_path / "a.npz")
