@@ -180,10 +180,10 @@ def first_of(skipped: list[tuple[str, str]]) -> str:
 
 
 def shown(text: str) -> str:
-    """The text for a terminal: letters of any script, but no newline and no control character.
+    r"""The text for a terminal: letters of any script, but no newline and no control character.
 
-    >>> shown("żółw.jpg"), shown("a\\n\\x1b[2J.jpg")
-    ('żółw.jpg', 'a\\\\n\\\\x1b[2J.jpg')
+    >>> shown("żółw.jpg"), shown("a\n\x1b[2J.jpg")
+    ('żółw.jpg', 'a\\n\\x1b[2J.jpg')
     """
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 

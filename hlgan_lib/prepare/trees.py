@@ -111,9 +111,11 @@ class FolderTree(Tree):
         self.files = ["/".join(parts) for parts in sorted(found)]
 
     def path(self, name: str) -> Path:
+        """Where the file lies."""
         return self.root / name
 
     def read(self, name: str) -> bytes:
+        """The content of a file."""
         path = self.path(name)
         try:
             size = path.stat().st_size
@@ -154,6 +156,7 @@ class ZipTree(Tree):
         self.files.sort(key=lambda name: self._members[name].header_offset)
 
     def read(self, name: str) -> bytes:
+        """The content of a member."""
         try:
             with self.archive.open(self._members[name]) as member:
                 return bounded(name, member.read(MAX_BYTES + 1))
@@ -191,6 +194,7 @@ class TarTree(Tree):
             raise HLError(f"{root} must be a tar archive, got: {error}") from error
 
     def read(self, name: str) -> bytes:
+        """The content of a member."""
         try:
             member = self.archive.extractfile(self._members[name])
             assert member is not None  # only files were kept

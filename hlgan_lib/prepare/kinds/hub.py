@@ -19,8 +19,8 @@ CARD = Card(
     "is the one kind that downloads, as its name asks for it.",
     layout="SRC is the name, or a local folder of parquet files. `--split` is train, validation or "
     "test; the first column of images is read.",
-    pitfalls="Parquet only: since version 4 `datasets` runs no scripts of strangers. The cache holds "
-    "a second copy of everything (`HF_HOME`).",
+    pitfalls="Parquet only: since version 4 `datasets` runs no scripts of strangers. The cache "
+    "holds a second copy of everything (`HF_HOME`).",
 )
 
 
@@ -47,6 +47,7 @@ class HubTree(Tree):
         self.files = [f"{i:0{width}d}.png" for i in range(len(held))]
 
     def read(self, name: str) -> bytes:
+        """The image's file, as it was uploaded."""
         value = self._held[int(name.removesuffix(".png"))][self._column]
         if value and value.get("bytes"):
             return value["bytes"]

@@ -23,7 +23,8 @@ CARD = Card(
     title="LS3D-W, about 230,000 faces with 68 three-dimensional landmarks",
     origin="Bulat, Tzimiropoulos, *How far are we from solving the 2D & 3D Face Alignment "
     "problem?*, ICCV 2017 (University of Nottingham); made of 300-W, 300-VW, AFLW2000-3D, Menpo.",
-    licence="Its owners: non-commercial research, after an agreement; each part keeps its own terms.",
+    licence="Its owners: non-commercial research, after an agreement; each part keeps its own "
+    "terms.",
     sharing="Nothing.",
     getting="By request to the owners, who send a password for the archive.",
     layout="folders such as `300W-Testset-3D`, `300VW-3D/CatA/...`, `AFLW2000-3D-Reannotated`, "

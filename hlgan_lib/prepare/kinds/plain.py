@@ -115,14 +115,14 @@ def lfw(tree: Tree, options: Options) -> Plan:
 LFW = Kind(
     Card(
         title="LFW, 13,233 photographs of 5,749 people",
-        origin="Huang, Ramesh, Berg, Learned-Miller, *Labeled Faces in the Wild*, 2007 (University "
-        "of Massachusetts); photographs from news.",
+        origin="Huang, Ramesh, Berg, Learned-Miller, *Labeled Faces in the Wild*, 2007 "
+        "(University of Massachusetts); photographs from news.",
         licence="Its owners state none; the photographs belong to news agencies.",
         sharing="Nothing beyond the owners' own archive.",
         getting="From the owners' page (`lfw.tgz`), or one of its copies.",
         layout="`lfw/Aaron_Eckhart/Aaron_Eckhart_0001.jpg`, 250x250, in a folder or the `.tgz`; "
         "`lfw_funneled` and `lfw-deepfunneled` too.",
-        pitfalls="The owners enlarged a detector's box 2.2 times, so the middle 114 pixels are cut. "
+        pitfalls="The owners enlarged a detector's box 2.2 times, so the middle 114 are cut. "
         "Mostly public figures of the 2000s; its owners warn that many groups are missing.",
     ),
     lfw,
@@ -156,8 +156,8 @@ FFHQ = Kind(
         getting="From the owners' repository (`ffhq-dataset`): the 128x128 thumbnails are enough.",
         layout="`thumbnails128x128/00000/00000.png` (or without the inner folders), else "
         "`images1024x1024`; numbers below 60,000 are `--split train`, the others `val`.",
-        pitfalls="The frame is wider than a tight box: brow to chin fills about 0.7 of it. Train HR "
-        "and LR of one framing.",
+        pitfalls="The frame is wider than a tight box: brow to chin fills about 0.7 of it. Train "
+        "HR and LR of one framing.",
     ),
     ffhq,
     splits=("all", "train", "val"),
@@ -189,7 +189,7 @@ def authors(tree: Tree, options: Options) -> Plan:
 AUTHORS = Kind(
     Card(
         title="the authors' archive of the paper's own crops",
-        origin="Bulat, Yang, Tzimiropoulos, ECCV 2018: crops of CelebA, AFLW, LS3D-W, VGGFace2 (HR) "
+        origin="Bulat, Yang, Tzimiropoulos, 2018: crops of CelebA, AFLW, LS3D-W, VGGFace2 (HR) "
         "and WIDER FACE (LR).",
         licence="None is stated; each part keeps the terms of the set that it was cut from.",
         sharing="Nothing.",

@@ -21,8 +21,8 @@ def aflw(tmp_path):
         CREATE TABLE Faces (face_id INTEGER, file_id TEXT, db_id TEXT);
         CREATE TABLE FaceRect (face_id INTEGER, x INTEGER, y INTEGER, w INTEGER, h INTEGER,
             annot_type_id INTEGER);
-        INSERT INTO FaceImages VALUES (1, 'AFLW', 'image00002.png', '0/image00002.png', 0, 300, 200);
-        INSERT INTO FaceImages VALUES (2, 'AFLW', 'image00013.jpg', '2/image00013.jpg', 0, 300, 200);
+        INSERT INTO FaceImages VALUES (1, 'AFLW', 'image00002.png', '0/image00002.png', 0, 9, 9);
+        INSERT INTO FaceImages VALUES (2, 'AFLW', 'image00013.jpg', '2/image00013.jpg', 0, 9, 9);
         INSERT INTO Faces VALUES (39341, 'image00002.png', 'AFLW');
         INSERT INTO Faces VALUES (39342, 'image00002.png', 'AFLW');
         INSERT INTO Faces VALUES (39343, 'image00002.png', 'AFLW');
