@@ -200,7 +200,15 @@ class Task(ABC):
         return augment(self._lo_sampler.next(), self.rng, flip=self.cfg.flip)
 
     def new_z(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """Noise for n images: (n, z_dim) of N(0, 1), by default of the training's stream."""
+        """Noise for n images, N(0, 1).
+
+        Args:
+            n: how many images.
+            rng: draws it; by default the training's stream.
+
+        Returns:
+            z (n, z_dim).
+        """
         return torch.randn(n, self.cfg.z_dim, generator=rng or self.rng, device=self.device)
 
     def d_or_none(self, name: str) -> nn.Module | None:
@@ -226,7 +234,16 @@ class Task(ABC):
         return torch.Generator(self.device).manual_seed(self.cfg.seed + 1)
 
     def in_batches(self, f: Callable[[Tensor], Tensor], faces: FaceSet, batch: int = 64) -> Tensor:
-        """f of all faces, a few at a time."""
+        """f of all faces, a few at a time.
+
+        Args:
+            f: images in [-1, 1] -> one row of numbers an image.
+            faces: the set.
+            batch: how many at a time.
+
+        Returns:
+            The rows of all faces.
+        """
         starts = range(0, len(faces), batch)
         return torch.cat([f(faces.batch(slice(i, i + batch), self.device)) for i in starts])
 
@@ -235,6 +252,10 @@ def hold_out(faces: FaceSet, n: int) -> tuple[FaceSet, FaceSet]:
     """Split off n evenly spaced faces to choose best.pt by.
 
     At most a fifth and at least two are held out. Of fewer than 4 faces none is: both are all.
+
+    Args:
+        faces: the set.
+        n: how many are wanted.
 
     Returns:
         The faces to train on, and those held out.

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hlgan_lib import cli
-from hlgan_lib.study import ablation, results
+from hlgan_lib.study import ablation, compare, results
 from hlgan_lib.study.train_all import Outcome
 
 PLAN = ["--preset", "smoke", "--out"]
@@ -71,3 +71,15 @@ def test_ablate_and_figures_from_nothing_to_pictures(in_tmp, capsys):
     assert cli.main(["figures", "--results", "x", "--out", "figs"]) == 0
     shown = capsys.readouterr().out
     assert shown.count("wrote figs/") == len(list((in_tmp / "figs").iterdir())) - 1  # the manifest
+
+
+def test_compare_prints_the_table_that_it_wrote(in_tmp, capsys, monkeypatch):
+    def compared(preset_name, out, **_):
+        out.mkdir()
+        (out / "compare.md").write_text("| method | PSNR |")
+        return Outcome(["a"])
+
+    monkeypatch.setattr(compare, "compare", compared)
+    assert cli.main(["compare", *PLAN, "x"]) == 0
+    assert "1 runs are finished" in (said := capsys.readouterr().out)
+    assert said.endswith("| method | PSNR |\n")

@@ -35,3 +35,5 @@ def test_the_house_itself_holds(tool):
     got = tool.measured(ROOT)
     assert got["lines over 100"] == "0"
     assert int(got["mean characters a line"]) <= 48
+    said, public = got["public functions of two arguments or more with Args"].split(" of ")
+    assert int(said) > int(public) * 2 / 3

@@ -3,7 +3,9 @@
 import base64
 import io
 import json
+import types
 
+import IPython.display
 import pytest
 import torch
 from PIL import Image
@@ -65,3 +67,20 @@ def test_style_is_for_every_kind_of_eye():
     with matplotlib.rc_context():
         viz.style()
         assert matplotlib.rcParams["axes.prop_cycle"].by_key()["color"] == viz.CYCLE
+
+
+def test_a_shown_figure_is_displayed_once_and_then_takes_its_own_place(monkeypatch):
+    displayed, updates = [], []
+    handle = types.SimpleNamespace(update=lambda *a, **k: updates.append((a, k)))
+
+    def display(*args, **kwargs):
+        displayed.append((args, kwargs))
+        return handle
+
+    monkeypatch.setattr(IPython.display, "display", display)
+    figure = viz.with_alt(viz.blank(1, 1), "an empty figure of a test")
+    data, metadata = viz.bundle(figure)
+    assert viz.show(figure) is handle
+    assert displayed == [((data,), {"metadata": metadata, "raw": True, "display_id": True})]
+    assert viz.show(figure, handle=handle) is handle and len(displayed) == 1
+    assert updates == [((data,), {"metadata": metadata, "raw": True})]

@@ -60,7 +60,7 @@ def main() -> None:
     print(f"| {' | '.join(TITLES)} |")
     print("|---" * len(TITLES) + "|")
     for checkout in checkouts:
-        print(f"| {checkout.name} | {' | '.join(measured(checkout).values())} |")
+        print(f"| {checkout.resolve().name} | {' | '.join(measured(checkout).values())} |")
 
 
 if __name__ == "__main__":
