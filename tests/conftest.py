@@ -23,6 +23,8 @@ LONG = frozenset(
     analysis/card
     analysis/test_camera_validation.py
     analysis/test_validation.py
+    notebook/test_own_photo.py
+    study/test_scoring.py
     test_access.py
     viz/test_card.py
     test_a2_is_never_used
