@@ -104,7 +104,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def stored_config(metadata: dict[str, str]) -> RunConfig:
     """The configuration that a weights file was trained with."""
-    return config.from_dict(json.loads(metadata["config"]))
+    return config.from_dict(json.loads(metadata["config"]), metadata["stage"])
 
 
 # ---- run folders ---------------------------------------------------------------------------------
@@ -211,4 +211,4 @@ def _differing(stored: dict[str, Any], about: dict[str, Any]) -> list[str]:
     for name, value in about.items():
         if name != "config" and stored.get(name) != value:
             differing.append(name)
-    return differing
+    return differing + config.gone(stored["config"], about["stage"])

@@ -17,7 +17,6 @@ from .errors import HLError
 
 STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan")
 SOURCES = ("paper", "released code", "ours")
-Z_INPUTS = ("concat", "inject", "film", "grain", "shot", "none")
 
 
 class Spec(Doc):
@@ -102,13 +101,13 @@ class RunConfig:
         int, Spec("side of the LR images", "pixels", "paper", low=8, power_of_two=True)
     ] = 16
     h2l_model: Annotated[
-        Literal["paper", "camera"],
+        Literal["paper", "camera", "camera+network"],
         Spec(
-            "what H2L is: the paper's network, or a small differentiable camera whose numbers "
-            "z chooses",
+            "what H2L is: the paper's network; a small differentiable camera whose numbers z "
+            "chooses; or that camera and a network that draws what it lacks",
             "name",
             "paper",
-            "camera is ours",
+            "the cameras are ours",
             readers=("h2l", "joint"),
         ),
     ] = "paper"
@@ -164,16 +163,12 @@ class RunConfig:
         ),
     ] = 64
     z_input: Annotated[
-        str,
+        Literal["concat", "none"],
         Spec(
-            "how z enters H2L: `concat` as a fourth input channel, `inject` as a noise map with "
-            "one learned weight a channel, `film` as scale and shift of every group, `grain` as "
-            "noise of its own for every pixel of the result, `shot` as blur, gain and offset of "
-            "the shortcut (needs skip); joined by +",
-            "names",
+            "does z enter H2L: as a fourth input channel of the network, as the numbers of the "
+            "camera (concat), or not at all (none)",
+            "name",
             "paper",
-            "inject is of the released code of 2021, the last three are ours",
-            parts=Z_INPUTS,
             readers=("h2l", "joint"),
         ),
     ] = "concat"
@@ -220,17 +215,6 @@ class RunConfig:
             "average in two codes, max in a third",
         ),
     ] = "avg"
-    d_opponent: Annotated[
-        bool,
-        Spec(
-            "H2L's discriminator sees luminance and, four times as strong, colour differences "
-            "instead of RGB",
-            "yes/no",
-            "ours",
-            "or it overlooks colour detail",
-            readers=("h2l", "joint"),
-        ),
-    ] = False
     d_norm: Annotated[
         Literal["spectral", "none"], Spec("normalisation of the discriminators", "name", "paper")
     ] = "spectral"
@@ -247,8 +231,8 @@ class RunConfig:
     jpeg: Annotated[
         Literal["none", "measured"],
         Spec(
-            "what H2L's image passes last: nothing, or a JPEG whose "
-            "qualities were measured of the LR photographs",
+            "what the paper's H2L passes last: nothing, or a JPEG whose qualities were measured "
+            "of the LR photographs; the learned camera always has the latter",
             "name",
             "ours",
             "no network of minutes learns to draw blocks",
@@ -268,41 +252,18 @@ class RunConfig:
             low=0,
         ),
     ] = 0.05
-    w_z: Annotated[
-        float,
-        Spec(
-            "weight of the mode-seeking term of H2L, so that z is not ignored",
-            "weight",
-            "ours",
-            "1903.05628",
-            low=0,
-            readers=("h2l", "joint"),
-        ),
-    ] = 0.0
-    w_coarse: Annotated[
-        float,
-        Spec(
-            "weight, beside the GAN loss, of a second discriminator of H2L that sees light and "
-            "colour alone; 0 trains none",
-            "weight",
-            "ours",
-            "1711.11585",
-            low=0,
-            readers=("h2l", "joint"),
-        ),
-    ] = 0.0
     w_stats: Annotated[
         float,
         Spec(
-            "weight, beside the GAN loss of H2L, of the energy distance between statistics of "
-            "generated and of real LR pictures; 0 leaves it out",
+            "learned camera: weight, beside the GAN loss, of the energy distance between "
+            "statistics of generated and of real LR pictures",
             "weight",
             "ours",
-            "holds H2L where LR pictures are few",
+            "holds it where LR pictures are few",
             low=0,
             readers=("h2l", "joint"),
         ),
-    ] = 0.0
+    ] = 0.05
     w_r1: Annotated[
         float,
         Spec(
@@ -557,15 +518,25 @@ class RunConfig:
             raise HLError(
                 f"size_lo must be smaller than size_hi ({self.size_hi}), got {self.size_lo}"
             )
-        if self.jpeg != "none" and self.z_dim < 4:
+        if self.has_jpeg and self.z_dim < 4:
             raise HLError(
-                f"z_dim must be 4 or more with jpeg {self.jpeg} (four numbers choose it), got "
+                f"z_dim must be 4 or more where H2L has a JPEG (four numbers choose it), got "
                 f"{self.z_dim}"
             )
         if self.w_pix == 0 and self.w_gan == 0:
             raise HLError("w_pix and w_gan are both 0: nothing would be trained; set one of them")
 
     replace = dataclasses.replace
+
+    @property
+    def has_jpeg(self) -> bool:
+        """Does H2L's image pass a JPEG that is measured of the LR photographs?"""
+        return self.is_camera or self.jpeg == "measured"
+
+    @property
+    def is_camera(self) -> bool:
+        """Is H2L a learned camera, with or without a network?"""
+        return self.h2l_model != "paper"
 
     def as_dict(self) -> dict[str, Any]:
         """The configuration as plain values, for JSON and for the metadata of weights."""
@@ -585,6 +556,12 @@ def field_specs() -> dict[str, Spec]:
     return specs
 
 
+def reads(stage: str, name: str) -> bool:
+    """Does the field called `name` decide weights of this stage?"""
+    readers = field_specs()[name].readers
+    return readers is None or stage in readers
+
+
 # The defaults, in the layout that is faster on most machines.
 _PAPER = RunConfig(channels_last=True)
 # What every small run shares: the improvements that make minutes on two CPU cores worth while
@@ -593,10 +570,7 @@ _SMALL = _PAPER.replace(
     norm="none",
     down_first=True,
     skip=True,
-    z_input="grain+shot",
-    w_z=0.008,
-    w_coarse=1.0,
-    d_opponent=True,
+    h2l_model="camera",
     batch=16,
     d_steps=1,
     lr=1e-3,
@@ -679,9 +653,7 @@ PRESETS: dict[str, RunConfig] = {
         ema=0.01,
         d_aug=True,
         w_r1=1.0,
-        w_z=0.1,
-        z_input="concat+grain+film",
-        jpeg="measured",
+        h2l_model="camera",
         amp="auto",
     ),
 }
@@ -700,18 +672,44 @@ def preset(name: str) -> RunConfig:
     return PRESETS[name]
 
 
-def from_dict(values: dict) -> RunConfig:
-    """The configuration of a stored run, from its `as_dict`.
+# What earlier versions had for H2L's training, and the value at which it did nothing.
+_GONE = {"w_z": 0.0, "w_coarse": 0.0, "d_opponent": False}
+
+
+def gone(values: dict[str, Any], stage: str) -> list[str]:
+    """Fields of a stored run that shaped its training and that this version no longer has."""
+    if stage not in ("h2l", "joint"):
+        return []
+    return [name for name, off in _GONE.items() if values.get(name, off) != off]
+
+
+def from_dict(values: dict[str, Any], stage: str = "h2l") -> RunConfig:
+    """The configuration of a stored network, from its `as_dict`.
+
+    What an earlier version trained H2L with (`gone`) is left out: it decides no network.
+
+    Args:
+        values: field -> value.
+        stage: of the network; what the others read is not looked at where it has gone.
 
     Raises:
-        HLError: for a field that this version does not know, or a value out of bounds.
+        HLError: for a field or a network that this version does not know, or a value out of bounds.
     """
+    values = {name: value for name, value in values.items() if name not in _GONE}
     unknown = set(values) - set(field_specs())
     if unknown:
         raise HLError(
             f"the stored configuration has unknown fields {sorted(unknown)}: it was made by "
             "another version"
         )
+    z_inputs = field_specs()["z_input"].choices
+    if values.get("z_input", "concat") not in z_inputs:
+        if stage in ("h2l", "joint") and values.get("h2l_model", "paper") != "camera":
+            raise HLError(
+                f"the stored network has z_input {values['z_input']!r}, which this version no "
+                f"longer has ({', '.join(z_inputs)}): train it anew"
+            )
+        values["z_input"] = "concat"
     return RunConfig(**values)
 
 

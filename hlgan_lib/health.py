@@ -132,7 +132,7 @@ CHECKS = (
         ("z_spread",),
         _z_ignored,
         "z is ignored: the noise changes a picture by less than half a percent of its range; try "
-        "--w-z 0.01, or --z-input grain+shot --skip",
+        "--h2l-model camera, or a larger --w-gan",
     ),
     Check(
         "pixels lead",

@@ -161,38 +161,6 @@ def perceptual(maps: Callable[[Tensor], Tensor], hi_fake: Tensor, hi: Tensor) ->
     return F.mse_loss(maps(unit_range(hi_fake)), wanted) / wanted.square().mean()
 
 
-def mode_seeking(
-    lo_a: Tensor, lo_b: Tensor, z_a: Tensor, z_b: Tensor, w_detail: float = 0.1
-) -> Tensor:
-    """How little two noises change an image, against mode collapse: small where z matters.
-
-    E[|z_a - z_b| / (|light_a - light_b| + eps)] + w_detail E[the same of detail]
-
-    light is the mean colour of the image, detail what averages out over a 4x4 grid. On whole images
-    the cheapest way to differ is shading and stains that no camera makes; without the second term
-    grain becomes a fixed pattern of the face, which L2H then learns to read.
-
-    Args:
-        lo_a: (B, 3, s, s), made with z_a.
-        lo_b: of the same faces, made with z_b.
-        z_a: (B, n).
-        z_b: (B, n).
-        w_detail: weight of the second term.
-
-    Returns:
-        A scalar, more than 0.
-
-    Source: 1903.05628; the two parts are ours.
-    """
-    d_z = (z_a - z_b).abs().mean(1)
-    difference = (lo_a - lo_b).float()  # in float16 1 / light overflows
-    light = difference.mean((2, 3))
-    coarse = F.adaptive_avg_pool2d(difference, 4)
-    detail = difference - F.interpolate(coarse, size=difference.shape[-2:], mode="bilinear")
-    light, detail = light.abs().mean(1), detail.abs().mean((1, 2, 3))
-    return (d_z / (light + 1e-2)).mean() + w_detail * (d_z / (detail + 1e-2)).mean()
-
-
 # ---- what steadies a discriminator ---------------------------------------------------------------
 def r1(d: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
     """The R1 penalty on real images: 1/2 E || grad_x D(x) ||^2.

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from .analysis.jpeg_traces import measured_jpeg
 from .checkpoint import RunFolder, load_checkpoint, save_checkpoint, save_weights
-from .config import STAGES, RunConfig
+from .config import STAGES, RunConfig, reads
 from .data.faces import FaceSet
 from .data.loading import load_faces
 from .data.npz import check_npz
@@ -43,9 +44,10 @@ PAIRED: dict[str, Callable[..., Task]] = {  # stages that learn of hi and a degr
     "srgan": SRGANTask,
 }
 WITH_H2L = ("h2l", "joint")  # stages that train an H2L
+SMALLEST = 16  # side of an LR image, pixels, in which a JPEG can be measured
 N_MEASURED = 5_000  # LR images, at most, of which the JPEG is measured: seconds
 # Fields that decide a network and do not show in the shapes of its weights.
-HIDDEN = ("norm", "order", "down", "down_first", "d_pool", "d_opponent", "skip")
+HIDDEN = ("norm", "order", "down", "down_first", "d_pool", "skip", "h2l_model", "z_input")
 
 
 def train(
@@ -221,10 +223,16 @@ def _task(
         degrade = resolve_degradation(degradation, cfg, device)
         return PAIRED[stage](cfg, hi, degrade, rng, device)
     assert lo is not None
-    if cfg.jpeg == "measured" and stage in WITH_H2L:
-        some = lo.batch(slice(None, None, 1 + len(lo) // N_MEASURED))
-        return UNPAIRED[stage](cfg, hi, lo, rng, device, jpeg=measured_jpeg(some))
+    if cfg.has_jpeg and stage in WITH_H2L:
+        return UNPAIRED[stage](cfg, hi, lo, rng, device, jpeg=_jpeg_of(lo))
     return UNPAIRED[stage](cfg, hi, lo, rng, device)
+
+
+def _jpeg_of(lo: FaceSet) -> tuple[Tensor, float]:
+    """Qualities and share of 4:2:0 chroma that LR images show; none is found in tiny ones."""
+    if min(lo.size) < SMALLEST:
+        return torch.tensor([100.0]), 0.0
+    return measured_jpeg(lo.batch(slice(None, None, 1 + len(lo) // N_MEASURED)))
 
 
 def _start_from(task: Task, runs: dict[str, str | Path | None]) -> None:
@@ -236,7 +244,8 @@ def _start_from(task: Task, runs: dict[str, str | Path | None]) -> None:
         if not folder.finished:
             raise HLError(f"--{stage} {path} is not the folder of a finished {stage} run")
         own = load_weights(path, stage=stage)
-        other = [k for k in HIDDEN if getattr(own.cfg, k) != getattr(task.cfg, k)]
+        read = [k for k in HIDDEN if reads(stage, k)]
+        other = [k for k in read if getattr(own.cfg, k) != getattr(task.cfg, k)]
         if other:
             raise HLError(
                 f"--{stage} {path} was trained with another {', '.join(other)}: give the same "

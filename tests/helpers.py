@@ -22,7 +22,6 @@ TINY = hl.RunConfig(
     norm="none",
     down_first=True,
     skip=True,
-    z_input="concat+grain+film",
     batch=4,
     h2l_steps=6,
     l2h_steps=6,
@@ -51,7 +50,6 @@ RICH = dict(
     d_steps=2,
     d_aug=True,
     w_r1=1.0,
-    w_z=0.1,
     scale=0.1,
     rotate_deg=10,
     colour=0.1,
@@ -82,7 +80,7 @@ def loop_of(stage: str, cfg=TINY, degrade=None) -> Loop:
     if stage in training.PAIRED:
         task = training.PAIRED[stage](cfg, HI, degrade, rng, CPU)
     else:
-        task = training.UNPAIRED[stage](cfg, HI, LO, rng, CPU)
+        task = training._task(stage, cfg, HI, LO, None, rng, CPU)
     return Loop(cfg, task, cfg.h2l_steps)
 
 

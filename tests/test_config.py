@@ -13,6 +13,7 @@ from hlgan_lib.config import (
     differences,
     field_specs,
     from_dict,
+    gone,
     preset,
 )
 from hlgan_lib.errors import HLError
@@ -57,14 +58,8 @@ def test_paper_preset_is_the_paper():
     assert (cfg.d_steps, cfg.batch, cfg.z_dim, cfg.joint_steps) == (5, 64, 64, 2_000)
     assert cfg.h2l_steps == cfg.l2h_steps == round(182_866 / 64 * 200)
     assert (cfg.size_hi, cfg.size_lo, cfg.z_input) == (64, 16, "concat")
-    assert (cfg.ema, cfg.w_z, cfg.w_r1, cfg.d_aug, cfg.skip, cfg.amp) == (
-        0,
-        0,
-        0,
-        False,
-        False,
-        "off",
-    )
+    assert (cfg.h2l_model, cfg.jpeg, cfg.ema, cfg.w_r1, cfg.amp) == ("paper", "none", 0, 0, "off")
+    assert not (cfg.d_aug or cfg.skip or cfg.has_jpeg)
     assert cfg == RunConfig(channels_last=True) and differences(cfg) == {}
 
 
@@ -79,7 +74,7 @@ def test_a_preset_is_the_paper_and_its_differences(name):
 
 def test_modern_improves_and_keeps_the_architecture_of_the_paper():
     changed = set(differences(preset("modern")))
-    assert {"ema", "d_aug", "w_r1", "w_z", "d_steps", "lr_d"} <= changed
+    assert {"ema", "d_aug", "w_r1", "h2l_model", "d_steps", "lr_d"} <= changed
     assert not changed & {
         "size_hi",
         "size_lo",
@@ -114,8 +109,8 @@ WRONG = [
     ("w_gan", float("inf")),
     ("beta2", 1.0),
     ("scale", 1.5),
-    ("z_input", "concat+magic"),
-    ("z_input", ""),
+    ("z_input", "film"),
+    ("h2l_model", "photo"),
     ("norm", "layer"),
     ("order", "mid"),
     ("down", "stride"),
@@ -152,3 +147,20 @@ def test_frozen_and_through_json():
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_uses_the_faster_layout(name):
     assert preset(name).channels_last
+
+
+def test_what_an_earlier_version_stored():
+    older = preset("study").as_dict() | {"w_z": 0.008, "w_coarse": 1.0, "d_opponent": True}
+    assert from_dict(older) == preset("study"), "a camera's network is known without them"
+    assert gone(older, "h2l") == ["w_z", "w_coarse", "d_opponent"] and gone(older, "l2h") == []
+    assert gone(older | {"w_z": 0.0, "w_coarse": 0.0, "d_opponent": False}, "h2l") == []
+    film = older | {"h2l_model": "paper", "z_input": "grain+shot"}
+    assert from_dict(film, "l2h").z_input == "concat"
+    with pytest.raises(HLError, match=r"z_input 'grain\+shot', which this version no longer has"):
+        from_dict(film, "h2l")
+
+
+def test_the_papers_h2l_is_one_flag_away():
+    """Of the small presets: no anchor, no JPEG, nothing but the two terms of the paper."""
+    cfg = preset("study").replace(h2l_model="paper")
+    assert preset("study").is_camera and not cfg.is_camera and not cfg.has_jpeg

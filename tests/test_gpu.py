@@ -435,7 +435,7 @@ UPDATES = {
             "d_aug": True,
             "w_r1": 1.0,
             "jpeg": "measured",
-            "z_input": "concat+inject+film+grain",
+            "h2l_model": "camera+network",
             "scale": 0.1,
             "colour": 0.1,
         },

@@ -19,7 +19,6 @@ SMALL = RunConfig(
     norm="none",
     down_first=True,
     skip=True,
-    z_input="concat+inject+film",
     batch=8,
     h2l_steps=N,
     l2h_steps=N,
@@ -40,11 +39,8 @@ PRESET = dict(
     lr=1e-3,
     lr_d=1e-4,
     lr_d_hi=6e-4,
-    w_z=0.008,
-    w_coarse=1.0,
     ema=0.05,
-    d_opponent=True,
-    z_input="grain+shot",
+    h2l_model="camera",
 )  # as in the presets quick and study
 
 
@@ -79,7 +75,7 @@ HEALTHY = [
     ("h2l", dict(seed=0)),
     ("h2l", dict(seed=1)),
     ("h2l", PRESET | dict(seed=2)),
-    ("h2l", dict(seed=3, skip=False, norm="batch", z_input="concat", lr=1e-3, lr_d=1e-3)),
+    ("h2l", dict(seed=3, skip=False, norm="batch", lr=1e-3, lr_d=1e-3)),
     ("l2h", PRESET | dict(seed=4)),
 ]
 
@@ -96,9 +92,7 @@ BROKEN = {
     ),  # D learns, its opponent does not
     "blind": dict(lr_d=1e-9),
     "collapsed": dict(lr=0.5, skip=False),
-    "z ignored": dict(
-        z_input="inject", w_gan=1e-3
-    ),  # noise weights start at 0, and the pixel loss keeps them there
+    "z ignored": dict(w_gan=1e-6),  # the pixel loss wants one LR picture of a face
     "pixels lead": dict(w_gan=1e-6),
     "pixels unheard": dict(w_pix=1e-4),
 }

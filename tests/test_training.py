@@ -51,7 +51,7 @@ CASES = {
     "l2h": ("l2h", {"norm": "batch", "ema": 0.0}),
     "h2l wide ticks, pixels": ("h2l", {"tick_images": 8, "w_gan": 0.0}),
     "l2h rich": ("l2h", {"d_aug": True, "w_r1": 1.0}),
-    "h2l coarse": ("h2l", {"w_coarse": 1.0}),
+    "h2l camera": ("h2l", {"h2l_model": "camera"}),
     "h2l bf16": ("h2l", {"amp": "bf16", "w_r1": 1.0, "d_aug": True}),
     "srgan": ("srgan", {"norm": "batch"}),
     "cyclegan": ("cyclegan", {"batch": 12, "save_images": 24}),

@@ -170,10 +170,10 @@ def z_directions(
 def _z_dim(h2l: H2L | Callable, z_dim: int | None) -> int:
     if isinstance(h2l, H2L):
         h2l.eval()
-        if not h2l.kinds:
+        if not h2l.takes_z:
             raise HLError(
                 "h2l takes no noise (z_input none), so z has no directions: train with z_input "
-                "grain+shot"
+                "concat"
             )
         return h2l.cfg.z_dim
     if z_dim is None:

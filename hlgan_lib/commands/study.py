@@ -10,7 +10,7 @@ from typing_extensions import Doc
 
 from ..errors import HLError
 from ..runtime import Stop, pick_device, stop_signals
-from .flags import Device, Number, PresetName, Switch
+from .flags import Device, Number, PresetName
 
 if TYPE_CHECKING:
     from ..study.train_all import Outcome
@@ -77,11 +77,8 @@ class Ablate(_Plan):
         Number, Doc("seeds of every cell [seeds]; by default each cell's own number")
     ] = None
     only: Annotated[
-        tuple[str, ...], Doc("names of cells or axes of the grid; without it the whole part")
+        tuple[str, ...], Doc("names of cells or axes of the grid; without it all of it")
     ] = ()
-    all: Annotated[
-        Switch, Doc("every cell; by default so on CUDA, and on a CPU those that it can train")
-    ] = False
 
     def run(self) -> int:
         from ..study.ablation import ablate
@@ -93,7 +90,6 @@ class Ablate(_Plan):
                 self.out,
                 seeds=self.seeds,
                 only=self.only,
-                full=self.all or device != "cpu",
                 jobs=self.jobs,
                 device=device,
                 stop=stop,

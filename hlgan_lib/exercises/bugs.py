@@ -46,8 +46,7 @@ def small(cfg: RunConfig) -> RunConfig:
     """
     cfg = cfg if cfg.h2l_width <= 8 else config.preset("quick").replace(seed=cfg.seed)
     return cfg.replace(
-        w_z=0.0,
-        w_coarse=0.0,
+        h2l_model="paper",
         ema=0.0,
         lr_schedule="constant",
         batch=min(cfg.batch, 8),

@@ -424,7 +424,7 @@ def _chosen(mine: Iterable[str], of: Iterable[str]) -> str | None:
 
 def _small_task(**changes: Any) -> tuple[RunConfig, H2LTask]:
     """An H2L of 24 faces without spectral norm: the same batch gives the same numbers twice."""
-    cfg = config.preset("smoke").replace(w_z=0.0, w_coarse=0.0, d_norm="none", ema=0.0, **changes)
+    cfg = config.preset("smoke").replace(h2l_model="paper", d_norm="none", ema=0.0, **changes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         faces = load_faces("faces:train-hi")[:24], load_faces("faces:train-lo")[:24]

@@ -3,9 +3,8 @@
 from ..config import RunConfig
 from .baselines import CycleGAN, CycleGenerator, SRResNet, enlarged
 from .blocks import PAPER, ResBlock, check_images, count_parameters, norm_layer, unsquash
-from .camera import LAWS, LearnedCamera
-from .colour import CoarseDiscriminator, opponent_colours
-from .noise_inputs import Grain, LearnedShot, MeasuredJPEG, NoiseInput
+from .camera import LAWS, CameraAndNetwork, LearnedCamera
+from .measured_jpeg import MeasuredJPEG
 from .paper import Discriminator, HighToLow, LowToHigh
 from .released import ReleasedLowToHigh
 
@@ -14,24 +13,26 @@ H2L = HighToLow | LearnedCamera
 
 def high_to_low(cfg: RunConfig) -> H2L:
     """The H2L that `cfg.h2l_model` names, untrained."""
-    return LearnedCamera(cfg) if cfg.h2l_model == "camera" else HighToLow(cfg)
+    networks: dict[str, type[H2L]] = {
+        "paper": HighToLow,
+        "camera": LearnedCamera,
+        "camera+network": CameraAndNetwork,
+    }
+    return networks[cfg.h2l_model](cfg)
 
 
 __all__ = [
     "H2L",
     "LAWS",
     "PAPER",
-    "CoarseDiscriminator",
+    "CameraAndNetwork",
     "CycleGAN",
     "CycleGenerator",
     "Discriminator",
-    "Grain",
     "HighToLow",
     "LearnedCamera",
-    "LearnedShot",
     "LowToHigh",
     "MeasuredJPEG",
-    "NoiseInput",
     "ReleasedLowToHigh",
     "ResBlock",
     "SRResNet",
@@ -40,6 +41,5 @@ __all__ = [
     "enlarged",
     "high_to_low",
     "norm_layer",
-    "opponent_colours",
     "unsquash",
 ]

@@ -20,7 +20,8 @@ from ..degradations.jpeg import RoundThrough
 from ..degradations.optics import srgb_decode, srgb_encode, tone
 from ..errors import HLError
 from .blocks import PAPER, check_images
-from .noise_inputs import MeasuredJPEG
+from .measured_jpeg import MeasuredJPEG
+from .paper import HighToLow
 
 
 class Law(NamedTuple):
@@ -68,13 +69,14 @@ class LearnedCamera(nn.Module):
     value = contrast(encode(photo)^gamma), smeared;
     lo = JPEG(value), rounded to 8 bits.
 
-    Learned are `mean` and L. The noise n comes of z too (random Fourier features, as in `Grain`),
-    so that the same z gives the same picture. The qualities of the JPEG are measured
-    (`MeasuredJPEG.set`). Clipping and rounding let gradients through: a blown-out picture must
-    still learn to be darker.
+    Learned are `mean` and L. The noise n comes of z too (random Fourier features,
+    Rahimi and Recht 2007), so that the same z gives the same picture. The qualities of the JPEG
+    are measured (`MeasuredJPEG.set`). Clipping and rounding let gradients through: a blown-out
+    picture must still learn to be darker.
 
     Args:
-        cfg: reads `size_hi`, `size_lo`, `z_dim` and `jpeg`.
+        cfg: reads `size_hi`, `size_lo`, `z_dim`, and `z_input`: with "none" the law has no spread,
+            and each picture differs by its noise and JPEG alone.
 
     Raises:
         HLError: for a z too short to hold the numbers, and at a call for a wrong shape.
@@ -83,7 +85,6 @@ class LearnedCamera(nn.Module):
     held small and enter RATE times as large (equalised learning rate, 1710.10196).
     """
 
-    kinds = frozenset({"camera"})  # how z enters, as `HighToLow` says it
     RATE = 20.0
     FREQUENCY = 40.0  # radians; the standard deviation of a z in the noise's features
     HALF = 9  # half of the largest blur kernel, pixels of a 64x64 face
@@ -97,6 +98,7 @@ class LearnedCamera(nn.Module):
                 f"laws, got {cfg.z_dim}"
             )
         self.cfg = cfg
+        self.takes_z = cfg.z_input == "concat"
         self.mean = nn.Parameter(torch.zeros(len(LAWS)))
         self.factor = nn.Parameter(torch.eye(len(LAWS)) / self.RATE)
         start = torch.tensor([law.mean for law in LAWS.values()])
@@ -107,7 +109,7 @@ class LearnedCamera(nn.Module):
         waves = torch.randn(cfg.z_dim, 12 * cfg.size_lo**2, generator=seeded)
         waves = self.FREQUENCY * waves / math.sqrt(cfg.z_dim)
         self.waves = nn.Buffer(waves, persistent=False)
-        self.jpeg = MeasuredJPEG() if cfg.jpeg == "measured" else None
+        self.jpeg = MeasuredJPEG()
 
     def numbers(self, z: Tensor) -> dict[str, Tensor]:
         """The camera that z chooses.
@@ -121,7 +123,9 @@ class LearnedCamera(nn.Module):
         """
         n = len(LAWS)
         z = z.float()
-        x = self.RATE * self.mean + z[:, :n] @ (self.RATE * self.factor.tril().T)
+        x = (self.RATE * self.mean).expand(len(z), n)
+        if self.takes_z:
+            x = x + z[:, :n] @ (self.RATE * self.factor.tril().T)
         x = self.start + self.spread * x
         chosen = {}
         for (name, law), column in zip(LAWS.items(), x.unbind(1), strict=True):
@@ -146,7 +150,14 @@ class LearnedCamera(nn.Module):
                 f"z must be ({len(hi)}, {self.cfg.z_dim}), one row a picture, got {tuple(z.shape)}"
             )
         with torch.autocast(hi.device.type, enabled=False):
-            return self._photograph(hi.float(), z.float())
+            photo = self._photograph(hi.float(), z.float())
+        photo = photo + self.residual(hi, z)
+        lo = self.jpeg(2 * ClipThrough.apply(photo) - 1, z)
+        return RoundThrough.apply((lo + 1) * 127.5) / 127.5 - 1
+
+    def residual(self, hi: Tensor, z: Tensor) -> Tensor | float:
+        """What is added before the JPEG: nothing."""
+        return 0.0
 
     def _photograph(self, hi: Tensor, z: Tensor) -> Tensor:
         p = {name: value[:, None, None, None] for name, value in self.numbers(z).items()}
@@ -165,13 +176,34 @@ class LearnedCamera(nn.Module):
         noise = waves.sum(1) / math.sqrt(2)
         light = light + (p["shot"] * light + p["read"] ** 2).sqrt() * noise
 
-        # Tone, the last resizing, the file.
+        # Tone, the last resizing.
         value = srgb_encode(ClipThrough.apply(light)).clamp(min=1e-4) ** p["gamma"]
-        value = smear(tone(value, p["contrast"]), p["smear"])
-        lo = 2 * ClipThrough.apply(value) - 1
-        if self.jpeg:
-            lo = self.jpeg(lo, z)
-        return RoundThrough.apply((lo + 1) * 127.5) / 127.5 - 1
+        return smear(tone(value, p["contrast"]), p["smear"])
+
+
+class CameraAndNetwork(LearnedCamera):
+    """The learned camera, and the paper's network for what the camera cannot do.
+
+    lo = JPEG(photo(hi, z) + r(hi, z) - mean of r), the mean taken over each picture and channel: the
+    network may draw texture and must leave light and colour to the camera. It starts at 0.
+
+    Args:
+        cfg: as `LearnedCamera` and `HighToLow` read it.
+
+    Source: ours, to ask what a network adds.
+    """
+
+    def __init__(self, cfg: RunConfig = PAPER):
+        super().__init__(cfg)
+        self.network = HighToLow(cfg.replace(h2l_model="paper", jpeg="none", skip=False))
+        last = self.network.head[-1]
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    def residual(self, hi: Tensor, z: Tensor) -> Tensor:
+        """r of no mean colour, (B, 3, s, s), float32."""
+        drawn = self.network(hi, z).float()
+        return drawn - drawn.mean((2, 3), keepdim=True)
 
 
 def dragged_gaussian(

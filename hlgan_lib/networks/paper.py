@@ -30,8 +30,7 @@ from .blocks import (
     norm_layer,
     unsquash,
 )
-from .colour import opponent_colours
-from .noise_inputs import Grain, LearnedShot, MeasuredJPEG, NoiseInput
+from .measured_jpeg import MeasuredJPEG
 
 
 class HighToLow(nn.Module):
@@ -42,11 +41,11 @@ class HighToLow(nn.Module):
     4 -> 8 -> 16 by pixel shuffle. For other sizes the number of groups follows.
 
     Args:
-        cfg: reads the sizes, `h2l_width`, `z_dim`, and the switches `z_input` (other inputs for z:
-            NoiseInput, Grain, LearnedShot), `norm`, `order`, `down`, `down_first`, `skip`, `jpeg`.
+        cfg: reads the sizes, `h2l_width`, `z_dim`, and the switches `z_input`, `norm`, `order`,
+            `down`, `down_first`, `skip`, `jpeg`.
 
     Raises:
-        HLError: for `shot` without `skip`, and at a call for a wrong shape.
+        HLError: at a call for a wrong shape.
 
     Source: paper, section 3.1; a JPEG at the end is ours.
     """
@@ -54,41 +53,30 @@ class HighToLow(nn.Module):
     def __init__(self, cfg: RunConfig = PAPER) -> None:
         super().__init__()
         self.cfg = cfg
-        self.kinds = set(cfg.z_input.split("+")) - {"none"}
-        if "shot" in self.kinds and not cfg.skip:
-            raise HLError(
-                "z_input shot acts on H2L's shortcut: set skip too, or leave shot out of z_input"
-            )
+        self.takes_z = cfg.z_input == "concat"
         w, size = cfg.h2l_width, cfg.size_hi
         n_down = int(math.log2(cfg.size_hi // BOTTLENECK))
         n_up = int(math.log2(cfg.size_lo // BOTTLENECK))
 
         # z as a channel of its own
-        self.fc = nn.Linear(cfg.z_dim, size**2) if "concat" in self.kinds else None
+        self.fc = nn.Linear(cfg.z_dim, size**2) if self.takes_z else None
         self.stem = conv(3 if self.fc is None else 4, w)
 
         # Encoder: two blocks, then half the size (or first, which is cheaper).
         self.encoder = nn.ModuleList()
         self.doubles = nn.ModuleList()
         self.decoder = nn.ModuleList()
-        self.noise = nn.ModuleList()
         for _ in range(n_down):
             blocks, halve = self._blocks(), self._halve()
             layers = halve + blocks if cfg.down_first else blocks + halve
             self.encoder.append(nn.Sequential(*layers))
-            size //= 2
-            self.noise.append(NoiseInput(self.kinds, cfg.z_dim, w, size))
 
         # Decoder: twice the size, then two blocks.
         for _ in range(n_up):
             self.doubles.append(nn.Sequential(conv(w, 4 * w), nn.PixelShuffle(2)))
             self.decoder.append(nn.Sequential(*self._blocks()))
-            size *= 2
-            self.noise.append(NoiseInput(self.kinds, cfg.z_dim, w, size))
 
-        # Output, and what may act on it.
-        self.grain = Grain(cfg.z_dim, w, cfg.size_lo) if "grain" in self.kinds else None
-        self.shot = LearnedShot(cfg.z_dim) if "shot" in self.kinds else None
+        # Output
         self.head = nn.Sequential(norm_layer(cfg.norm, w), nn.ReLU(), conv(w, 3))
         self.jpeg = MeasuredJPEG() if cfg.jpeg == "measured" else None
 
@@ -120,17 +108,20 @@ class HighToLow(nn.Module):
                 f"z must be ({len(hi)}, {self.cfg.z_dim}), one row a picture, got {tuple(z.shape)}"
             )
         x = self.stem(self._with_z(hi, z))  # (B, w, 64, 64)
-        noises = iter(self.noise)
         seen = {}  # the encoder's features by size, for `skip`
         for group in self.encoder:
-            x = next(noises)(group(x), z)  # 32, 16, 8, 4 pixels a side
+            x = group(x)  # 32, 16, 8, 4 pixels a side
             seen[x.shape[-1]] = x
         for double, group in zip(self.doubles, self.decoder, strict=True):
             x = double(x)  # 8, 16
             if self.cfg.skip:
                 x = x + seen[x.shape[-1]]
-            x = group(next(noises)(x, z))
-        return self._output(x, hi, z)  # (B, 3, 16, 16)
+            x = group(x)
+        y = self.head(x)  # (B, 3, 16, 16)
+        if self.cfg.skip:
+            y = y + unsquash(F.adaptive_avg_pool2d(hi, self.cfg.size_lo))
+        lo = torch.tanh(y)
+        return lo if self.jpeg is None else self.jpeg(lo, z)
 
     def _with_z(self, hi: Tensor, z: Tensor) -> Tensor:
         """hi with z as a fourth channel, (B, 4, 64, 64), where z enters so."""
@@ -138,17 +129,6 @@ class HighToLow(nn.Module):
             return hi
         channel = self.fc(z).view(len(z), 1, *hi.shape[2:])
         return torch.cat([hi, channel], dim=1)
-
-    def _output(self, x: Tensor, hi: Tensor, z: Tensor) -> Tensor:
-        """Features (B, w, 16, 16) -> lo, by way of grain, the shortcut from hi, and a JPEG."""
-        if self.grain is not None:
-            x = self.grain(x, z)
-        y = self.head(x)
-        if self.cfg.skip:
-            pooled = F.adaptive_avg_pool2d(hi, self.cfg.size_lo)
-            y = y + (unsquash(pooled) if self.shot is None else self.shot(pooled, z))
-        lo = torch.tanh(y)
-        return lo if self.jpeg is None else self.jpeg(lo, z)
 
 
 class LowToHigh(nn.Module):
@@ -247,7 +227,6 @@ class Discriminator(nn.Module):
         size: side of the images, pixels.
         width: channels.
         pool: "avg" or "max", how blocks halve.
-        opponent: see luminance and colour differences instead of RGB (`opponent_colours`).
         norm: "spectral" or "none", of every layer.
 
     Raises:
@@ -261,11 +240,9 @@ class Discriminator(nn.Module):
         size: int = 64,
         width: int = 128,
         pool: str = "avg",
-        opponent: bool = False,
         norm: str = "spectral",
     ) -> None:
         super().__init__()
-        self.opponent = opponent
         self.size = size
         normed = D_NORMS[norm]
         n_halve = int(math.log2(size // BOTTLENECK))
@@ -288,7 +265,6 @@ class Discriminator(nn.Module):
             (B,), float32.
         """
         check_images("x", x, self.size)
-        x = opponent_colours(x) if self.opponent else x
         with _float32_weights(self):
             features = self.blocks(self.stem(x))  # (B, width, 4, 4)
             score = self.fc(F.relu(features).flatten(1))  # (B, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from .run import Run, folder_of, in_order
 from .scoring import Scored, floors, score_degrader, score_restorer, test_set
 from .train_all import Outcome, train_all
 
-PICTURED = (*AXES["matrix"].cells, *AXES["rivals"].cells, "joint")
+PICTURED = (*AXES["matrix"].cells, *AXES["baselines"].cells, "joint")
 N_SMOKE = 40  # test faces under the smoke preset, whose scores are never shown as results
 
 
@@ -35,7 +35,6 @@ def ablate(
     *,
     seeds: int | None = None,
     only: Sequence[str] = (),
-    full: bool = False,
     jobs: int | None = None,
     device: str | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -47,7 +46,6 @@ def ablate(
         out: folder of the study.
         seeds: as in `grid.plan`.
         only: as in `grid.plan`.
-        full: as in `grid.plan`.
         jobs: as in `train_all`.
         device: as in `train_all`.
         stop: as in `train_all`.
@@ -58,7 +56,7 @@ def ablate(
     Raises:
         HLError: as `grid.plan` and `train_all`.
     """
-    planned = plan(preset_name, seeds, only, full)
+    planned = plan(preset_name, seeds, only)
     return train_and_score(planned, preset_name, out, jobs, device, stop)
 
 
@@ -70,7 +68,9 @@ def train_and_score(
     device: str | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
-    """Train and score a plan; a stop leaves the scores for the next call.
+    """Train and score a plan; what is scored is not trained again, whether its run is kept or not.
+
+    A stop leaves the scores for the next call.
 
     Args:
         planned: the trainings.
@@ -84,9 +84,12 @@ def train_and_score(
         Which runs are finished, and which failed.
     """
     out = Path(out).expanduser()
+    scored: Collection[str] = ()
     if (out / "ablation.json").is_file():
-        load_or_new(out, preset_name)  # the wrong folder is refused before anything is trained
-    outcome = train_all([p.run for p in planned], out, jobs, device, stop)
+        # The wrong folder is refused before anything is trained.
+        scored = load_or_new(out, preset_name).runs
+    missing = [p.run for p in planned if p.run.name not in scored]
+    outcome = train_all(missing, out, jobs, device, stop)
     if not outcome.stopped:
         score_all(load_or_new(out, preset_name), planned, out)
     return outcome

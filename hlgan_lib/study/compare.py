@@ -25,7 +25,7 @@ ABOUT = {
 
 def methods() -> list[Cell]:
     """The rows of the table below bicubic."""
-    return [CELLS[c] for c in AXES["rivals"].cells]
+    return [CELLS[c] for c in AXES["baselines"].cells]
 
 
 def compare(

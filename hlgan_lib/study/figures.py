@@ -1,4 +1,5 @@
-"""Every figure of the argument, drawn from stored results alone; what was not run is said.
+"""Every figure of the argument, drawn from stored results alone. What was not run is
+not drawn: `tables.md` names it.
 
 The numbers come from `numbers`, function by function, so that a test can compare what is drawn with
 them.
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import out_folder
-from ..viz.canvas import COLOURS, CYCLE, GREY, MARKERS, Figure, blank, quiet, save_figure
+from ..viz.canvas import COLOURS, CYCLE, MARKERS, Figure, blank, quiet, save_figure
 from ..viz.charts import plain_log
 from ..viz.faces import face_grid
 from .grid import AXES, CELLS, DEGRADATIONS, LOSSES, N_SHOWN
@@ -27,15 +28,15 @@ from .numbers import (
     plane_points,
     sweep_points,
 )
-from .panels import draw_bars, draw_gap, draw_sweep, finish, name_rows, not_run, words_of
+from .panels import draw_bars, draw_gap, draw_sweep, finish, name_rows, words_of
 from .results import Stored
 from .tables import write_tables
 
-HUES = ("vermilion", "orange", "purple", "blue", "sky", "green")
+HUES = ("vermilion", "orange", "purple", "sky", "black", "blue", "green")
 COLOUR = {d: COLOURS[hue] for d, hue in zip(DEGRADATIONS, HUES, strict=True)}
 MARKER = dict(zip(DEGRADATIONS, MARKERS, strict=False))
 BASELINE_MARKER = {"srgan": "<", "cyclegan": "X"}
-FILL = dict(zip(LOSSES, ("none", "left", "full"), strict=True))
+FILL = dict(zip(LOSSES, ("none", "full"), strict=True))
 
 
 # ---- the figures ---------------------------------------------------------------------------------
@@ -49,22 +50,13 @@ def matrix(stored: Stored, n: int = N_SHOWN) -> Figure:
     Returns:
         The figure.
     """
-    y, x = np.indices((64, 64))
-    hatch = np.where((x + y) % 16 < 3, 170, 238).astype(np.uint8)
-    hatched = np.broadcast_to(hatch, (n, 3, 64, 64))
-    shown, missing = {}, []
-    for name, pictures in matrix_rows(stored).items():
-        if pictures is None:
-            name = f"{name}: not run"
-            missing.append(name)
-        shown[name] = hatched if pictures is None else pictures
+    shown = matrix_rows(stored)
     return face_grid(
         shown,
         alt=f"The first {n} test faces, not selected, a row each: " + ", ".join(shown),
         n=n,
         cell=64,
         title="smoke preset, no result" if stored.about["preset"] == "smoke" else "",
-        without_size=missing,
     )
 
 
@@ -81,8 +73,8 @@ def scores(stored: Stored, cells: Sequence[str]) -> Figure:
     psnr, distance = (bars_of(stored, cells, test, metric) for test, metric in SHOWN)
     figure = blank(9.6, 1.0 + 0.3 * len(psnr))
     left, right = figure.subplots(1, 2, sharey=True)
-    draw_bars(left, psnr, "PSNR on camera shots (dB), more is better", points=True)
-    draw_bars(right, distance, "Frechet (Lite0) to sharp faces, less is better")
+    draw_bars(left, psnr, "PSNR on real LR images (dB), more is better", points=True)
+    draw_bars(right, distance, "Frechet (Lite0) to HR faces, less is better")
     floor = stored.about["floors"]["frechet_lite0"]
     right.axvline(floor, color="black", linestyle="--", linewidth=1.2)
     right.set_title(f"dashed: floor {floor:.0f}", fontsize=8)
@@ -131,19 +123,16 @@ def plane(stored: Stored, also: Mapping[str, tuple[Stored, str]] | None = None) 
         label = CELLS[cell].label
         colour = COLOUR.get(degradation, COLOURS["black"])
         ax.plot(
-            *(seeds or ([], [])),
+            *seeds,
             marker=MARKER.get(degradation) or BASELINE_MARKER[cell],
-            color=colour if seeds else GREY,
+            color=colour,
             linestyle="none",
             markersize=7,
-            label=label if seeds else f"{label}: not run",
+            label=label,
             fillstyle=FILL.get(loss, "full"),
             markeredgewidth=1.6,
         )
-        words = "not run"
-        if seeds:
-            words = f"{np.mean(seeds[0]):.4g} dB, {np.mean(seeds[1]):.4g}"
-        said.append(f"{label} {words}")
+        said.append(f"{label} {np.mean(seeds[0]):.4g} dB, {np.mean(seeds[1]):.4g}")
 
     # What they are held against: bicubic, the reader's own, the floor.
     bicubic = stored.references["bicubic"]
@@ -166,7 +155,7 @@ def plane(stored: Stored, also: Mapping[str, tuple[Stored, str]] | None = None) 
     plain_log(ax.yaxis)
     quiet(
         ax,
-        "PSNR on camera shots (dB): right is nearer to the truth",
+        "PSNR on real LR images (dB): right is nearer to the ground truth",
         "Frechet distance (Lite0): low looks like faces",
     )
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, frameon=False)
@@ -198,25 +187,18 @@ def sweep(stored: Stored, names: Sequence[str]) -> Figure:
             quiet(ax, axis.xlabel, labels[k])
         words = []
         for x, (psnr, distance) in points.items():
-            both = (
-                f"{psnr.value:.4g} dB and {distance.value:.4g}" if psnr and distance else "not run"
-            )
-            words.append(f"{x:g} {both}")
+            words.append(f"{x:g} {psnr.value:.4g} dB and {distance.value:.4g}")
         said.append(f"{axis.xlabel}: {', '.join(words)}")
     return finish(figure, stored, "PSNR and Frechet distance over " + "; over ".join(said))
 
 
 def diversity(stored: Stored) -> Figure:
-    """How much shots of one face differ, for each degradation."""
+    """How much repeated LR images of one face differ, for each degradation."""
     rows = diversity_rows(stored)
     figure = blank(7.6, 1.1 + 0.42 * len(rows))
     ax = figure.add_subplot()
     said = []
     for i, (name, row) in enumerate(rows.items()):
-        if row is None:
-            not_run(ax, i)
-            said.append(f"{name} not run")
-            continue
         for part, offset, colour, hatch in (
             ("colour", -0.19, "blue", ""),
             ("detail", 0.19, "orange", "//"),
@@ -231,9 +213,9 @@ def diversity(stored: Stored) -> Figure:
                 label=part if i == 0 else None,
             )
         said.append(f"{name} colour {row['colour']:.3f}, detail {row['detail']:.3f}")
-    name_rows(ax, list(rows), "spread over repeated shots of one face (part of full scale)")
+    name_rows(ax, list(rows), "spread over repeated LR images of one face (part of full scale)")
     ax.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
-    return finish(figure, stored, "Spread over shots of one face: " + "; ".join(said))
+    return finish(figure, stored, "Spread over repeated LR images of one face: " + "; ".join(said))
 
 
 def cost(stored: Stored) -> Figure:
@@ -254,16 +236,18 @@ def _cells_of(*axes: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cells))
 
 
-PARTS = _cells_of("z", "schedule", "parts", "single")
+H2L_CELLS = _cells_of("camera", "paper")
+PARTS = _cells_of("parts")
 # file -> how to draw it, the cells that it shows
 FIGURES: dict[str, tuple[Callable[[Stored], Figure], tuple[str, ...]]] = {
     "matrix.png": (matrix, _cells_of("matrix")),
     "scores.png": (lambda s: scores(s, AXES["matrix"].cells), _cells_of("matrix")),
     "gap.png": (gap, _cells_of("matrix")),
-    "plane.png": (plane, _cells_of("matrix", "rivals")),
+    "plane.png": (plane, _cells_of("matrix", "baselines")),
     "beta.png": (lambda s: sweep(s, ["beta"]), _cells_of("beta")),
-    "diversity.png": (diversity, _cells_of("z")),
+    "diversity.png": (diversity, _cells_of("matrix", "camera")),
     "sample-efficiency.png": (lambda s: sweep(s, ["n-lo", "n-hi"]), _cells_of("n-lo", "n-hi")),
+    "h2l-parts.png": (lambda s: scores(s, H2L_CELLS), H2L_CELLS),
     "parts.png": (lambda s: scores(s, PARTS), PARTS),
     "cost.png": (cost, tuple(CELLS)),
 }

@@ -1,8 +1,8 @@
 """The grid: which questions, which variants answer them, and the trainings behind each variant.
 
 A cell is one variant of the two-stage method; an axis is a question and the cells that answer it.
-Every cell differs in one thing from `learned-gan`, the paper's method at the preset's size. The
-fields hold for any preset.
+Every cell differs in one thing from one of two, the learned camera with or without the GAN loss in
+stage two, or from the paper's H2L. The fields hold for any preset.
 """
 
 from __future__ import annotations
@@ -15,18 +15,24 @@ from ..errors import HLError
 from .run import Run
 
 BASE = "learned-gan"
+PIXEL = "learned-pixel"  # five times as fast, and enough to judge a degradation by
 DEGRADATIONS = {
     "bilinear": "bilinear",
     "blur": "blur + bilinear",
     "handmade": "hand-made, second order",
-    "learned": "learned (H2L)",
-    "coded": "learned, JPEG measured",
+    "paper": "paper's H2L",
+    "paperjpeg": "paper's H2L, JPEG measured",
+    "learned": "learned camera",
     "camera": "camera (oracle)",
 }
 # Of these, those that an H2L makes, and what its configuration changes.
-LEARNED = {"learned": {}, "coded": {"jpeg": "measured"}}
+LEARNED: dict[str, dict] = {
+    "paper": {"h2l_model": "paper"},
+    "paperjpeg": {"h2l_model": "paper", "jpeg": "measured"},
+    "learned": {},
+}
 # The weight of the GAN loss in stage two; stage one is GAN-led always. 0.05 is the paper's beta.
-LOSSES = {"pixel": ("pixel only", 0.0), "led": ("pixel-led", 0.005), "gan": ("GAN-led", 0.05)}
+LOSSES = {"pixel": ("pixel only", 0.0), "gan": ("GAN-led", 0.05)}
 TESTS = {"camera": "camera shots", "clean": "bilinear", "wild": "shots, no truth"}
 METRICS = {
     "psnr": "PSNR (dB)",
@@ -50,8 +56,7 @@ class Cell:
     l2h: dict = field(default_factory=dict)  # of stage two alone
     joint: bool = False  # with the fine-tune at the end
     stage: str = "l2h"  # another for a baseline, which is trained in one go
-    seeds: int = 1  # of a full grid
-    cpu_seeds: int = 0  # of the part that a CPU trains; 0: it trains none
+    seeds: int = 1
 
     def run(self, cfg: RunConfig) -> Run:
         """The training that gives this cell's restorer, with the trainings that it needs."""
@@ -76,140 +81,134 @@ class Axis:
 
 
 def _matrix() -> list[Cell]:
-    """Degradation x loss.
-
-    A CPU trains the corners of the argument with three seeds, and with one what the beta sweep
-    needs beside them.
-    """
+    """Degradation x loss: the argument, with three seeds."""
     cells = []
     for loss, (words, beta) in LOSSES.items():
         for d, degradation in DEGRADATIONS.items():
-            cpu_seeds = 3 if d != "blur" and loss != "led" else 0
-            if (d, loss) == ("learned", "led"):
-                cpu_seeds = 1
             cell = Cell(
                 f"{d}-{loss}",
                 f"{degradation}, {words}",
                 "learned" if d in LEARNED else d,
-                both=LEARNED.get(d, {}),
+                h2l=LEARNED.get(d, {}),
                 l2h={"w_gan": beta},
                 seeds=3,
-                cpu_seeds=cpu_seeds,
             )
             cells.append(cell)
     return cells
 
 
+def pixel_only(id: str, label: str, both: dict | None = None, h2l: dict | None = None) -> Cell:
+    """A cell that asks what becomes of the degradation, answered by a pixel-only L2H."""
+    return Cell(id, label, both=both or {}, h2l=h2l or {}, l2h={"w_gan": 0.0})
+
+
 MATRIX = _matrix()
-BETAS = (0.015, 0.15, 0.5)  # beside the three of LOSSES
-N_LO, N_HI = (100, 300, 1000, 3000), (100, 300, 1000)  # of the 4,800 and 3,000 shipped ones
+BETAS = (0.005, 0.015, 0.15, 0.5)  # beside the two of LOSSES
+N_LO, N_HI = (100, 300, 1000), (100, 300, 1000)  # of the 4,800 and 3,000 shipped ones
 BASELINES = (  # trained in one go
     Cell("srgan", "SRGAN, bilinear pairs", "bilinear", stage="srgan"),
     Cell("cyclegan", "CycleGAN, no pairs", "", stage="cyclegan"),
 )
-CHANGES = (
-    Cell("z-none", "H2L without z", both={"z_input": "none", "w_z": 0.0}),
-    Cell("z-concat", "z as a fourth channel", both={"z_input": "concat"}),
-    Cell("z-inject", "noise with a learned weight", both={"z_input": "inject"}),
-    Cell("z-film", "z in every layer too (film)", both={"z_input": "grain+shot+film"}),
-    Cell("updates-5to1", "5 D updates, one rate", both={"d_steps": 5, "lr_d": 0.0, "lr_d_hi": 0.0}),
-    Cell("no-ema", "without EMA", both={"ema": 0.0}),
-    Cell("no-flip", "without mirroring", both={"flip": False}),
+H2L_PARTS = (
+    pixel_only("z-none", "one camera for all: z off", h2l={"z_input": "none"}),
+    pixel_only("residual", "camera and network", h2l={"h2l_model": "camera+network"}),
+    pixel_only("no-statistics", "GAN loss alone", h2l={"w_stats": 0.0}),
+    pixel_only("no-gan", "statistics alone", h2l={"w_gan": 0.0}),
+)
+# What a short training of the paper's H2L changes of the paper, taken back.
+_PAPER = LEARNED["paper"]
+_LETTER = {
+    "skip": False,
+    "norm": "batch",
+    "d_steps": 5,
+    "lr": 1e-4,
+    "lr_d": 0.0,
+    "ema": 0.0,
+    "lr_schedule": "constant",
+    "scale": 0.1,
+    "rotate_deg": 10.0,
+    "colour": 0.1,
+}
+PAPER_PARTS = (
+    pixel_only("paper-no-skip", "without shortcuts", h2l={**_PAPER, "skip": False}),
+    pixel_only("paper-batch-norm", "with batch norm", h2l={**_PAPER, "norm": "batch"}),
+    pixel_only("paper-5to1", "5 D updates, one rate", h2l={**_PAPER, "d_steps": 5, "lr_d": 0.0}),
+    pixel_only("paper-letter", "all of the paper's settings", h2l={**_PAPER, **_LETTER}),
+)
+L2H_PARTS = (
+    Cell("updates-5to1", "5 D updates, one rate", l2h={"d_steps": 5, "lr_d": 0.0, "lr_d_hi": 0.0}),
+    Cell("no-ema", "without EMA", l2h={"ema": 0.0}),
+    Cell("no-spectral", "D without spectral norm", l2h={"d_norm": "none"}),
     Cell(
         "augment",
         "scale, rotation, colour too",
-        both={"scale": 0.1, "rotate_deg": 10.0, "colour": 0.1},
+        l2h={"scale": 0.1, "rotate_deg": 10.0, "colour": 0.1},
     ),
-    Cell("no-spectral", "D without spectral norm", both={"d_norm": "none"}),
+    Cell("d-aug", "DiffAugment", l2h={"d_aug": True}),
     Cell("joint", "joint fine-tune at the end", joint=True),
-    Cell("d-aug", "DiffAugment", both={"d_aug": True}),
-    Cell("r1", "R1 penalty", both={"w_r1": 1.0}),
-    Cell("no-seek", "without mode seeking", both={"w_z": 0.0}),
-    Cell("no-skip", "without shortcuts", both={"skip": False, "z_input": "grain"}),
-    Cell("no-coarse", "without the coarse D", both={"w_coarse": 0.0}),
-    Cell("no-opponent", "D_low sees RGB", both={"d_opponent": False}),
-    Cell("constant-rate", "constant learning rate", both={"lr_schedule": "constant"}),
-    Cell("batch-norm", "batch norm in the generators", both={"norm": "batch"}),
 )
 
 
 def _by_id() -> dict[str, Cell]:
     """Every cell, in the order in which they are trained within a seed."""
-    cells = list(MATRIX)
-    cells += [Cell(f"beta-{b:g}", f"beta {b:g}", l2h={"w_gan": b}, cpu_seeds=1) for b in BETAS]
-    cells += [*CHANGES, *BASELINES]
-    cells += [Cell(f"lo-{n}", f"{n} poor photographs", both={"n_lo": n}) for n in N_LO]
-    cells += [Cell(f"hi-{n}", f"{n} sharp photographs", both={"n_hi": n}) for n in N_HI]
+    cells = [*MATRIX, *BASELINES, *H2L_PARTS]
+    cells += [pixel_only(f"lo-{n}", f"{n} LR images", h2l={"n_lo": n}) for n in N_LO]
+    cells += [pixel_only(f"hi-{n}", f"{n} HR images", both={"n_hi": n}) for n in N_HI]
+    cells += PAPER_PARTS
+    cells += [Cell(f"beta-{b:g}", f"beta {b:g}", l2h={"w_gan": b}) for b in BETAS]
+    cells += L2H_PARTS
     return {cell.id: cell for cell in cells}
 
 
 CELLS = _by_id()
 
+
+def _ids(cells: Sequence[Cell]) -> tuple[str, ...]:
+    return tuple(cell.id for cell in cells)
+
+
 _AXES = (
     Axis(
         "matrix",
-        "Does a learned degradation restore real shots better than a made-up one, "
+        "Does a learned degradation restore real LR images better than a made-up one, "
         "under which loss?",
-        tuple(c.id for c in MATRIX),
+        _ids(MATRIX),
     ),
     Axis(
         "beta",
         "How much should the GAN lead?",
-        ("learned-pixel", "learned-led", "beta-0.015", BASE, "beta-0.15", "beta-0.5"),
+        (PIXEL, "beta-0.005", "beta-0.015", BASE, "beta-0.15", "beta-0.5"),
         "beta, weight of the GAN loss",
         (0.0, 0.005, 0.015, 0.05, 0.15, 0.5),
     ),
     Axis(
-        "z",
-        "What does z do for the restorer, and how should it enter?",
-        (BASE, "z-none", "z-concat", "z-inject", "z-film"),
+        "camera",
+        "What does each part of the learned camera do for the restorer?",
+        (PIXEL, *_ids(H2L_PARTS)),
     ),
     Axis(
-        "schedule",
-        "Five discriminator updates, or one with a rate of its own?",
-        (BASE, "updates-5to1"),
+        "paper",
+        "What does the paper's H2L need in a short training?",
+        ("paper-pixel", *_ids(PAPER_PARTS)),
     ),
+    Axis("parts", "What does each part of stage two add?", (BASE, *_ids(L2H_PARTS))),
     Axis(
-        "parts",
-        "What does each part of the training add?",
-        (BASE, "no-ema", "no-flip", "augment", "no-spectral", "joint"),
-    ),
-    Axis(
-        "single",
-        "What does each improvement add by itself?",
-        (
-            BASE,
-            "coded-gan",
-            "updates-5to1",
-            "no-ema",
-            "d-aug",
-            "r1",
-            "no-seek",
-            "z-film",
-            "no-skip",
-            "no-coarse",
-            "no-opponent",
-            "constant-rate",
-            "batch-norm",
-        ),
-    ),
-    Axis(
-        "rivals",
+        "baselines",
         "What do other methods make of the same pictures?",
-        ("srgan", "cyclegan", "bilinear-gan", "handmade-gan", BASE, "camera-gan"),
+        (*_ids(BASELINES), "bilinear-gan", "handmade-gan", "paper-gan", BASE, "camera-gan"),
     ),
     Axis(
         "n-lo",
-        "How many poor photographs does it need?",
-        ("lo-100", "lo-300", "lo-1000", "lo-3000", BASE),
-        "poor photographs",
+        "How many LR images does it need?",
+        (*(f"lo-{n}" for n in N_LO), PIXEL),
+        "LR images",
         (*N_LO, 4800),
     ),
     Axis(
         "n-hi",
-        "How many sharp photographs does it need?",
-        ("hi-100", "hi-300", "hi-1000", BASE),
-        "sharp photographs",
+        "How many HR images does it need?",
+        (*(f"hi-{n}" for n in N_HI), PIXEL),
+        "HR images",
         (*N_HI, 3000),
     ),
 )
@@ -225,16 +224,13 @@ class Planned:
     run: Run
 
 
-def plan(
-    preset_name: str, seeds: int | None = None, only: Sequence[str] = (), full: bool = False
-) -> list[Planned]:
+def plan(preset_name: str, seeds: int | None = None, only: Sequence[str] = ()) -> list[Planned]:
     """The trainings of the grid, those that matter most first: seed by seed, the matrix first.
 
     Args:
         preset_name: the configuration that every cell changes.
         seeds: of every cell, in place of its own number.
-        only: names of cells or axes; then all they name, also what a CPU would not train.
-        full: all cells, not only those that a CPU trains.
+        only: names of cells or axes.
 
     Raises:
         HLError: for an unknown name, and for less than one seed.
@@ -256,10 +252,7 @@ def plan(
     for cell in CELLS.values():
         if wanted and cell.id not in wanted:
             continue
-        n = cell.seeds if full or wanted else cell.cpu_seeds
-        if seeds and n:
-            n = seeds
-        planned += planned_of(cell, preset_name, range(n))
+        planned += planned_of(cell, preset_name, range(seeds or cell.seeds))
     return sorted(planned, key=lambda p: p.seed)  # stable: within a seed the grid's own order
 
 

@@ -1,6 +1,6 @@
 """The numbers behind every figure: stored results in the shape in which they are drawn.
 
-Where a variant was not run the value is None, which the figures draw as "not run".
+A variant that was not run is left out; the tables name it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..config import preset
 from ..data.loading import load_faces
-from .grid import AXES, BASE, CELLS, DEGRADATIONS, N_SHOWN, Cell
+from .grid import AXES, BASELINES, CELLS, DEGRADATIONS, LEARNED, N_SHOWN, Cell
 from .results import MAX_SEEDS, Stored
 
 SHOWN = (("camera", "psnr"), ("wild", "frechet_lite0"))  # test and metric of most figures
@@ -73,7 +73,12 @@ def bar_of_cell(stored: Stored, cell: str, test: str, metric: str) -> Bar | None
     return bar_of(list(stored.found(cell).values()), test, metric)
 
 
-def bars_of(stored: Stored, cells: Sequence[str], test: str, metric: str) -> dict[str, Bar | None]:
+def run_cells(stored: Stored, cells: Sequence[str]) -> list[str]:
+    """Those of the cells that were run."""
+    return [c for c in cells if stored.found(c)]
+
+
+def bars_of(stored: Stored, cells: Sequence[str], test: str, metric: str) -> dict[str, Bar]:
     """The scores of some cells, bicubic enlargement first.
 
     Args:
@@ -83,23 +88,25 @@ def bars_of(stored: Stored, cells: Sequence[str], test: str, metric: str) -> dic
         metric: its name.
 
     Returns:
-        Label -> score; None where it was not run.
+        Label -> score, of those that were run.
     """
     bars = {"bicubic": bar_of([stored.references["bicubic"]], test, metric)}
     for c in cells:
         bars[CELLS[c].label] = bar_of_cell(stored, c, test, metric)
-    return bars
+    return {label: bar for label, bar in bars.items() if bar}
 
 
-def matrix_rows(stored: Stored) -> dict[str, np.ndarray | None]:
-    """The first test faces, uint8: LR, under each variant of the matrix (None: not run), HR."""
+def matrix_rows(stored: Stored) -> dict[str, np.ndarray]:
+    """The first test faces, uint8: LR, under each variant of the matrix that was run, HR."""
     hi, lo = (side.images[:N_SHOWN] for side in load_faces("faces:test"))
-    rows: dict[str, np.ndarray | None] = {"poor": lo, "bicubic": stored.arrays["faces/bicubic"]}
+    rows = {"LR": lo, "bicubic": stored.arrays["faces/bicubic"]}
     for loss in ("pixel", "gan"):
         for d in DEGRADATIONS:
             cell = CELLS[f"{d}-{loss}"]
-            rows[cell.label] = pictures_of(stored, cell)
-    return rows | {"truth": hi}
+            pictures = pictures_of(stored, cell)
+            if pictures is not None:
+                rows[cell.label] = pictures
+    return rows | {"ground truth": hi}
 
 
 def pictures_of(stored: Stored, cell: Cell) -> np.ndarray | None:
@@ -116,28 +123,26 @@ def pictures_of(stored: Stored, cell: Cell) -> np.ndarray | None:
     return stored.arrays.get(f"faces/{run.name}")
 
 
-def gap_rows(stored: Stored) -> dict[str, dict | None]:
+def gap_rows(stored: Stored) -> dict[str, dict]:
     """label -> stored gap, for each degradation between bilinear and the oracle."""
     rows = {}
     for key, words in NATURAL.items():
         for d in BETWEEN:
-            rows[f"{DEGRADATIONS[d]}\n{words}"] = stored.gaps.get(f"{key}/{d}")
+            if f"{key}/{d}" in stored.gaps:
+                rows[f"{DEGRADATIONS[d]}\n{words}"] = stored.gaps[f"{key}/{d}"]
     return rows
 
 
-def plane_points(stored: Stored) -> dict[str, tuple[tuple[float, ...], ...] | None]:
+def plane_points(stored: Stored) -> dict[str, tuple[tuple[float, ...], ...]]:
     """cell -> PSNR of each seed (dB), Frechet distance of each seed: the matrix, the baselines."""
-    in_one_go = [c for c in AXES["rivals"].cells if CELLS[c].stage != "l2h"]
-    points: dict[str, tuple[tuple[float, ...], ...] | None] = {}
-    for c in (*AXES["matrix"].cells, *in_one_go):
-        points[c] = None
-        if stored.found(c):
-            points[c] = tuple(tuple(stored.values(c, *score)) for score in SHOWN)
+    points = {}
+    for c in run_cells(stored, (*AXES["matrix"].cells, *(b.id for b in BASELINES))):
+        points[c] = tuple(tuple(stored.values(c, *score)) for score in SHOWN)
     return points
 
 
-def sweep_points(stored: Stored, axis: str) -> dict[float, tuple[Bar | None, ...]]:
-    """The scores along an axis.
+def sweep_points(stored: Stored, axis: str) -> dict[float, tuple[Bar, ...]]:
+    """The scores along an axis, where they were run.
 
     Args:
         stored: the results.
@@ -149,23 +154,23 @@ def sweep_points(stored: Stored, axis: str) -> dict[float, tuple[Bar | None, ...
     a = AXES[axis]
     points = {}
     for x, c in zip(a.x, a.cells, strict=True):
-        points[x] = tuple(bar_of_cell(stored, c, *score) for score in SHOWN)
+        bars = [bar_of_cell(stored, c, *score) for score in SHOWN]
+        found = tuple(bar for bar in bars if bar)
+        if found:
+            points[x] = found
     return points
 
 
-def diversity_rows(stored: Stored) -> dict[str, dict[str, float] | None]:
-    """Degradation -> mean spread over shots of one face: {colour, detail}, full scale 1."""
+def diversity_rows(stored: Stored) -> dict[str, dict[str, float]]:
+    """Degradation -> mean spread over repeated pictures of one face: {colour, detail}, of 1."""
     rows = {}
     for d in ("camera", "handmade", "blur"):
         rows[DEGRADATIONS[d]] = stored.references[f"h2l:{d}"]["scores"]["diversity"]
-    for c in AXES["z"].cells:
-        label = f"H2L, {CELLS[c].label.removeprefix('H2L ')}"
-        if c == BASE:
-            label = "H2L, this package's z"
+    learned = {f"{d}-pixel": DEGRADATIONS[d] for d in LEARNED}
+    for c in (*learned, "z-none", "residual"):
         spreads = [r["scores"]["diversity"] for r in h2l_runs(stored, CELLS[c])]
-        rows[label] = None
         if spreads:
-            rows[label] = {
+            rows[learned.get(c, CELLS[c].label)] = {
                 part: float(np.mean([s[part] for s in spreads])) for part in ("colour", "detail")
             }
     return rows
@@ -186,21 +191,15 @@ def h2l_runs(stored: Stored, cell: Cell) -> list[dict]:
     return [stored.runs[n] for n in names if n in stored.runs]
 
 
-def cost_rows(stored: Stored) -> dict[str, Bar | None]:
+def cost_rows(stored: Stored) -> dict[str, Bar]:
     """Kind of training -> minutes, over all its stored runs; the interval is their range."""
-    minutes: dict[str, list[float]] = {
-        "H2L": [],
-        "L2H, pixel only": [],
-        "L2H, with GAN": [],
-        "joint fine-tune": [],
-    }
+    minutes: dict[str, list[float]] = {}
     for run in stored.runs.values():
         minutes.setdefault(_kind(run), []).append(run["training"]["seconds"] / 60)
-    rows: dict[str, Bar | None] = dict.fromkeys(minutes)
-    for kind, values in minutes.items():
-        if values:
-            mean = sum(values) / len(values)
-            rows[kind] = Bar(mean, min(values), max(values), tuple(values))
+    rows = {}
+    for kind, values in sorted(minutes.items()):
+        mean = sum(values) / len(values)
+        rows[kind] = Bar(mean, min(values), max(values), tuple(values))
     return rows
 
 
@@ -208,7 +207,7 @@ def _kind(run: dict) -> str:
     """The kind of training that a stored run is, as `cost_rows` names it."""
     stage = run["stage"]
     if stage == "h2l":
-        return "H2L"
+        return f"H2L, {run['changed'].get('h2l_model', 'camera')}"
     if stage == "l2h":
         return "L2H, pixel only" if run["changed"].get("w_gan") == 0 else "L2H, with GAN"
     if stage == "joint":

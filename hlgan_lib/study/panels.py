@@ -1,4 +1,4 @@
-"""What the figures of the study are put together from: bars with intervals, gaps, "not run"."""
+"""What the figures of the study are put together from: bars with intervals, gaps."""
 
 from __future__ import annotations
 
@@ -9,30 +9,6 @@ from matplotlib.axes import Axes
 from ..viz.canvas import COLOURS, CYCLE, Figure, quiet, with_alt
 from .numbers import Bar
 from .results import Stored
-
-
-def not_run(ax: Axes, at: float, horizontal: bool = True) -> None:
-    """A hatched grey band with the words, across the whole axis, at a row (or column).
-
-    Args:
-        ax: where to draw.
-        at: the row, or the column.
-        horizontal: a row, not a column.
-    """
-    span = ax.axhspan if horizontal else ax.axvspan
-    span(at - 0.3, at + 0.3, facecolor="#EEEEEE", edgecolor="#AAAAAA", hatch="////", linewidth=0)
-    x, y = (0.02, at) if horizontal else (at, 0.5)
-    ax.text(
-        x,
-        y,
-        "not run",
-        transform=ax.get_yaxis_transform() if horizontal else ax.get_xaxis_transform(),
-        va="center",
-        ha="left" if horizontal else "center",
-        fontsize=8,
-        rotation=0 if horizontal else 90,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-    )
 
 
 def name_rows(ax: Axes, names: list[str], xlabel: str) -> None:
@@ -50,7 +26,7 @@ def name_rows(ax: Axes, names: list[str], xlabel: str) -> None:
 
 
 def draw_bars(
-    ax: Axes, rows: dict[str, Bar | None], xlabel: str, digits: int = 4, points: bool = False
+    ax: Axes, rows: dict[str, Bar], xlabel: str, digits: int = 4, points: bool = False
 ) -> None:
     """Horizontal bars with interval and number; or points, for a scale on which 0 means nothing.
 
@@ -62,9 +38,6 @@ def draw_bars(
         points: draw a point, not a bar.
     """
     for i, b in enumerate(rows.values()):
-        if b is None:
-            not_run(ax, i)
-            continue
         if points:
             ax.plot(b.value, i, marker="o", color=CYCLE[0], linestyle="none")
         else:
@@ -86,20 +59,17 @@ def draw_bars(
     name_rows(ax, list(rows), xlabel)
 
 
-def draw_gap(ax: Axes, at: int, gap: dict | None) -> str:
+def draw_gap(ax: Axes, at: int, gap: dict) -> str:
     """A closed gap as a bar with its interval.
 
     Args:
         ax: where to draw.
         at: the row.
-        gap: as `metrics.gap_closed` returned it; None where it was not run.
+        gap: as `metrics.gap_closed` returned it.
 
     Returns:
         What it says, in words.
     """
-    if gap is None:
-        not_run(ax, at)
-        return "not run"
     ratio = gap["ratio"]
     if ratio is None:
         words = f"no ratio: from {gap['low']:.4g} over {gap['mid']:.4g} to {gap['high']:.4g}"
@@ -113,28 +83,24 @@ def draw_gap(ax: Axes, at: int, gap: dict | None) -> str:
     return f"{ratio:.2f} [{low:.2f}, {high:.2f}]"
 
 
-def draw_sweep(ax: Axes, bars: list[Bar | None], colour: str) -> None:
-    """Scores at x = 0, 1, ..., with intervals; the line has a hole where a point was not run.
+def draw_sweep(ax: Axes, bars: list[Bar], colour: str) -> None:
+    """Scores at x = 0, 1, ..., with intervals.
 
     Args:
         ax: where to draw.
-        bars: the scores in the order of x; None where one was not run.
+        bars: the scores in the order of x.
         colour: of the line.
     """
-    values = [b.value if b else float("nan") for b in bars]
-    ax.plot(range(len(bars)), values, marker="o", color=colour, linestyle="-")
+    ax.plot(range(len(bars)), [b.value for b in bars], marker="o", color=colour, linestyle="-")
     for i, b in enumerate(bars):
-        if b is None:
-            not_run(ax, i, horizontal=False)
-        elif b.low is not None and b.high is not None:
+        if b.low is not None and b.high is not None:
             ax.plot([i, i], [b.low, b.high], color="black", linewidth=1.2)
     ax.set_xlim(-0.5, len(bars) - 0.5)
 
 
-def words_of(rows: Mapping[str, Bar | None]) -> str:
+def words_of(rows: Mapping[str, Bar]) -> str:
     """Bars in words, for alt texts."""
-    said = [f"{name} {f'{b.value:.4g}' if b else 'not run'}" for name, b in rows.items()]
-    return ", ".join(said)
+    return ", ".join(f"{name} {b.value:.4g}" for name, b in rows.items())
 
 
 def finish(figure: Figure, stored: Stored, alt: str) -> Figure:

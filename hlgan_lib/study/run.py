@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .. import config
 from ..checkpoint import RunFolder
-from ..config import RunConfig, differences, field_specs
+from ..config import RunConfig, differences, reads
 from ..errors import HLError
 
 # Of the training code: raised when the same configuration gives other weights, so that keys change.
@@ -69,22 +69,12 @@ class Run:
 
 
 def _digest(stage: str, cfg: RunConfig, sources: dict[str, str]) -> str:
-    unread = _unread(stage)
     changed = {}
     for name, (_, own) in differences(cfg, RunConfig()).items():
-        if name not in unread:
+        if reads(stage, name) and name != "amp":  # amp: rounding, as of another device
             changed[name] = own
     text = json.dumps([VERSION, stage, sources, changed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
-
-
-def _unread(stage: str) -> set[str]:
-    """The fields that decide nothing of this stage's weights but rounding, as the device does."""
-    unread = {"amp"}
-    for name, spec in field_specs().items():
-        if spec.readers is not None and stage not in spec.readers:
-            unread.add(name)
-    return unread
 
 
 def key_of(config_json: str | Path) -> str:
@@ -96,11 +86,18 @@ def key_of(config_json: str | Path) -> str:
     path = Path(config_json)
     try:
         about = json.loads(path.read_text())
-        stage, cfg = about["stage"], config.from_dict(about["config"])
+        stage = about["stage"]
+        cfg = config.from_dict(about["config"], stage)
+        gone = config.gone(about["config"], stage)
     except (OSError, ValueError, KeyError) as error:
         raise HLError(
             f"{path} must be the config.json of a run, got {type(error).__name__}: give its path"
         ) from error
+    if gone:
+        raise HLError(
+            f"{path}: the run was trained with {', '.join(gone)}, which this version no longer "
+            "has: train it anew"
+        )
     for side, usual in DATA.items():
         if about.get(side, usual) != usual:
             raise HLError(

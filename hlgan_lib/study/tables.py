@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..files import atomic
 from .grid import AXES, BASELINES, CELLS, DEGRADATIONS, LEARNED, LOSSES, METRICS, TESTS
-from .numbers import BETWEEN, NATURAL, Bar, bar_of, bar_of_cell
+from .numbers import BETWEEN, NATURAL, Bar, bar_of, bar_of_cell, run_cells
 from .results import Stored
 
 COLUMNS = (  # test, metric, digits
@@ -101,11 +101,14 @@ def axis_table(stored: Stored, axis: str) -> str:
         markdown_row(["variant", "seeds", *head, "minutes"]),
         "|---" * (len(head) + 3) + "|",
     ]
-    for c in AXES[axis].cells:
+    found = run_cells(stored, AXES[axis].cells)
+    for c in found:
         runs = list(stored.found(c).values())
         scores = [number(runs, *column) for column in COLUMNS]
-        minutes = _minutes(runs) if runs else "not run"
-        lines.append(markdown_row([CELLS[c].label, len(runs), *scores, minutes]))
+        lines.append(markdown_row([CELLS[c].label, len(runs), *scores, _minutes(runs)]))
+    missing = [CELLS[c].label for c in AXES[axis].cells if c not in found]
+    if missing:
+        lines += ["", f"Not run: {', '.join(missing)}."]
     return "\n".join(lines)
 
 
@@ -186,7 +189,7 @@ def readme_table(stored: Stored) -> str:
     if distances:
         lines += ["", distances]
     lines.append("")
-    for d in LEARNED:
+    for d in ("handmade", *LEARNED):
         for key, words in NATURAL.items():
             share = percent(stored.gaps.get(f"{key}/{d}"))
             lines.append(
@@ -203,7 +206,8 @@ def _method_rows(stored: Stored) -> list[str]:
     for loss in ("gan", "pixel"):
         cells += [CELLS[f"{d}-{loss}"] for d in DEGRADATIONS if d != "blur"]
     for cell in (*cells, *BASELINES):
-        rows[cell.label] = list(stored.found(cell).values())
+        if stored.found(cell):
+            rows[cell.label] = list(stored.found(cell).values())
 
     headings = [column[0] for column in README_COLUMNS]
     lines = [
@@ -252,10 +256,11 @@ CLAIMS = (
     ("learned-pixel", "handmade-pixel", "camera", "psnr"),
     ("learned-gan", "camera-gan", "wild", "frechet_lite0"),
     ("learned-pixel", "camera-pixel", "camera", "psnr"),
-    ("coded-gan", "learned-gan", "wild", "frechet_lite0"),
-    ("coded-gan", "learned-gan", "camera", "psnr"),
-    ("coded-pixel", "learned-pixel", "camera", "psnr"),
-    ("coded-pixel", "camera-pixel", "camera", "psnr"),
+    ("learned-gan", "paper-gan", "wild", "frechet_lite0"),
+    ("learned-pixel", "paper-pixel", "camera", "psnr"),
+    ("paperjpeg-gan", "paper-gan", "wild", "frechet_lite0"),
+    ("paperjpeg-pixel", "paper-pixel", "camera", "psnr"),
+    ("blur-pixel", "bilinear-pixel", "camera", "psnr"),
     ("learned-gan", "learned-pixel", "wild", "frechet_lite0"),
     ("learned-gan", "learned-pixel", "camera", "psnr"),
     ("learned-gan", "srgan", "clean", "psnr"),

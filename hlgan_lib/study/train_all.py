@@ -156,7 +156,7 @@ def train_here(job: dict) -> int:
     with stop_signals() as stop:
         try:
             ticks = train(
-                config.from_dict(job["config"]),
+                config.from_dict(job["config"], job["stage"]),
                 job["stage"],
                 out=job["out"],
                 resume=True,

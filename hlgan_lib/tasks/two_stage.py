@@ -10,10 +10,10 @@ from ..data.faces import FaceSet, unit_range
 from ..degradations import Degradation
 from ..errors import HLError
 from ..health import z_spread
-from ..losses import energy_distance, mode_seeking, picture_statistics, pixel_h2l, pixel_l2h
+from ..losses import energy_distance, picture_statistics, pixel_h2l, pixel_l2h
 from ..metrics.distances import frechet
 from ..metrics.features import enlarge_lo, extract
-from ..networks import CoarseDiscriminator, high_to_low
+from ..networks import high_to_low
 from ..networks.paper import Discriminator, LowToHigh
 from .base import N_PREVIEW, Batch, Logs, Task, d_terms, g_terms, grid, spread
 
@@ -54,8 +54,10 @@ class H2LTask(Task):
     """Stage one: learn from unpaired HR and LR faces how the world degrades.
 
     loss_D = L_D(D(lo), D(lo_fake)),  loss_G = alpha |lo_fake - pool(hi)|^2 + beta L_G(D(lo_fake)),
-    with lo_fake = H2L(hi, z). Source: the paper's equations 1 and 2; further terms, off by default,
-    are ours (w_coarse, w_stats, w_z).
+    with lo_fake = H2L(hi, z). Source: the paper's equations 1 and 2.
+
+    The learned camera (ours) cannot change a face, so its pixel loss is logged and weighs nothing;
+    in its place stands an anchor: w_stats times the energy distance of `picture_statistics`.
 
     Args:
         cfg: the configuration.
@@ -63,7 +65,7 @@ class H2LTask(Task):
         lo: LR faces, of other people.
         rng: draws everything that training draws, on the device.
         device: where networks and data live.
-        jpeg: with `cfg.jpeg` "measured", what `analysis.measured_jpeg(lo)` found.
+        jpeg: where `cfg.has_jpeg`, what `analysis.measured_jpeg(lo)` found.
 
     Raises:
         HLError: where `jpeg` is wanted and missing.
@@ -83,21 +85,22 @@ class H2LTask(Task):
         super().__init__(cfg, hi, rng, device)
         self.add_lo(lo)
         h2l = high_to_low(cfg)
-        if h2l.jpeg:
+        if h2l.jpeg is not None:
             if jpeg is None:
                 raise HLError(
-                    "jpeg must be given where the configuration's jpeg is 'measured': pass "
-                    "analysis.measured_jpeg(lo), as training does"
+                    "jpeg must be given where H2L has a JPEG (h2l_model camera, jpeg measured): "
+                    "pass analysis.measured_jpeg(lo), as training does"
                 )
             h2l.jpeg.set(*jpeg)
         self.generators["h2l"] = h2l
-        self.real_statistics = RealStatistics(lo, device) if cfg.w_stats else None
+        # A camera cannot change a face: no pixel loss, but an anchor where its discriminator fails.
+        self.w_pix = 0.0 if cfg.is_camera else cfg.w_pix
+        anchored = cfg.is_camera and cfg.w_stats
+        self.real_statistics = RealStatistics(lo, device) if anchored else None
         if cfg.w_gan:
             self.discriminators["d_lo"] = Discriminator(
-                cfg.size_lo, cfg.d_width, cfg.d_pool, cfg.d_opponent, cfg.d_norm
+                cfg.size_lo, cfg.d_width, cfg.d_pool, cfg.d_norm
             )
-        if cfg.w_gan and cfg.w_coarse:
-            self.discriminators["d_coarse"] = CoarseDiscriminator(norm=cfg.d_norm)
 
     def batch(self) -> Batch:
         """Unpaired: hi (B, 3, S, S), lo (B, 3, s, s) of other people, z (B, z_dim)."""
@@ -105,38 +108,22 @@ class H2LTask(Task):
         return {"hi": self.next_hi(), "lo": lo, "z": self.new_z(self.cfg.batch)}
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
-        """Tell lo from H2L(hi, z); with w_coarse a second discriminator does so by light alone."""
+        """Tell lo from H2L(hi, z)."""
         with torch.no_grad():
             lo_fake = self.generators["h2l"](batch["hi"], batch["z"])
         d_lo = self.discriminators["d_lo"]
         loss, logs = d_terms(d_lo, batch["lo"], lo_fake, self.cfg, self.rng, self.gan)
-        if d_coarse := self.d_or_none("d_coarse"):
-            # d_aug would blank what d_coarse is to see, and its generator step has none.
-            plain = self.cfg.replace(d_aug=False)
-            coarse, coarse_logs = d_terms(d_coarse, batch["lo"], lo_fake, plain, self.rng, self.gan)
-            loss = loss + coarse
-            logs |= {f"coarse_{k}": v for k, v in coarse_logs.items()}
         return loss, logs | {"real_spread": spread(batch["lo"])}
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
-        """alpha pixel + beta (GAN + w_coarse GAN) + w_stats statistics + w_z mode seeking."""
-        hi, z, h2l = batch["hi"], batch["z"], self.generators["h2l"]
-        lo_fake = h2l(hi, z)
-        # A camera keeps the face by itself: its pixel loss is logged and weighs nothing.
-        w_pix = 0.0 if self.cfg.h2l_model == "camera" else self.cfg.w_pix
-        pixel = pixel_h2l(lo_fake, hi)
+        """alpha pixel + beta GAN, of a camera beta GAN + w_stats statistics."""
+        lo_fake = self.generators["h2l"](batch["hi"], batch["z"])
+        pixel = pixel_h2l(lo_fake, batch["hi"])
         d_lo = self.d_or_none("d_lo")
-        loss, logs = g_terms(pixel, d_lo, lo_fake, self.cfg, self.rng, self.gan, w_pix)
+        loss, logs = g_terms(pixel, d_lo, lo_fake, self.cfg, self.rng, self.gan, self.w_pix)
         if self.real_statistics:
             logs["stats"] = self.real_statistics.distance(lo_fake, self.rng)
             loss = loss + self.cfg.w_stats * logs["stats"]
-        if d_coarse := self.d_or_none("d_coarse"):
-            logs["coarse_gan"] = self.gan.g(d_coarse(lo_fake))
-            loss = loss + self.cfg.w_gan * self.cfg.w_coarse * logs["coarse_gan"]
-        if self.cfg.w_z:
-            z_b = self.new_z(len(hi))
-            logs["z_loss"] = mode_seeking(lo_fake, h2l(hi, z_b), z, z_b)
-            loss = loss + self.cfg.w_z * logs["z_loss"]
         return loss, logs | {"fake_spread": spread(lo_fake.detach())}
 
     def diagnostics(self, nets: nn.ModuleDict) -> dict[str, float]:

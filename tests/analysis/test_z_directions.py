@@ -11,6 +11,7 @@ from hlgan_lib.config import preset
 from hlgan_lib.data.loading import load_faces
 from hlgan_lib.degradations.optics import blur, gaussian, srgb_decode, srgb_encode
 from hlgan_lib.errors import HLError
+from hlgan_lib.networks.camera import LAWS, LearnedCamera
 from hlgan_lib.networks.paper import HighToLow
 
 Z_DIM = 8
@@ -88,13 +89,13 @@ def test_walk_changes_one_direction_only(hi, found):
 
 
 def test_a_network_is_measured_with_its_own_z(hi):
-    cfg = preset("smoke").replace(z_input="shot", skip=True, z_dim=8)
-    net = HighToLow(cfg)
+    net = LearnedCamera(preset("smoke").replace(z_dim=15))
+    exposure = list(LAWS).index("exposure")
     with torch.no_grad():
-        net.shot.light.weight.zero_()
-        net.shot.light.weight[3:, 5] = 0.3  # z_5 lifts all three colours
-    d = z_directions(net, hi[:3], n_z=64, k=2)
-    assert d.steepest[PROPERTIES.index("exposure"), 5].abs() > 0.9
+        net.factor.zero_()
+        net.factor[exposure, 1] = 0.1  # z_1 alone lifts the light, 0.4 stops a unit
+    d = z_directions(net, hi[:3], n_z=128, k=2)
+    assert d.steepest[PROPERTIES.index("exposure"), 1].abs() > 0.9
 
 
 @pytest.mark.parametrize(
@@ -104,9 +105,7 @@ def test_a_network_is_measured_with_its_own_z(hi):
         (lambda hi: z_directions(known, hi, Z_DIM, n_z=20), "needs n_z of at least"),
         (lambda hi: z_directions(known, hi[:1], Z_DIM, n_z=80), "2 faces"),
         (
-            lambda hi: z_directions(
-                HighToLow(preset("smoke").replace(z_input="none", skip=True)), hi
-            ),
+            lambda hi: z_directions(HighToLow(preset("smoke").replace(z_input="none")), hi),
             "takes no noise",
         ),
         (lambda hi: walk(known, hi, torch.zeros(8)), "one face and an axis"),

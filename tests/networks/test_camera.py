@@ -19,7 +19,7 @@ from hlgan_lib.networks.camera import (
     smear,
 )
 
-CFG = hl.preset("smoke").replace(h2l_model="camera", w_z=0.0)
+CFG = hl.preset("smoke").replace(h2l_model="camera")
 
 
 def camera(**numbers):
@@ -177,7 +177,7 @@ def test_it_finds_a_camera_without_pairs(tmp_path):
         parts = [true(x, noise(len(x), seed=i)) for i, x in enumerate(hi[:600].batch().split(100))]
     lo = FaceSet(to_uint8(torch.cat(parts)).numpy(), tuple(hi.names[:600]), "made")
     cfg = hl.preset("study").replace(
-        h2l_model="camera", w_z=0.0, w_gan=0.0, w_stats=1.0, batch=32, h2l_steps=200, lr=2e-3
+        h2l_model="camera", w_gan=0.0, w_stats=1.0, batch=32, h2l_steps=200, lr=2e-3
     )
     for _ in hl.train(cfg, "h2l", hi=hi[600:2600], lo=lo, out=tmp_path):
         pass

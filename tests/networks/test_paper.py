@@ -7,8 +7,6 @@ from torch import nn
 from hlgan_lib.config import RunConfig
 from hlgan_lib.errors import HLError
 from hlgan_lib.networks.blocks import ResBlock, count_parameters
-from hlgan_lib.networks.colour import CoarseDiscriminator
-from hlgan_lib.networks.noise_inputs import NoiseInput
 from hlgan_lib.networks.paper import Discriminator, HighToLow, LowToHigh, _DBlock
 
 NARROW = RunConfig(h2l_width=8, l2h_width=16, d_width=8)
@@ -110,27 +108,12 @@ def test_h2l_width_and_count_of_the_released_class():
     assert without_z == (4 * 64 * 9 + 64) + blocks + halves + doubles + bn + (64 * 3 * 9 + 3)
 
 
-@pytest.mark.parametrize(
-    "z_input", ["concat", "inject", "grain", "film", "shot", "concat+grain+film", "none"]
-)
-def test_every_way_of_z(z_input):
-    cfg = NARROW.replace(z_input=z_input, norm="none", skip="shot" in z_input)
+@pytest.mark.parametrize("z_input", ["concat", "none"])
+def test_z_changes_the_picture_unless_it_is_off(z_input):
+    cfg = NARROW.replace(z_input=z_input, norm="none")
     net, (hi, z) = HighToLow(cfg), hi_z(cfg)
-    for (
-        m
-    ) in net.modules():  # as after some training: the released code starts its noise weights at 0
-        if isinstance(m, NoiseInput) and m.weight is not None:
-            assert not m.weight.any()
-            nn.init.constant_(m.weight, 0.5)
     assert torch.equal(net(hi, z), net(hi, z))  # the same z gives the same picture
     assert torch.equal(net(hi, z), net(hi, -z)) == (z_input == "none")
-
-
-def test_shot_needs_the_shortcut():
-    cfg = NARROW.replace(z_input="concat+shot", skip=False)
-    with pytest.raises(HLError, match="z_input shot acts on H2L's shortcut: set skip"):
-        HighToLow(cfg)
-    LowToHigh(cfg)  # has no z
 
 
 def test_h2l_ends_with_the_jpeg_and_keeps_what_was_measured():
@@ -144,7 +127,7 @@ def test_h2l_ends_with_the_jpeg_and_keeps_what_was_measured():
         other.jpeg = None
         plain = other(hi, z)
     assert torch.equal(coded, net(hi, z)) and (coded - plain).abs().mean() > 0.02
-    with pytest.raises(HLError, match="z_dim must be 4 or more with jpeg measured"):
+    with pytest.raises(HLError, match="z_dim must be 4 or more where H2L has a JPEG"):
         cfg.replace(z_dim=3)
 
 
@@ -158,7 +141,6 @@ SWITCHES = [
     dict(skip=True),
     dict(z_dim=3),
     dict(skip=True, down_first=True, norm="none"),
-    dict(skip=True, z_input="grain+shot"),
     dict(jpeg="measured"),
 ]
 
@@ -281,4 +263,3 @@ def test_a_discriminator_without_spectral_norm_has_plain_weights_of_the_same_num
     plain, spectral = Discriminator(16, 8, norm="none"), Discriminator(16, 8)
     assert not any("parametrizations" in k for k in plain.state_dict())
     assert count_parameters(plain) == count_parameters(spectral)
-    assert not any("parametrizations" in k for k in CoarseDiscriminator(norm="none").state_dict())

@@ -52,10 +52,12 @@ def test_what_only_another_stage_reads_changes_no_key():
 
 
 def test_a_learned_run_is_keyed_by_its_h2l():
-    another = Run("l2h", SMOKE, Run("h2l", SMOKE.replace(w_z=0.0)))
+    another = Run("l2h", SMOKE, Run("h2l", SMOKE.replace(w_stats=0.0)))
     keys = {Run("l2h", SMOKE, d).key for d in (H2L, "bilinear", "camera")} | {another.key}
     assert len(keys) == 4
-    assert Run("l2h", SMOKE.replace(w_z=0.0), "bilinear").key == Run("l2h", SMOKE, "bilinear").key
+    assert (
+        Run("l2h", SMOKE.replace(w_stats=0.0), "bilinear").key == Run("l2h", SMOKE, "bilinear").key
+    )
     joint = Run("joint", SMOKE, h2l=H2L, l2h=PIXEL)
     assert joint.key != Run("joint", SMOKE, h2l=H2L, l2h=another).key
     assert joint.sources() == {"h2l": f"runs/{H2L.name}", "l2h": f"runs/{PIXEL.name}"}

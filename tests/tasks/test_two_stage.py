@@ -8,24 +8,6 @@ from hlgan_lib.tasks.two_stage import H2LTask, RealStatistics
 from tests.helpers import CPU, HI, LO, TINY, bilinear, grads, loop_of, same, train, weights
 
 
-def test_the_coarse_discriminator_has_its_weight_and_its_own_learning():
-    cfg = TINY.replace(w_gan=0.3, w_coarse=2.0, d_aug=True)
-    loop = loop_of("h2l", cfg)
-    loss, logs = loop.task.g_loss(loop.task.batch())
-    assert loss.item() == pytest.approx(
-        (logs["pix"] + 0.3 * logs["gan"] + 0.6 * logs["coarse_gan"]).item(), rel=1e-5
-    )
-    before = weights(loop.task.discriminators)
-    loop.update()
-    learned = {
-        d.split("/")[1].split(".")[0] for d in same(before, weights(loop.task.discriminators))
-    }
-    assert learned == {"d_lo", "d_coarse"}
-    assert "coarse_d_loss" in loop.means()
-    assert "d_coarse" not in loop_of("h2l", cfg.replace(w_coarse=0.0)).task.discriminators
-    assert "d_coarse" not in loop_of("h2l", cfg.replace(w_gan=0.0)).task.discriminators
-
-
 def test_the_gan_loss_reaches_the_generator_through_d():
     loop = loop_of("h2l")
     _, logs = loop.task.g_loss(loop.task.batch())
@@ -46,14 +28,23 @@ def test_without_gan_there_is_no_discriminator(stage):
 
 
 def test_loss_is_alpha_pixel_and_beta_gan():
-    loop = loop_of("h2l", TINY.replace(w_pix=2.0, w_gan=0.3, w_z=0.5))
+    loop = loop_of("h2l", TINY.replace(w_pix=2.0, w_gan=0.3, w_stats=0.7))
     loss, logs = loop.task.g_loss(loop.task.batch())
-    assert loss.item() == pytest.approx(
-        (2 * logs["pix"] + 0.3 * logs["gan"] + 0.5 * logs["z_loss"]).item(), rel=1e-5
-    )
+    assert loss.item() == pytest.approx((2 * logs["pix"] + 0.3 * logs["gan"]).item(), rel=1e-5)
+    assert logs.keys() == {"pix", "gan", "fake_spread"}, "the paper's two terms and no third"
     loop = loop_of("l2h", TINY.replace(w_pix=2.0, w_gan=0.3), bilinear)
     loss, logs = loop.task.g_loss({"hi": HI.batch(), "lo_fake": LO.batch()})
     assert loss.item() == pytest.approx((2 * logs["pix"] + 0.3 * logs["gan"]).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("model", ["camera", "camera+network"])
+def test_a_camera_is_led_by_gan_and_statistics_alone(model):
+    cfg = TINY.replace(h2l_model=model, w_pix=2.0, w_gan=0.3, w_stats=0.7)
+    loop = loop_of("h2l", cfg)
+    loss, logs = loop.task.g_loss(loop.task.batch())
+    wanted = 0.3 * logs["gan"] + 0.7 * logs["stats"]
+    assert loss.item() == pytest.approx(wanted.item(), rel=1e-5) and logs["pix"] > 0
+    assert "stats" not in loop_of("h2l", cfg.replace(w_stats=0.0)).task.g_loss(loop.task.batch())[1]
 
 
 def test_lo_pictures_are_only_flipped_and_pairs_share_the_transform():

@@ -166,7 +166,7 @@ def _z(maker: Any, hi: Tensor, seed: int) -> dict[str, Any]:
 
 def _directions(net: Any, hi: Tensor, n_z: int, seed: int) -> dict[str, Any] | None:
     """`z_directions` of a network that has them, as lists."""
-    if net is None or not net.kinds or not n_z:
+    if net is None or not net.takes_z or not n_z:
         return None
     found = z_directions(net, hi[:N_FACES_Z], n_z=max(n_z, 6 * net.cfg.z_dim), seed=seed)
     stored = {}

@@ -28,9 +28,8 @@ def of_camera(faces):
 def own(faces):
     """Users' own faces: HR ones, and LR ones of other people; an H2L that ignores z."""
     torch.manual_seed(0)
-    net = HighToLow(preset("smoke").replace(z_dim=4, z_input="shot", skip=True))
+    net = HighToLow(preset("smoke").replace(z_dim=4, h2l_model="paper"))
     with torch.no_grad():
-        for layer in (net.shot.kernel, net.shot.light):
-            layer.weight.zero_()
+        net.fc.weight.zero_()
     others = load_faces("faces:train-lo").batch(slice(0, 4 * 120, 4))
     return degradation_card(net, faces[0], others, paired=False, n_boot=40, n_z=24)
