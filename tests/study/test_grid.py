@@ -79,7 +79,7 @@ def test_the_learned_camera_is_what_the_small_presets_train():
     length = {f"{stage}_steps" for stage in ("h2l", "l2h", "srgan", "cyclegan", "joint")}
     elsewhere = {"lr_d_hi", "perceptual", "tick_images", "save_images"}  # H2L reads none of them
     changed = set(differences(letter))
-    assert changed - size - length - elsewhere == {"down_first", "channels_last"}
+    assert changed - size - length - elsewhere == {"down_first", "amp"}
 
 
 def test_only_and_seeds():

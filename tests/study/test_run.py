@@ -48,7 +48,7 @@ def test_what_only_another_stage_reads_changes_no_key():
         assert PIXEL.key == Run("l2h", PIXEL.cfg.replace(**{field: value}), H2L).key
     srgan = Run("srgan", SMOKE, "bilinear")
     assert srgan.key != Run("srgan", SMOKE.replace(perceptual="vgg19"), "bilinear").key
-    assert srgan.key == Run("srgan", SMOKE.replace(w_cycle=1.0, z_dim=3, n_lo=9), "bilinear").key
+    assert srgan.key == Run("srgan", SMOKE.replace(w_cycle=1.0, z_dim=32, n_lo=9), "bilinear").key
 
 
 def test_a_learned_run_is_keyed_by_its_h2l():
