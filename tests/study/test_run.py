@@ -104,7 +104,7 @@ def test_key_of_says_what_is_wrong(tmp_path):
 def test_the_keys_of_the_stored_results_are_unchanged():
     """Of results/ablation.json: where one changes, its training would be repeated."""
     stored = json.loads((Path(__file__).parents[2] / "results" / "ablation.json").read_text())
-    runs = {run.name: run for run in in_order(p.run for p in plan("study", full=True))}
+    runs = {run.name: run for run in in_order(p.run for p in plan("study"))}
     assert set(stored["runs"]) <= set(runs)
     for name, entry in stored["runs"].items():
         assert entry["from"] == runs[name].sources()

@@ -32,14 +32,14 @@ def test_runs_stop_in_time_and_go_on(gpu, tmp_path):
     np.save(faces, hl.load_faces("faces:val:hi").images[:5])
     assert not gpu.train_one(gpu.H2L, tmp_path, None, 0, TINY)
     assert gpu.train_one(gpu.H2L, tmp_path, None, 60, TINY)
-    assert gpu.train_one("l2h-colab", tmp_path, faces, 60, TINY)
-    about = json.loads((tmp_path / "l2h-colab" / "config.json").read_text())
+    assert gpu.train_one("l2h", tmp_path, faces, 60, TINY)
+    about = json.loads((tmp_path / "l2h" / "config.json").read_text())
     assert about["degradation"] == f"learned:{tmp_path / gpu.H2L}" and "5 of more" in about["hi"]
 
 
 def test_shipped_weights_are_those_of_the_stored_scores(gpu):
     stored = json.loads((ROOT / "results" / "gpu-weights.json").read_text())
-    for name in (gpu.H2L, "l2h-colab", "l2h-colab-bilinear"):
+    for name in (gpu.H2L, *gpu.PAIRS):
         _, metadata = read_weights(shipped_weights()[name])
         assert metadata["images"] == stored[name]["notes"]["images"]
         card = shipped_weights()[name].with_suffix(".md").read_text("utf-8")

@@ -35,7 +35,7 @@ def test_the_page_holds_the_stored_tables(tool, stored):
 
 
 def test_the_stored_law_is_that_of_the_shipped_weights(stored):
-    for name, numbers in learned_law(hl.load_weights("h2l-camera")).items():
+    for name, numbers in learned_law(hl.load_weights("h2l")).items():
         entry = stored["law"][name]["learned"]
         assert numbers.mean().item() == pytest.approx(entry["mean"], abs=1e-3)
         assert numbers.std().item() == pytest.approx(entry["spread"], abs=1e-3)
@@ -61,7 +61,7 @@ def test_the_grid_names_each_run_once_and_knows_what_is_stored(tool, stored):
 
 def test_the_page_quotes_the_stored_card():
     """Shares of the classifier and of JPEG's grid, as the verdicts of the card give them."""
-    card = json.loads((ROOT / "results" / "card-h2l-camera.json").read_text())
+    card = json.loads((ROOT / "results" / "card.json").read_text())
     verdicts = " ".join(map(str, card["verdicts"]))
     page = " ".join((ROOT / "docs" / "learned_camera.md").read_text("utf-8").split())
     told = re.search(

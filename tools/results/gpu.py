@@ -34,20 +34,18 @@ from hlgan_lib.study.scoring import floors, score_degrader, score_restorer
 from hlgan_lib.viz import face_grid, save_figure
 
 ROOT = Path(__file__).resolve().parents[2]
-H2L = "h2l-camera"
+H2L = "h2l"
 # The learned camera at the size of `study`; batches of 32 for steadier statistics.
-H2L_CONFIG = hl.preset("study").replace(
-    h2l_model="camera", jpeg="measured", w_z=0.0, w_stats=0.05, batch=32, h2l_steps=2_000
-)
+H2L_CONFIG = hl.preset("study").replace(batch=32, h2l_steps=2_000)
 # L2H at the width of `colab`. An update costs this card's processor the same at 64 pictures as at
 # 128, so batches are twice as large; DiffAugment holds the discriminator.
 L2H_CONFIG = hl.preset("colab").replace(
     batch=128, lr=7e-4, d_aug=True, amp="bf16", l2h_steps=6_846, tick_images=12_800
 )
 PAIRS = {
-    "l2h-colab": f"learned:{H2L}",
-    "l2h-colab-bilinear": "bilinear",
-    "l2h-colab-handmade": "handmade",
+    "l2h": f"learned:{H2L}",
+    "l2h-bilinear": "bilinear",
+    "l2h-handmade": "handmade",
 }
 
 
@@ -169,8 +167,8 @@ def hero(about: dict, n: int = 8, seed: int = 0, into: Path = ROOT / "figures") 
     rows = {
         "LR": lo,
         "bicubic": enlarged(lo),
-        "L2H, bilinear pairs": hl.upscale("l2h-colab-bilinear", lo),
-        "L2H, learned camera": hl.upscale("l2h-colab", lo),
+        "L2H, bilinear pairs": hl.upscale("l2h-bilinear", lo),
+        "L2H, learned camera": hl.upscale("l2h", lo),
         "ground truth": hi,
     }
     alt = (
@@ -192,9 +190,9 @@ def large_table(about: dict) -> str:
     titles += ["PSNR dB, clean", "Frechet, clean", "images seen"]
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     labels = (
-        "**learned camera** (`l2h-colab`)",
-        "bilinear pairs (`l2h-colab-bilinear`)",
-        "hand-made pairs",
+        "**learned camera** (`l2h`)",
+        "bilinear pairs (`l2h-bilinear`)",
+        "hand-made pairs (`l2h-handmade`)",
     )
     for name, label in zip(PAIRS, labels, strict=True):
         scores = about[name]["scores"]
@@ -258,7 +256,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=540, help="at most, then call again")
     parser.add_argument("--name", choices=(H2L, *PAIRS), help="one: which run")
     parser.add_argument("--changes", type=json.loads, default={}, help="fields to change, JSON")
-    parser.add_argument("--ship", nargs="*", default=[H2L, "l2h-colab", "l2h-colab-bilinear"])
+    parser.add_argument("--ship", nargs="*", default=[H2L, *PAIRS])
     args = parser.parse_args()
     if args.step == "tests":
         command = ["pytest", "tests", "-m", "gpu and not slow", "-q", "-n", "8", "-W", "default"]

@@ -50,7 +50,7 @@ HALF = 1_500  # of the HR training faces: the first stay HR, another camera phot
 
 def law() -> dict:
     """Mean and spread of each number, learned and true, and the coupling with the face."""
-    net = hl.load_weights("h2l-camera")
+    net = hl.load_weights("h2l")
     found = {"learned": learned_law(net), "camera (truth)": true_law()}
     pairs = load_faces("faces:test")
     hi = pairs.hi.batch()
@@ -126,9 +126,7 @@ def run_job(planned: dict) -> dict:
             if degradation == "camera itself":
                 degradation = OTHER_CAMERAS.get(planned["camera"], "camera")
         else:
-            cfg = hl.preset("study").replace(
-                h2l_model="camera", jpeg="measured", w_z=0.0, h2l_steps=1_500, n_lo=planned["n_lo"]
-            )
+            cfg = hl.preset("study").replace(h2l_steps=1_500, n_lo=planned["n_lo"])
             cfg = cfg.replace(seed=planned["seed"], **RECIPES[planned["recipe"]])
             for _ in hl.train(cfg, "h2l", hi=hi, lo=lo, out=f"{folder}/h2l", device="cpu"):
                 pass
