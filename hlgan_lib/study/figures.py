@@ -254,7 +254,7 @@ FIGURES: dict[str, tuple[Callable[[Stored], Figure], tuple[str, ...]]] = {
 
 
 def draw_all(stored: Stored, out: str | Path) -> Iterator[Path]:
-    """Draw every figure and table, each with its entry in manifest.json.
+    """Draw every figure of which a cell was run, and the tables, with entries in manifest.json.
 
     Args:
         stored: the results.
@@ -274,6 +274,8 @@ def draw_all(stored: Stored, out: str | Path) -> Iterator[Path]:
     }
     for name, (draw, cells) in FIGURES.items():
         seeds = {c: sorted(stored.found(c)) for c in cells}
+        if not any(seeds.values()):
+            continue
         yield save_figure(
             draw(stored),
             out / name,

@@ -12,13 +12,13 @@ def widths(ax):
 
 def test_diversity_and_cost_draw_the_stored_numbers(stored):
     rows = numbers.diversity_rows(stored)
-    assert rows["H2L, this package's z"] == pytest.approx({"colour": 0.05, "detail": 0.06})
-    assert rows["H2L, without z"] is None
+    assert rows["learned camera"] == pytest.approx({"colour": 0.05, "detail": 0.06})
+    assert "camera and network" not in rows
     assert widths(figures.diversity(stored).axes[0]) == pytest.approx(
-        [r[k] for r in rows.values() if r for k in ("colour", "detail")]
+        [r[k] for r in rows.values() for k in ("colour", "detail")]
     )
     rows = numbers.cost_rows(stored)
-    assert rows["L2H, pixel only"].seeds == (1.0, 1.5) * 3 and rows["H2L"].value == 0.5
+    assert rows["L2H, pixel only"].seeds == (*(1.0, 1.5) * 3, 1.0) and rows["H2L, camera"].value == 0.5
     assert widths(figures.cost(stored).axes[0]) == pytest.approx(
-        [r.value for r in rows.values() if r]
+        [r.value for r in rows.values()]
     )

@@ -1,21 +1,19 @@
-"""What figures are put together from: a bar with its interval, a gap, a hole in a line."""
-
-import math
+"""What figures are put together from: a bar with its interval, a gap, a line."""
 
 from hlgan_lib.study.numbers import Bar
 from hlgan_lib.study.panels import draw_bars, draw_gap, draw_sweep, finish, words_of
 from hlgan_lib.study.results import Stored
 from hlgan_lib.viz.canvas import blank
 
-BARS = {"a": Bar(2.0, 1.0, 4.0, (1.0, 3.0)), "b": None, "c": Bar(3.0, None, None, (3.0,))}
+BARS = {"a": Bar(2.0, 1.0, 4.0, (1.0, 3.0)), "b": Bar(3.0, None, None, (3.0,))}
 
 
-def test_a_bar_has_its_number_and_what_was_not_run_says_so():
+def test_a_bar_has_its_number():
     ax = blank(4, 3).add_subplot()
     draw_bars(ax, BARS, "dB")
-    assert [t.get_text() for t in ax.texts] == ["2", "not run", "3"]
-    assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b", "c"]
-    assert words_of(BARS) == "a 2, b not run, c 3"
+    assert [t.get_text() for t in ax.texts] == ["2", "3"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b"]
+    assert words_of(BARS) == "a 2, b 3"
 
 
 def test_a_gap_is_a_ratio_or_says_why_not():
@@ -23,16 +21,14 @@ def test_a_gap_is_a_ratio_or_says_why_not():
     closed = {"ratio": 0.4, "ratio_ci": [0.3, 0.5], "low": 1.0, "mid": 2.0, "high": 3.0}
     assert draw_gap(ax, 0, closed) == "0.40 [0.30, 0.50]"
     assert draw_gap(ax, 1, closed | {"ratio": None}) == "no ratio"
-    assert draw_gap(ax, 2, None) == "not run"
     assert [p.get_width() for c in ax.containers for p in getattr(c, "patches", [])] == [0.4]
 
 
-def test_a_line_has_a_hole_where_a_point_was_not_run():
+def test_a_line_has_its_points_and_their_intervals():
     ax = blank(4, 3).add_subplot()
     draw_sweep(ax, list(BARS.values()), "black")
-    first, hole, last = ax.lines[0].get_ydata()
-    assert (first, last) == (2, 3) and math.isnan(hole)
-    assert [t.get_text() for t in ax.texts] == ["not run"]
+    points, interval = ax.lines
+    assert list(points.get_ydata()) == [2, 3] and list(interval.get_ydata()) == [1, 4]
 
 
 def test_results_of_the_smoke_preset_are_marked_as_none():
