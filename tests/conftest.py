@@ -44,7 +44,7 @@ LONG = frozenset(
     test_how_nearly_the_jpeg_is_measured
     test_interval_of_the_share_covers_the_truth_about_as_often_as_it_says
     test_made_checkpoint_round_trips
-    test_matrix_shows_the_stored_faces_and_hatches_what_was_not_run
+    test_matrix_shows_the_stored_faces_of_what_was_run
     test_more_noise_makes_more_noise
     test_noise_on_the_input_lowers_the_trust_in_the_shipped_networks
     test_paper_inception_gives_the_pooled_features_of_torchvisions_network

@@ -184,8 +184,8 @@ class LearnedCamera(nn.Module):
 class CameraAndNetwork(LearnedCamera):
     """The learned camera, and the paper's network for what the camera cannot do.
 
-    lo = JPEG(photo(hi, z) + r(hi, z) - mean of r), the mean taken over each picture and channel: the
-    network may draw texture and must leave light and colour to the camera. It starts at 0.
+    lo = JPEG(photo(hi, z) + r(hi, z) - mean of r), the mean taken over each picture and channel:
+    the network may draw texture and must leave light and colour to the camera. It starts at 0.
 
     Args:
         cfg: as `LearnedCamera` and `HighToLow` read it.
@@ -196,9 +196,8 @@ class CameraAndNetwork(LearnedCamera):
     def __init__(self, cfg: RunConfig = PAPER):
         super().__init__(cfg)
         self.network = HighToLow(cfg.replace(h2l_model="paper", jpeg="none", skip=False))
-        last = self.network.head[-1]
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        for weights in self.network.head[-1].parameters():
+            nn.init.zeros_(weights)
 
     def residual(self, hi: Tensor, z: Tensor) -> Tensor:
         """r of no mean colour, (B, 3, s, s), float32."""

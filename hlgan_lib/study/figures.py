@@ -1,5 +1,6 @@
-"""Every figure of the argument, drawn from stored results alone. What was not run is
-not drawn: `tables.md` names it.
+"""Every figure of the argument, drawn from stored results alone.
+
+What was not run is not drawn; `tables.md` names it.
 
 The numbers come from `numbers`, function by function, so that a test can compare what is drawn with
 them.

@@ -13,6 +13,7 @@ from hlgan_lib.errors import HLError
 from hlgan_lib.losses import picture_statistics
 from hlgan_lib.networks.camera import (
     LAWS,
+    CameraAndNetwork,
     LearnedCamera,
     blur_and_integrate,
     dragged_gaussian,
@@ -192,3 +193,23 @@ def test_it_finds_a_camera_without_pairs(tmp_path):
         light, before, after = (measure(x[:, :8], 0) for x in (wanted, untrained, made))
         missed, found = (before - light).abs().sum(), (after - light).abs().sum()
         assert found < 0.25 * missed
+
+
+def test_a_network_on_top_starts_at_the_camera_and_leaves_light_and_colour_alone():
+    torch.manual_seed(0)
+    net, hi, z = CameraAndNetwork(CFG).eval(), faces(), noise(4)
+    assert torch.equal(net(hi, z), LearnedCamera(CFG).eval()(hi, z))
+    with torch.no_grad():
+        for weights in net.network.head[-1].parameters():
+            weights.normal_(std=0.05)
+    drawn = net.residual(hi, z)
+    assert drawn.std() > 0.01 and drawn.mean((2, 3)).abs().max() < 1e-6
+    net(hi, z).square().sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+
+
+def test_without_z_all_pictures_have_one_camera():
+    net = LearnedCamera(CFG.replace(z_input="none"))
+    assert not net.takes_z
+    for name, value in net.numbers(noise(5)).items():
+        assert (value.std() > 0.1) if name == "angle" else torch.equal(value, value[:1].expand(5))

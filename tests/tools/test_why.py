@@ -1,4 +1,4 @@
-"""The variants behind results/why.json: each lacks, or gains, what its name says."""
+"""The variants behind results/why.json: each lacks what its name says."""
 
 import json
 import sys
@@ -20,12 +20,10 @@ HI = hl.load_faces("faces:val:hi").batch(slice(0, 48))
 
 @pytest.fixture(scope="module")
 def made():
-    ways = why.variants(hl.shipped_weights()["h2l"])
-    rows = {name: make(HI, torch.Generator().manual_seed(0)) for name, make in ways.items()}
-    return rows | {
-        "learned": inference.shots("learned:h2l", HI)[0],
-        "camera": inference.shots("camera", HI)[0],
-    }
+    rows = {}
+    for name, make in why.variants().items():
+        rows[name] = make(HI, torch.Generator().manual_seed(0))
+    return rows | {"camera": inference.shots("camera", HI)[0]}
 
 
 def blur(lo):
@@ -36,20 +34,17 @@ def grids(lo):
     return jpeg_grid(lo).found.double().mean().item()
 
 
-def test_jpeg_comes_and_goes(made):
+def test_jpeg_goes(made):
     assert grids(made["camera without JPEG"]) < 0.2 < 0.7 < grids(made["camera"])
-    assert grids(made["learned"]) < 0.2 < 0.7 < grids(made["learned and JPEG"])
 
 
-def test_blur_comes_and_goes(made):
+def test_blur_goes(made):
     assert blur(made["camera without motion and defocus"]) < blur(made["camera"]) - 0.2
 
 
-def test_light_goes_and_comes(made):
+def test_light_goes(made):
     gains = {name: analysis.colour_gains(HI, lo) for name, lo in made.items()}
     assert gains["camera without light and tone"].std() < 0.3 * gains["camera"].std()
-    same = gains["learned, the camera's light"].std(0) / gains["camera"].std(0)
-    assert ((0.6 < same) & (same < 1.6)).all(), "channel by channel as varied as the camera's"
 
 
 def test_stored_shares_follow_from_the_stored_scores_and_stand_in_the_findings():
@@ -70,9 +65,3 @@ def test_what_the_findings_say_of_them_is_so():
         0.75 < share["camera without JPEG"] < 0.85 < share["camera without motion and defocus"]
     ), "a fifth; little"
     assert share["camera without noise"] > 0.97, "nothing"
-    assert (
-        share["learned"]
-        < 0.6
-        < 2 / 3
-        < min(share["learned, the camera's light"], share["learned and JPEG"])
-    )
