@@ -32,6 +32,7 @@ def test_the_page_holds_the_stored_tables(tool, stored):
     page = (ROOT / "docs" / "learned_camera.md").read_text("utf-8")
     assert tool.law_table(stored) in page
     assert tool.robustness_table(stored) in page
+    assert tool.cleared_table(stored) in page
 
 
 def test_the_stored_law_is_that_of_the_shipped_weights(stored):
