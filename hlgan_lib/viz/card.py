@@ -35,7 +35,7 @@ DOTS = (  # left, top, title, unit, label -> key of the number
         530,
         322,
         "Blur",
-        "pixels of the sharp picture",
+        "pixels of the HR image",
         {"mean width": "blur width", "variety": "blur variety", "kernel's width": "kernel width"},
     ),
     (
@@ -53,6 +53,7 @@ DOTS = (  # left, top, title, unit, label -> key of the number
         {"grid found": "JPEG grid found", "colour detail": "chroma detail"},
     ),
 )
+HEIGHT_LAW = 140  # of the block on a learned camera
 HEAT = colormaps["PuOr"].resampled(21)  # orange to violet: for every kind of eye
 
 
@@ -103,7 +104,9 @@ def draw_card(
     if pixels:
         top += len(pixels) * (CELL + 4) + 16
     said = _wrapped(card["verdicts"]) if words else []
-    page = _Page(top + 944 + 17 * len(said))
+    law = card.get("law")
+    end = top + 934 + (HEIGHT_LAW if law else 0)
+    page = _Page(end + 10 + 17 * len(said))
 
     page.text(MARGIN, 12, f"Degradation card: {name}", fontsize=16, weight="bold")
     page.text(MARGIN, 44, _about(card["about"]))
@@ -128,14 +131,16 @@ def draw_card(
     ax = page.axes(530, top + 558, 240, 124)
     _distances(ax, distances, "two_sample")
     ax.axvline(0.5, color="black", linestyle=":", linewidth=1.2)
-    _heading(ax, "accuracy of a classifier; guessing is 0.5", "Told from real poor faces?")
+    _heading(ax, "accuracy of a classifier; guessing is 0.5", "Told from real LR faces?")
     ax = page.axes(940, top + 558, 240, 124)
     _distances(ax, distances, "frechet_lite0")
-    unit = f"to real poor faces, n = {distances['n']}; black: floor"
+    unit = f"to real LR faces, n = {distances['n']}; black: floor"
     _heading(ax, unit, "Frechet distance (Lite0)")
 
     _directions(page, card["directions"], card["z"], top + 740)
-    page.text(MARGIN, top + 934, "\n".join(said), fontsize=9.5, linespacing=1.25)
+    if law:
+        _law(page, law, top + 934)
+    page.text(MARGIN, end, "\n".join(said), fontsize=9.5, linespacing=1.25)
     return with_alt(page.figure, f"Degradation card of {name}. {' '.join(card['verdicts'])}")
 
 
@@ -150,13 +155,13 @@ def _wrapped(verdicts: Sequence[str]) -> list[str]:
 def _about(about: dict) -> str:
     """What the numbers are of, in a line."""
     if about["truth"] == "camera":
-        truth = "the truth is known: poor pictures are shots by a simulated camera"
+        truth = "the ground truth is known: the LR images are of a simulated camera"
     elif about["paired"]:
-        truth = "poor pictures paired with sharp ones, their camera unknown"
+        truth = "LR images paired with HR ones, their camera unknown"
     else:
-        truth = "NO TRUTH KNOWN: sharp and poor pictures of different people"
+        truth = "NO GROUND TRUTH KNOWN: HR and LR images of different people"
     return (
-        f"{about['n_hi']} sharp and {about['n_lo']} poor faces of {about['size']}×{about['size']} "
+        f"{about['n_hi']} HR and {about['n_lo']} LR faces of {about['size']}×{about['size']} "
         f"px; {truth}. Bars and bands: 95% intervals over faces."
     )
 
@@ -193,7 +198,7 @@ def _kernels(page: _Page, degradations: dict, top: int) -> None:
     page.text(
         MARGIN,
         top + 204,
-        "On 20×20 pixels of the sharp picture. Grey is 0,\nwhite the largest weight of the "
+        "On 20×20 pixels of the HR image. Grey is 0,\nwhite the largest weight of the "
         "three, black its\nnegative.",
         fontsize=8.5,
     )
@@ -345,3 +350,37 @@ def _directions(page: _Page, d: dict | None, z: dict, top: int) -> None:
     ax.set_xticks(range(len(governed)), governed, fontsize=9)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+
+
+# ---- the law of a learned camera -----------------------------------------------------------------
+def _law(page: _Page, law: dict, top: int) -> None:
+    """Mean and spread of each number in two columns, and how much of a face's own is kept."""
+    page.text(
+        MARGIN,
+        top,
+        "The camera that was learned: mean ± spread over pictures of each of its numbers",
+        fontsize=10.5,
+        weight="bold",
+    )
+    lines = []
+    for name, number in law["numbers"].items():
+        lines.append(f"{name}: {_mean_and_spread(number, 'learned')} {number['unit']}")
+        if "camera" in number:
+            lines[-1] += f" (the camera {_mean_and_spread(number, 'camera')})"
+    half = -(-len(lines) // 2)
+    for left, part in ((MARGIN, lines[:half]), (WIDTH // 2, lines[half:])):
+        page.text(left, top + 26, "\n".join(part), linespacing=1.4)
+    words = []
+    for label, slopes in law["keeps"].items():
+        kept = ", ".join(f"{name} {slope:.2f}" for name, slope in slopes.items())
+        words.append(f"{label} {kept}")
+    page.text(
+        MARGIN,
+        top + 26 + 20 * half,
+        f"How much of a face's own light and colour is kept (1: all): {'; '.join(words)}.",
+    )
+
+
+def _mean_and_spread(number: dict, label: str) -> str:
+    mean, spread = number[label]
+    return f"{mean:.2f} ± {spread:.2f}"

@@ -60,7 +60,7 @@ def test_dots_are_the_stored_numbers(card, figure):
     ]
     assert [t.get_text() for t in ax.texts] == [f"{v:.3g}" for v in wanted]
     assert [c.lines[0].get_xdata()[0] for c in ax.containers] == wanted
-    test = titled(figure, "Told from real poor faces?")
+    test = titled(figure, "Told from real LR faces?")
     assert [c.lines[0].get_xdata()[0] for c in test.containers] == [
         card["distances"][k]["two_sample"]["value"]
         for k in ("learned", "bilinear", "real", "floor")
@@ -78,13 +78,22 @@ def test_heat_map_writes_each_correlation_into_its_cell(card, figure):
     assert [t.get_text().endswith("*") for t in heat.texts] == star.ravel().tolist()
 
 
+def test_the_law_of_a_learned_camera_stands_beside_the_cameras(card, figure):
+    words = " ".join(t.get_text() for t in figure.texts)
+    for name, number in card["law"]["numbers"].items():
+        (mean, spread), (true_mean, true_spread) = number["learned"], number["camera"]
+        assert f"{name}: {mean:.2f} ± {spread:.2f} {number['unit']}" in words
+        assert f"(the camera {true_mean:.2f} ± {true_spread:.2f})" in words
+    assert f"learned light {card['law']['keeps']['learned']['light']:.2f}" in words
+
+
 def test_the_page_says_everything_and_fits(card, figure):
     words = " ".join(t.get_text() for t in figure.texts).replace("\n", " ")
     assert all(v.split(":")[0] in words for v in card["verdicts"]) and all(
         v in figure.alt for v in card["verdicts"]
     )
     image = Image.open(io.BytesIO(viz.encode(figure, "image/png")[1]))
-    assert image.width == 1200 and image.height < 1900
+    assert image.width == 1200 and image.height < 2050
     edge = np.asarray(image.convert("L"))
     assert (
         (edge[:, :4] == 255).all() and (edge[:, -4:] == 255).all() and (edge[-8:] == 255).all()
@@ -112,9 +121,9 @@ def test_what_is_not_known_is_said(card):
         ("blur width", "noise curve", "kernel", "kernel width", "exposure variety")
     )
     del own["distances"]["real"]
-    own["directions"] = own["drawn"] = None
+    own["directions"] = own["drawn"] = own["law"] = None
     figure = draw_card(own)
-    assert any("NO TRUTH KNOWN" in t.get_text() for t in figure.texts)
+    assert any("NO GROUND TRUTH KNOWN" in t.get_text() for t in figure.texts)
     assert "real: not known" in [t.get_text() for t in titled(figure, "Blur").texts]
     assert len(titled(figure, "Noise over brightness").lines) == 2
     ignored = own | {"z": own["z"] | {"ignored": True, "words": "z is ignored: try"}}

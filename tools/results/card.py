@@ -66,8 +66,8 @@ def draw(out: Path = ROOT) -> None:
     hi, lo = (side.batch(slice(0, 14)) for side in hl.load_faces("faces:test"))
     seed = measured["about"]["seed"]
     learned = inference.shots("learned:h2l", hi, 3, seed)
-    shown = {"sharp": hi, "bilinear": inference.shots("bilinear", hi)[0]}
-    shown |= {f"learned, z {i + 1}": learned[i] for i in range(3)} | {"camera's shot": lo}
+    shown = {"HR": hi, "bilinear": inference.shots("bilinear", hi)[0]}
+    shown |= {f"learned, z {i + 1}": learned[i] for i in range(3)} | {"ground truth": lo}
     (out / "figures").mkdir(parents=True, exist_ok=True)
     save_figure(
         draw_card(measured, shown, name="shipped weights h2l"),

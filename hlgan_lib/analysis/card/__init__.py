@@ -23,8 +23,9 @@ from ...files import out_folder, save_json
 from ...health import CHECKS, Z_IGNORED, z_spread
 from ...inference import load_weights, shots
 from ...metrics.score import Score
-from ...networks import H2L
+from ...networks import H2L, LearnedCamera
 from ...viz.canvas import save_figure
+from ..camera_law import NUMBERS, coupling, learned_law, true_law
 from ..z_directions import z_directions
 from .drawn import of_camera
 from .numbers import N_DRAWS, distances, likeness, of_faces, of_maker, of_pairs, of_set, shares
@@ -66,7 +67,7 @@ def degradation_card(
     Returns:
         about; ways: real, learned, bilinear -> numbers and curves; way: share of the way from
         bilinear to real; likeness of curves; distances to LR faces of other people; z; directions;
-        drawn; verdicts. A number is {"value", "ci", "n"} with its 95 % interval over faces, or None
+        law (of a learned camera's numbers); drawn; verdicts. A number is {"value", "ci", "n"} with its 95 % interval over faces, or None
         where it cannot be known.
 
     Raises:
@@ -114,6 +115,7 @@ def degradation_card(
             "distances": distances(makers, hi, lo, seed, n_boot),
             "z": _z(makers["learned"], hi, seed),
             "directions": _directions(net, hi, n_z, seed),
+            "law": _law(net, los, hi, truth),
             "drawn": of_drawn,
         }
     )
@@ -174,6 +176,26 @@ def _directions(net: Any, hi: Tensor, n_z: int, seed: int) -> dict[str, Any] | N
         if name != "steepest":
             stored[name] = value.tolist() if isinstance(value, Tensor) else value
     return stored
+
+
+def _law(net: Any, los: dict[str, Tensor], hi: Tensor, truth: str | None) -> dict[str, Any] | None:
+    """Of a learned camera: mean and spread of its numbers, and how much of a face's own it keeps.
+
+    Beside them the camera's, where it is known.
+    """
+    if not isinstance(net, LearnedCamera):
+        return None
+    laws = {"learned": learned_law(net)}
+    kept = {"learned": coupling(los["learned"], hi)}
+    if truth:
+        laws["camera"] = true_law()
+        kept["camera"] = coupling(los["real"], hi)
+    numbers = {}
+    for name, unit in NUMBERS.items():
+        numbers[name] = {"unit": unit}
+        for label, law in laws.items():
+            numbers[name][label] = [law[name].mean().item(), law[name].std().item()]
+    return {"numbers": numbers, "keeps": kept}
 
 
 # ---- files ---------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from hlgan_lib.analysis.card.words import NO_TRUTH
 from hlgan_lib.config import preset
 from hlgan_lib.degradations.handmade import bilinear
 from hlgan_lib.errors import HLError
+from hlgan_lib.networks.camera import LearnedCamera
 
 N = 44
 
@@ -71,7 +72,12 @@ def test_without_truth_nothing_is_made_up(own):
     assert all(
         real[k] is None for k in (*OF_FACES, *OF_MAKER, "noise curve", "kernel", "kernel width")
     )
-    assert own["way"] is None and own["drawn"] is None and "real" not in own["distances"]
+    assert (
+        own["way"] is None
+        and own["drawn"] is None
+        and own["law"] is None
+        and "real" not in own["distances"]
+    )
     assert own["likeness"]["learned"]["noise curve"] is None
     assert own["likeness"]["learned"]["kernel"] is None
     assert real["chroma detail"]["n"] == 120, "what needs no pairs is measured of all LR pictures"
@@ -157,3 +163,13 @@ def test_errors_say_what_to_do(faces, change, message):
     given = {"hi": faces[0], "lo": faces[1], "paired": True} | change
     with pytest.raises(HLError, match=message):
         degradation_card(lambda x, _: bilinear(x), given.pop("hi"), given.pop("lo"), **given)
+
+
+def test_the_law_of_a_learned_camera_is_read_off(faces):
+    torch.manual_seed(0)
+    net = LearnedCamera(preset("smoke"))
+    law = degradation_card(net, *faces, paired=False, n_boot=20, n_z=0)["law"]
+    mean, spread = law["numbers"]["exposure"]["learned"]
+    assert abs(mean) < 0.02 and abs(spread - 0.2) < 0.02, "where the law of exposure starts"
+    assert "camera" not in law["numbers"]["exposure"] and set(law["keeps"]) == {"learned"}
+    assert abs(law["keeps"]["learned"]["light"] - 1) < 0.2
