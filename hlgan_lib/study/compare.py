@@ -17,9 +17,9 @@ from .train_all import Outcome
 
 DIGITS = {"psnr": 2, "ssim": 3, "frechet_lite0": 0, "kernel_lite0": 0, "consistency": 1}
 ABOUT = {
-    "camera": "shots of the camera, with their truth; distances to the truth's own set",
-    "clean": "the truth shrunk bilinearly, as most papers test",
-    "wild": "the same shots without a truth; distances to as many sharp training faces",
+    "camera": "LR images of the camera, with their ground truth; distances to that set",
+    "clean": "the HR images shrunk bilinearly, as most papers test",
+    "wild": "the camera's LR images again; distances to as many HR training faces",
 }
 
 

@@ -33,7 +33,7 @@ LEARNED: dict[str, dict] = {
 }
 # The weight of the GAN loss in stage two; stage one is GAN-led always. 0.05 is the paper's beta.
 LOSSES = {"pixel": ("pixel only", 0.0), "gan": ("GAN-led", 0.05)}
-TESTS = {"camera": "camera shots", "clean": "bilinear", "wild": "shots, no truth"}
+TESTS = {"camera": "real LR", "clean": "bilinear LR", "wild": "real LR, unpaired"}
 METRICS = {
     "psnr": "PSNR (dB)",
     "ssim": "SSIM",

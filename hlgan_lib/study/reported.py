@@ -10,7 +10,7 @@ SURE = {
     "C": "one secondary source",
     "M": "remembered, unconfirmed: reported, not checked",
 }
-FID, PSNR = "FID, 3,000 real poor faces", "PSNR (dB), LS3D-W, bilinear"
+FID, PSNR = "FID, 3,000 real LR faces", "PSNR (dB), LS3D-W, bilinear"
 # Why none of it compares with what this package measures.
 PROTOCOL = (
     "other faces, Inception features, a reference taken from the training set, each result "

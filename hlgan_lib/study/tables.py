@@ -170,11 +170,11 @@ def _gap_cells(gap: dict) -> list[str]:
 
 # ---- the README ----------------------------------------------------------------------------------
 README_COLUMNS = (  # heading, then as in COLUMNS
-    ("PSNR dB, shots", "camera", "psnr", 2),
-    ("SSIM, shots", "camera", "ssim", 3),
-    ("Frechet, shots", "wild", "frechet_lite0", 0),
-    ("PSNR dB, clean", "clean", "psnr", 2),
-    ("Frechet, clean", "clean", "frechet_lite0", 0),
+    ("PSNR dB, real LR", "camera", "psnr", 2),
+    ("SSIM, real LR", "camera", "ssim", 3),
+    ("Frechet, real LR", "wild", "frechet_lite0", 0),
+    ("PSNR dB, bilinear LR", "clean", "psnr", 2),
+    ("Frechet, bilinear LR", "clean", "frechet_lite0", 0),
 )
 
 
@@ -240,7 +240,7 @@ def _distances_of_degradations(stored: Stored) -> str:
     for d in ("bilinear", "handmade", "camera"):
         fixed[d] = stored.references[f"h2l:{d}"]["scores"]["frechet_lite0"]["value"]
     return (
-        "How far degraded pictures lie from the camera's shots of the same people (Frechet): "
+        "How far degraded images lie from the camera's own of the same people (Frechet): "
         f"{', '.join(learned)}; bilinear {fixed['bilinear']:.0f}, "
         f"hand-made {fixed['handmade']:.0f}, the camera again {fixed['camera']:.0f}."
     )

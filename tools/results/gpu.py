@@ -186,8 +186,8 @@ def hero(about: dict, n: int = 8, seed: int = 0, into: Path = ROOT / "figures") 
 
 def large_table(about: dict) -> str:
     """README's table of the large weights, as Markdown."""
-    titles = ["L2H trained on", "PSNR dB, shots", "SSIM, shots", "Frechet, shots"]
-    titles += ["PSNR dB, clean", "Frechet, clean", "images seen"]
+    titles = ["L2H trained on", "PSNR dB, real LR", "SSIM, real LR", "Frechet, real LR"]
+    titles += ["PSNR dB, bilinear LR", "Frechet, bilinear LR", "images seen"]
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     labels = (
         "**learned camera** (`l2h`)",

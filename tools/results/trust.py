@@ -245,11 +245,11 @@ def draw(out: Path, drawn: Path) -> None:
     flags = ["doubtful" if case["grade"] < DOUBTFUL else "(not flagged)" for case in worst]
     columns = [f"{cause}\n{flag}" for cause, flag in zip(causes, flags)]
     alt = (
-        f"The {len(worst)} test faces with the worst look, worst first: poor shot, "
+        f"The {len(worst)} test faces with the worst look, worst first: LR image, "
         "restored face, truth. Causes: " + "; ".join(case["causes"] for case in worst)
     )
     figure = face_grid(
-        {"poor": lo, "restored": hl.upscale("l2h", lo), "truth": hi},
+        {"LR": lo, "restored": hl.upscale("l2h", lo), "ground truth": hi},
         columns=columns,
         cell=128,
         alt=alt,

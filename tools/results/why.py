@@ -79,7 +79,7 @@ def main() -> None:
 def table(measured: dict) -> str:
     """A row a degradation, best last: PSNR with its interval over faces, share of the gap."""
     lines = [
-        "| pairs by | PSNR (dB), shots | 95 % interval | share of the gap |",
+        "| pairs by | PSNR (dB), real LR | 95 % interval | share of the gap |",
         "|---|---|---|---|",
     ]
     for name, row in sorted(measured["psnr"].items(), key=lambda item: item[1]["value"]):

@@ -67,8 +67,8 @@ def degradation_card(
     Returns:
         about; ways: real, learned, bilinear -> numbers and curves; way: share of the way from
         bilinear to real; likeness of curves; distances to LR faces of other people; z; directions;
-        law (of a learned camera's numbers); drawn; verdicts. A number is {"value", "ci", "n"} with its 95 % interval over faces, or None
-        where it cannot be known.
+        law (of a learned camera's numbers); drawn; verdicts. A number is {"value", "ci", "n"} with
+        its 95 % interval over faces, or None where it cannot be known.
 
     Raises:
         HLError: for sets that do not fit.
