@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import os
 import shlex
 import sys
 from dataclasses import MISSING, fields
@@ -26,6 +25,7 @@ from .commands.study import Ablate, Compare, Figures
 from .commands.train import TRAIN, Train
 from .config import PRESETS, RunConfig, preset
 from .errors import HLError
+from .runtime import hush, open_standard_files
 
 COMMANDS = {
     "demo": Demo,
@@ -105,7 +105,9 @@ def main(argv: list[str] | None = None) -> int:
     Returns the exit code: 0; 2 for what the user can mend, and one line says what; 128 + n after
     signal n.
     """
+    open_standard_files()
     argv = sys.argv[1:] if argv is None else list(argv)
+    code = 0
     try:
         with plain_messages():
             code = parse(argv or ["--help"]).run()
@@ -124,8 +126,8 @@ def main(argv: list[str] | None = None) -> int:
         print("hlgan: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `hlgan info | head`: nobody listens any more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        hush(sys.stdout)
+        return code or 141
     except OSError as error:
         return _refuse(
             f"cannot read or write {error.filename or 'a file'}: {error.strerror or error}"
@@ -133,16 +135,18 @@ def main(argv: list[str] | None = None) -> int:
     except MemoryError:
         return _refuse(TOO_LITTLE_MEMORY)
     except RuntimeError as error:
-        if "out of memory" in str(error) or "not enough memory" in str(error):
+        if any(words in str(error) for words in NO_MEMORY):
             return _refuse(TOO_LITTLE_MEMORY)
         raise
 
 
+NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")  # torch's words for it
 TOO_LITTLE_MEMORY = "the memory is used up: try a smaller --batch, smaller widths, or --device cpu"
 
 
 def _refuse(message: str) -> int:
-    print(f"hlgan: error: {' '.join(message.split())}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody listens
+        print(f"hlgan: error: {' '.join(message.split())}", file=sys.stderr)
     return 2
 
 

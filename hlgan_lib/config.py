@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from typing_extensions import Doc
 
 from .errors import HLError
+from .schema import Misfit, checked
 
 STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan")
 SOURCES = ("paper", "released code", "ours")
@@ -710,7 +711,10 @@ def from_dict(values: dict[str, Any], stage: str = "h2l") -> RunConfig:
                 f"longer has ({', '.join(z_inputs)}): train it anew"
             )
         values["z_input"] = "concat"
-    return RunConfig(**values)
+    try:
+        return checked(values, RunConfig, "config")
+    except Misfit as error:
+        raise HLError(f"the stored configuration is damaged: {error}") from error
 
 
 def differences(cfg: RunConfig, base: RunConfig = _PAPER) -> dict[str, tuple]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable
+import secrets
+import socket
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -15,6 +19,11 @@ from .errors import HLError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+try:
+    import fcntl
+except ImportError:  # a system without POSIX locks
+    fcntl = None  # type: ignore[assignment]
 
 REASONS = {
     errno.ENOSPC: "the disk is full: free some space and run the same command again (training: "
@@ -26,10 +35,14 @@ REASONS = {
     errno.ENOTDIR: "a part of the path is a file: choose another --out",
     errno.EEXIST: "a part of the path is a file: choose another --out",
 }
+PART = ".part"  # ending of files that are being written; their names begin with a dot
 
 
+# ---- writing -------------------------------------------------------------------------------------
 def atomic(path: str | Path, write: Callable[[BinaryIO], Any]) -> None:
     """Write a file whole or not at all: to a neighbour, flushed to the disk, then renamed.
+
+    The neighbour is each writer's own, so two processes may write the same file; the last one wins.
 
     Args:
         path: the file; its folder is made where there is none.
@@ -39,17 +52,44 @@ def atomic(path: str | Path, write: Callable[[BinaryIO], Any]) -> None:
         HLError: in one line, when the disk is full or the folder cannot be written.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{secrets.token_hex(8)}{PART}")
+    with _in_one_line(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(part, "w+b") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink()
+            raise
+
+
+def append(path: str | Path, line: str) -> None:
+    """Add a line to a text file, in one piece.
+
+    Raises:
+        HLError: where it cannot be written.
+    """
+    with _in_one_line(path), open(path, "ab", buffering=0) as file:
+        file.write(f"{line}\n".encode())
+
+
+def sweep(folder: Path) -> None:
+    """Remove the parts that killed writers left in a folder in which nobody else writes."""
+    for part in folder.glob(f".*{PART}"):
+        with suppress(OSError):
+            part.unlink()
+
+
+@contextmanager
+def _in_one_line(path: str | Path) -> Iterator[None]:
+    """What the system refuses becomes an HLError that says what to do."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "w+b") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        yield
     except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
-        if part.parent.is_dir() and os.access(part.parent, os.W_OK):
-            part.unlink(missing_ok=True)
         code = _code_of(error)
         if code is None:
             raise
@@ -65,6 +105,7 @@ def _code_of(error: OSError | RuntimeError) -> int | None:
     return code
 
 
+# ---- folders -------------------------------------------------------------------------------------
 def out_folder(path: str | Path) -> Path:
     """The folder that `--out` names, `~` expanded; it need not exist.
 
@@ -75,6 +116,65 @@ def out_folder(path: str | Path) -> Path:
     if path.is_file():
         raise HLError(f"--out {path} is a file: choose a folder")
     return path
+
+
+class Lock:
+    """A folder that one process at a time writes into. It ends with `release` or the process.
+
+    Where the file system knows no locks there is none.
+
+    Args:
+        folder: made where there is none; the lock is on the file `.lock` in it, which stays.
+
+    Raises:
+        HLError: where another process, or another owner in this one, holds it.
+    """
+
+    fd = -1
+
+    def __init__(self, folder: Path) -> None:
+        with _in_one_line(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self.fd = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if fcntl:
+                fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = os.read(self.fd, 200).decode("utf-8", "replace").strip() or "another process"
+            self.release()
+            raise HLError(
+                f"--out {folder} is being written by {owner}: stop that first, or choose another "
+                "--out"
+            ) from error
+        except OSError:  # such as a network folder without a lock server
+            pass
+        with suppress(OSError):
+            os.truncate(self.fd, 0)
+            os.write(self.fd, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+
+    def release(self) -> None:
+        """Let others in."""
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
+
+    def __del__(self) -> None:
+        self.release()
+
+
+# ---- formats -------------------------------------------------------------------------------------
+def check_zip(path: Path) -> None:
+    """Refuse an archive whose files, not compressed, would be larger than itself.
+
+    Raises:
+        ValueError: for such an archive: a few bytes can claim gigabytes.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        claimed = sum(info.file_size for info in archive.infolist())
+    if claimed > path.stat().st_size:
+        raise ValueError(f"{claimed:,} bytes claimed in a file of {path.stat().st_size:,}")
 
 
 def save_json(path: str | Path, values: dict[str, Any]) -> None:

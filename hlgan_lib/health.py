@@ -19,6 +19,7 @@ Means = dict[str, float]
 TYPICAL_SPREAD = 0.35  # of faces in [-1, 1], where no discriminator step has measured it
 Z_IGNORED = 0.005  # part of the range by which z changes a picture: below this z is ignored
 TICK_IMAGES = 32  # a check wants so many images a tick, or more ticks
+LONGEST = 192  # ticks that any check looks at: 12 of 32 images, where a tick has two
 
 
 @dataclass(frozen=True)
@@ -174,8 +175,7 @@ def diagnose(history: list[Means], cfg: RunConfig) -> list[str]:
     if not history:
         return []
     # Of small ticks a check looks at more.
-    n_images = history[-1].get("step", math.inf) * cfg.batch / len(history)
-    stretch = max(1.0, TICK_IMAGES / n_images)
+    stretch = max(1.0, TICK_IMAGES / _tick_images(history, cfg))
     found = []
     for prefix, whose in (("", ""), ("hi_", "L2H: ")):
         for check in CHECKS:
@@ -186,6 +186,14 @@ def diagnose(history: list[Means], cfg: RunConfig) -> list[str]:
             if means.keys() >= set(check.needs) and check.broken(means, cfg):
                 found.append(whose + check.words)
     return found
+
+
+def _tick_images(history: list[Means], cfg: RunConfig) -> float:
+    """Images between two ticks; the first ones may be forgotten."""
+    first, last = history[0].get("step", 0), history[-1].get("step", math.inf)
+    if len(history) == 1:
+        return last * cfg.batch
+    return (last - first) * cfg.batch / (len(history) - 1)
 
 
 def _own(values: Means, prefix: str) -> Means:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import RunFolder, read_weights, stored_config
+from .checkpoint import RunFolder, read_weights, stored_config, weights_header
 from .config import RunConfig
 from .data.faces import check_square
 from .degradations import Degradation
@@ -24,6 +23,7 @@ from .networks.baselines import CycleGAN, SRResNet
 from .networks.blocks import check_images
 from .networks.paper import LowToHigh
 from .networks.released import ReleasedLowToHigh
+from .schema import read_json
 
 # Of each kind of weights: the class (or classes) of its network, and what makes one of a
 # configuration.
@@ -61,9 +61,12 @@ def check_hash(path: Path) -> None:
         HLError: where they differ.
     """
     listing = path.parent / "hashes.json"
-    known = json.loads(listing.read_text()) if listing.is_file() else {}
+    remedy = "install hlgan_lib again"
+    known = {}
+    if listing.is_file():
+        known = read_json(listing, dict[str, str], "the list of shipped weights", remedy)
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != known.get(path.stem):
-        raise HLError(f"weights {path.stem}: the file is damaged: install hlgan_lib again")
+        raise HLError(f"weights {path.stem}: the file is damaged: {remedy}")
 
 
 def load_weights(
@@ -72,9 +75,9 @@ def load_weights(
     """A trained network in eval mode, its gradients off.
 
     Args:
-        name_or_path: a shipped name (`shipped_weights()`), a finished run folder, a `.safetensors`
-            file, or the authors' `model.pkl` (read without unpickling code). A network is passed
-            through.
+        name_or_path: a shipped name (`shipped_weights()`; "shipped:NAME" where a folder here has
+            the same), a finished run folder, a `.safetensors` file, or the authors' `model.pkl`
+            (read without unpickling code). A network is passed through.
         stage: "h2l" (degrades) or "l2h" (restores; the baselines too) where only that will do.
         device: where to put it.
 
@@ -107,7 +110,19 @@ def _check_role(net: nn.Module, stage: str | None) -> None:
 
 def _file_of(name_or_path: str | Path) -> Path:
     """The file behind a shipped name, a run folder or a path. Raises HLError if there is none."""
-    path = shipped_weights().get(str(name_or_path)) or Path(name_or_path)
+    name = str(name_or_path)
+    path = Path(name)
+    shipped = shipped_weights().get(name.removeprefix("shipped:"))
+    if shipped:
+        own = (
+            path.is_file() or RunFolder(path).config.is_file() or RunFolder(path).weights.is_file()
+        )
+        if own:
+            raise HLError(
+                f"weights {name!r} are shipped, and a run or file here has the same name: write "
+                f"./{name} for it, or shipped:{name}"
+            )
+        path = shipped
     if path.parent == SHIPPED:
         check_hash(path)
     if path.is_dir():
@@ -118,26 +133,42 @@ def _file_of(name_or_path: str | Path) -> Path:
         names = ", ".join(shipped_weights()) or "(none shipped)"
         raise HLError(
             f"weights must be a run folder, a .safetensors file, model.pkl or one of {names}, got "
-            f"{str(name_or_path)!r}"
+            f"{name!r}"
         )
     return path
 
 
 def _read_network(path: Path) -> tuple[str, nn.Module]:
-    """Kind and network of a .safetensors file."""
-    state, metadata = read_weights(path)
+    """Kind and network of a .safetensors file.
+
+    Its shapes are compared before any memory is taken: what the configuration claims must be in the
+    file.
+    """
+    shapes, metadata = weights_header(path)
     kind = metadata["stage"]
     if kind not in BUILDERS:
         raise HLError(f"weights {path} are of stage {kind!r}, which this version does not know")
-    net = BUILDERS[kind](stored_config(metadata))
     try:
-        net.load_state_dict(state)
+        cfg = stored_config(metadata)
+        with torch.device("meta"):
+            expected = BUILDERS[kind](cfg).state_dict()
+    except HLError as error:
+        raise HLError(f"weights {path} cannot be read: {error}") from error
+    except Exception as error:  # a network of absurd sizes fails in many ways
+        raise _misfit(path, kind) from error
+    if shapes != {name: tuple(value.shape) for name, value in expected.items()}:
+        raise _misfit(path, kind)
+    net = BUILDERS[kind](cfg)
+    try:
+        net.load_state_dict(read_weights(path)[0])
     except RuntimeError as error:
-        raise HLError(
-            f"weights {path} do not fit this version's {kind} network: train them anew"
-        ) from error
+        raise _misfit(path, kind) from error
     net.about = metadata  # type: ignore[assignment]
     return kind, net
+
+
+def _misfit(path: Path, kind: str) -> HLError:
+    return HLError(f"weights {path} do not fit this version's {kind} network: train them anew")
 
 
 # ---- using them ----------------------------------------------------------------------------------

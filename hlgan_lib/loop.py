@@ -21,7 +21,17 @@ from .config import RunConfig
 from .errors import HLError
 from .precision import AMP
 from .rng import restore
+from .schema import checked
 from .tasks.base import Batch, Logs, Task
+
+# What a checkpoint says of where a run is, beside its best score, which may be infinite.
+PROGRESS = {
+    "step": int,
+    "seconds": float,
+    "best_step": int,
+    "history": list[dict[str, float]],
+    "n_summed": int,
+}
 
 # Of a loss in float16, at the start. PyTorch's own 65,536 overflowed in the first update of three
 # of five stages on an H100, and that update was lost; the scale grows by itself.
@@ -87,7 +97,8 @@ class Loop:
 
     def __init__(self, cfg: RunConfig, task: Task, steps: int) -> None:
         self.cfg, self.task, self.steps = cfg, task, steps
-        self.step, self.seconds, self.best = 0, 0.0, math.inf
+        self.step, self.seconds = 0, 0.0
+        self.best, self.best_step = math.inf, -1  # lowest validation score, and its update
         self.history: list[dict[str, float]] = []  # mean losses of each tick, for health
         self.sums: Logs = {}  # of the log values since the last tick
         self.n_summed = 0
@@ -252,6 +263,7 @@ class Loop:
             "step": self.step,
             "seconds": self.seconds,
             "best": self.best,
+            "best_step": self.best_step,
             "history": self.history,
             "sums": self.sums,
             "n_summed": self.n_summed,
@@ -266,15 +278,17 @@ class Loop:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from `state`; warns where its random numbers cannot go on on this device."""
-        for name in ("step", "seconds", "best", "history", "n_summed"):
-            setattr(self, name, state[name])
-        self.sums = {k: v.to(self.task.device) for k, v in state["sums"].items()}
+        """Go on from `state`; warns where its random numbers cannot go on on this device.
+
+        Raises:
+            ValueError, KeyError, RuntimeError: where it is not a state of such a loop.
+        """
+        self._load_progress(state)
         self.task.generators.load_state_dict(state["generators"])
         self.task.discriminators.load_state_dict(state["discriminators"])
-        self.opt_g.load_state_dict(state["opt_g"])
+        _load_adam(self.opt_g, state["opt_g"])
         if self.opt_d:
-            self.opt_d.load_state_dict(state["opt_d"])
+            _load_adam(self.opt_d, state["opt_d"])
         if self.ema:
             self.ema.load_state_dict(state["ema"])
         if state["scaler"]:  # empty where the run had none
@@ -290,6 +304,38 @@ class Loop:
             )
         for name, sampler in self.task.samplers.items():
             sampler.load_state_dict(state["samplers"][name])
+
+    def _load_progress(self, state: dict[str, Any]) -> None:
+        """Where the run is, held against what it may be: all else checks its own shapes."""
+        state = {"best_step": -1} | state  # younger than the first checkpoints
+        for name, kind in PROGRESS.items():
+            setattr(self, name, checked(state[name], kind, name))
+        self.best = math.inf if state["best"] == math.inf else checked(state["best"], float, "best")
+        sums = checked(state["sums"], dict[str, Tensor], "sums")
+        if not 0 <= self.step <= self.steps or self.seconds < 0:
+            raise ValueError(f"step {self.step} of {self.steps}, {self.seconds} seconds")
+        if any(v.ndim or not v.is_floating_point() for v in sums.values()):
+            raise ValueError("sums must be single numbers")
+        if bool(sums) != (self.n_summed > 0):
+            raise ValueError(f"{len(sums)} sums of {self.n_summed} updates")
+        self.sums = {k: v.to(self.task.device) for k, v in sums.items()}
+
+
+def _load_adam(opt: torch.optim.Optimizer, stored: dict[str, Any]) -> None:
+    """Moments of Adam, each of its weight's shape; the settings stay those of the configuration."""
+    moments = checked(stored["state"], dict[int, dict[str, Tensor]], "moments")
+    params = [p for group in opt.param_groups for p in group["params"]]
+    for i, p in enumerate(params):
+        if i not in moments:  # it had no gradient yet
+            continue
+        of_p = moments[i]
+        if of_p.keys() != {"exp_avg", "exp_avg_sq", "step"} or of_p["step"].ndim:
+            raise ValueError(f"moments of weight {i}: {', '.join(of_p)}")
+        if not of_p["exp_avg"].shape == of_p["exp_avg_sq"].shape == p.shape:
+            raise ValueError(f"moments of weight {i} are not of shape {tuple(p.shape)}")
+    if not moments.keys() <= set(range(len(params))):
+        raise ValueError(f"moments of {len(moments)} weights, expected {len(params)}")
+    opt.load_state_dict({"state": moments, "param_groups": opt.state_dict()["param_groups"]})
 
 
 def _lr_of(d: nn.Module, cfg: RunConfig) -> float:

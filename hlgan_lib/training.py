@@ -5,10 +5,10 @@ The training yields ticks and draws nothing; the caller prints, plots or stops.
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,15 @@ import torch
 from torch import Tensor
 
 from .analysis.jpeg_traces import measured_jpeg
-from .checkpoint import RunFolder, load_checkpoint, save_checkpoint, save_weights
+from .checkpoint import (
+    About,
+    RunFolder,
+    Source,
+    fingerprint,
+    load_checkpoint,
+    save_checkpoint,
+    save_weights,
+)
 from .config import STAGES, RunConfig, reads
 from .data.faces import FaceSet
 from .data.loading import load_faces
@@ -25,7 +33,7 @@ from .data.npz import check_npz
 from .degradations import DEGRADATIONS, Degradation
 from .errors import HLError
 from .files import save_json
-from .health import diagnose
+from .health import LONGEST, diagnose
 from .inference import NETWORKS, load_weights, resolve_degradation
 from .loop import Loop, Tick, TrainingDiverged
 from .precision import what_pays
@@ -63,7 +71,7 @@ def train(
     resume: bool = False,
     device: str | torch.device | None = None,
     stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Tick]:
+) -> Generator[Tick, None, None]:
     """Train a stage; an iterator of ticks.
 
     "h2l" learns from unpaired `hi` and `lo`; "l2h" from `hi` and a `degradation`; "joint"
@@ -98,11 +106,15 @@ def train(
     if out is None:
         return run(loop, None, stop=stop)
     folder = RunFolder(out)
+    folder.check(about, resume)
+    _close_earlier(folder)
     folder.start(about, resume)
     if folder.finished:
-        return iter(())
+        return _no_ticks()
     write = partial(write_results, folder=folder, stage=stage, about=about)
-    return run(loop, folder, resume, stop, write)
+    ticks = run(loop, folder, resume, stop, write)
+    _RUNNING[folder.path.resolve()] = ticks
+    return ticks
 
 
 def new_loop(
@@ -116,7 +128,7 @@ def new_loop(
     l2h: str | Path | None = None,
     device: str | torch.device | None = None,
     out: str | Path | None = None,
-) -> tuple[Loop, dict[str, Any]]:
+) -> tuple[Loop, About]:
     """The loop of a stage before its first update.
 
     Args as `train`, which reads it; of `out` only the precision that a run in it was started with.
@@ -135,14 +147,8 @@ def new_loop(
     # What to learn from.
     hi_set = _faces(hi, cfg.size_hi, "hi", cfg.n_hi)
     lo_set = _faces(lo, cfg.size_lo, "lo", cfg.n_lo) if stage in UNPAIRED else None
-    about = {"stage": stage, "config": cfg.as_dict(), "hi": hi_set.source}
-    if lo_set:
-        about["lo"] = lo_set.source
     if stage in PAIRED:
         degradation = _degradation_of(stage, degradation)
-        about["degradation"] = _name_of(degradation)
-    if stage == "joint":
-        about |= {"h2l": str(h2l), "l2h": str(l2h)}
 
     # Networks, whose first weights torch draws from its global stream: seeded, then put back.
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
@@ -152,19 +158,39 @@ def new_loop(
         loop = Loop(cfg, task, getattr(cfg, f"{stage}_steps"))
     if stage == "joint":
         _start_from(task, {"h2l": h2l, "l2h": l2h})
-    return loop, about
+    return loop, _about(stage, cfg, place, hi_set, lo_set, degradation, h2l, l2h)
 
 
 def _precision(cfg: RunConfig, stage: str, device: torch.device, out: str | Path | None) -> str:
     """What `cfg.amp` means: of "auto" what the run in `out` was started with, or what pays here."""
     if cfg.amp != "auto":
         return cfg.amp
-    stored = RunFolder(out).config if out else None
-    if stored and stored.is_file():
-        return json.loads(stored.read_text())["config"]["amp"]
+    stored = RunFolder(out) if out else None
+    if stored and stored.config.is_file():
+        return str(stored.read_about()["config"].get("amp", "off"))
     layers = [(getattr(cfg, f"{stage}_width", cfg.l2h_width), cfg.size_lo)]
     layers.append((cfg.d_width, cfg.size_lo if stage == "h2l" else cfg.size_hi))
     return what_pays(device, tuple(layers), cfg.batch)
+
+
+def _no_ticks() -> Generator[Tick, None, None]:
+    """What a finished run has left to say."""
+    yield from ()
+
+
+# The trainings of this process that have a folder, as long as somebody holds them.
+_RUNNING: weakref.WeakValueDictionary[Path, Any] = weakref.WeakValueDictionary()
+
+
+def _close_earlier(folder: RunFolder) -> None:
+    """End an earlier training into the same folder: of a cell that was cut off and is run again.
+
+    Closing it saves and lets go of the folder. One that is at work in another thread goes on, and
+    is told of by the folder's lock.
+    """
+    earlier = _RUNNING.pop(folder.path.resolve(), None)
+    if earlier is not None and not earlier.gi_running:
+        earlier.close()
 
 
 # ---- what to learn from --------------------------------------------------------------------------
@@ -205,6 +231,37 @@ def _name_of(degradation: str | Degradation) -> str:
     if isinstance(degradation, str):
         return degradation
     return getattr(degradation, "__name__", type(degradation).__name__)
+
+
+def _about(
+    stage: str,
+    cfg: RunConfig,
+    place: torch.device,
+    hi: FaceSet,
+    lo: FaceSet | None,
+    degradation: str | Degradation | None,
+    h2l: str | Path | None,
+    l2h: str | Path | None,
+) -> About:
+    """What config.json says of a run: names for people, digests by which the run is known again."""
+    names: dict[str, str] = {"hi": hi.source}
+    data: dict[str, Source] = {"hi": {"n": len(hi), "digest": hi.digest()}}
+    if lo:
+        names["lo"] = lo.source
+        data["lo"] = {"n": len(lo), "digest": lo.digest()}
+    if stage in PAIRED and degradation is not None:
+        names["degradation"] = _name_of(degradation)
+    if stage == "joint":
+        names |= {"h2l": str(h2l), "l2h": str(l2h)}
+    for key, name in names.items():
+        weights = name.removeprefix("learned:")
+        if key in ("h2l", "l2h") or weights != name:
+            data[key] = {"n": 1, "digest": fingerprint(load_weights(weights))}
+    threads = torch.get_num_threads()
+    machine: dict[str, int | str] = {"device": place.type, "torch": torch.__version__}
+    if place.type == "cpu":  # how sums are cut decides their last digits
+        machine["threads"] = threads
+    return {"stage": stage, "config": cfg.as_dict(), **names, "data": data, "machine": machine}  # type: ignore[typeddict-item]
 
 
 # ---- what to train -------------------------------------------------------------------------------
@@ -278,7 +335,7 @@ def run(
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
     finish: Callable[[Loop], dict[str, Any]] | None = None,
-) -> Iterator[Tick]:
+) -> Generator[Tick, None, None]:
     """Train to the end, yielding ticks; keeps `folder` up to date where there is one.
 
     Args:
@@ -295,6 +352,21 @@ def run(
         TrainingDiverged: on a loss that is not finite.
         HLError: for a checkpoint that cannot be gone on from.
     """
+    try:
+        yield from _updates(loop, folder, resume, stop, finish)
+    finally:
+        if folder:
+            folder.release()
+
+
+def _updates(
+    loop: Loop,
+    folder: RunFolder | None,
+    resume: bool,
+    stop: Callable[[], bool],
+    finish: Callable[[Loop], dict[str, Any]] | None,
+) -> Iterator[Tick]:
+    """The ticks of `run`."""
     if folder and resume:
         _resume(loop, folder)
     tick_steps, save_steps = intervals(loop.cfg)
@@ -339,10 +411,20 @@ def _resume(loop: Loop, folder: RunFolder) -> None:
         state = load_checkpoint(folder.last)
         try:
             loop.load(state)
-        except (RuntimeError, KeyError, ValueError) as error:
+        # It was read whole, and still may hold anything.
+        except Exception as error:
+            reason = " ".join(str(error).split())[:160]
             raise HLError(
-                f"checkpoint {folder.last} is of another version: start in another --out"
+                f"checkpoint {folder.last} is damaged or of another version ({reason}): go on from "
+                "another one, such as best.pt renamed to last.pt, or start in another --out"
             ) from error
+        if loop.best_step == loop.step:  # killed, perhaps, between last.pt and best.pt
+            save_checkpoint(folder.best, loop.state())
+    elif folder.best.is_file():
+        raise HLError(
+            f"--resume: {folder.last} is missing, and {folder.best} is there: copy it to last.pt "
+            "to go on from it, or choose another --out to start anew"
+        )
     folder.cut_back(loop.step)
 
 
@@ -379,6 +461,7 @@ def _tick(loop: Loop, losses: dict[str, float], updates_per_s: float, look: bool
     losses |= loop.diagnostics()
     samples, score = loop.look() if look else (None, None)
     loop.history.append({"step": loop.step, **losses})
+    del loop.history[:-LONGEST]
     rate = updates_per_s * loop.cfg.batch
     return Tick(
         step=loop.step,
@@ -398,16 +481,15 @@ def _store(loop: Loop, folder: RunFolder | None, tick: Tick, save: bool) -> None
     """Log line, samples and best.pt of a tick; last.pt too if `save`."""
     if folder:
         folder.append_log(tick.log_line())
-    if tick.score is not None and tick.samples is not None:
-        if folder:
-            folder.save_sample(tick.step, tick.samples)
-        better = tick.score < loop.best
-        loop.best = min(tick.score, loop.best)
-        # Before last.pt, which remembers the best score.
-        if better and folder:
-            save_checkpoint(folder.best, loop.state())
-    if save:
+    better = tick.score is not None and tick.score < loop.best
+    if tick.score is not None and better:
+        loop.best, loop.best_step = tick.score, loop.step
+    if folder and tick.samples is not None:
+        folder.save_sample(tick.step, tick.samples)
+    if save or better:
         _save(loop, folder)
+    if folder and better:  # after last.pt, from which it is made where a kill comes between them
+        save_checkpoint(folder.best, loop.state())
 
 
 def _save(loop: Loop, folder: RunFolder | None) -> None:
@@ -424,16 +506,15 @@ def _end(
         save_json(folder.scores, finish(loop))
 
 
-def write_results(
-    loop: Loop, folder: RunFolder, stage: str, about: dict[str, Any]
-) -> dict[str, Any]:
+def write_results(loop: Loop, folder: RunFolder, stage: str, about: About) -> dict[str, Any]:
     """Write the weights of a finished run and return its scores.
 
     Args:
         loop: at its end.
         folder: gets weights.safetensors (of joint: L2H's, and H2L's beside them).
         stage: the run's stage.
-        about: what config.json says of the run; what it learned from goes into the metadata.
+        about: what config.json says of the run; what it learned from, and on which machine, goes
+            into the metadata.
     """
     loop.reestimate_batch_norm()
     _, score = loop.look()
@@ -442,7 +523,8 @@ def write_results(
         "seconds": round(loop.seconds),
         "val_frechet_lite0": round(score, 2),
     }
-    notes = {k: v for k, v in about.items() if k not in ("stage", "config")}
+    notes: dict[str, Any] = {k: v for k, v in about.items() if isinstance(v, str) and k != "stage"}
+    notes |= about["machine"]
     for name in loop.nets.keys() & NETWORKS.keys():
         path = folder.path / f"weights-{name}.safetensors"
         if name == loop.task.product:

@@ -150,10 +150,14 @@ def test_a_run_killed_before_its_configuration_was_written_can_start(tmp_path):
     assert json.loads(RunFolder(tmp_path).config.read_text()) == ABOUT
 
 
+def line_of(step: int) -> dict:
+    return dict(step=step, images=4 * step, losses={"pix": 0.1}, health=[], seconds=1.0, rate=2.0)
+
+
 def test_cut_back_drops_what_is_later_than_the_checkpoint(tmp_path):
     folder = RunFolder(tmp_path)
     for step in (1, 2, 3):
-        folder.append_log({"step": step})
+        folder.append_log(line_of(step))
         folder.save_sample(step, torch.zeros(3, 2, 2, dtype=torch.uint8))
     with open(folder.log, "a") as file:
         file.write('{"step": 4, "los')  # killed in the middle of a line

@@ -1,13 +1,23 @@
 """The machine: a device by its name, threads given back, signals that ask a training to end."""
 
+import io
+import os
 import signal
+import sys
 from threading import Thread
 
 import pytest
 import torch
 
 from hlgan_lib.errors import HLError
-from hlgan_lib.runtime import hardware, one_thread, pick_device, stop_signals
+from hlgan_lib.runtime import (
+    ASK,
+    hardware,
+    one_thread,
+    pick_device,
+    speech_may_fail,
+    stop_signals,
+)
 
 
 @pytest.fixture
@@ -61,17 +71,58 @@ def test_threads_are_given_back_even_after_an_error():
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_sets_the_flag_and_a_second_one_quits(number, capfd):
+@pytest.mark.parametrize("name", ASK)
+def test_a_signal_sets_the_flag_and_a_second_ctrl_c_quits(name, capfd):
+    number = getattr(signal, name)
     before = signal.getsignal(number)
     with stop_signals() as stop:
-        assert not stop() and stop.signal is None
+        assert not stop() and stop.signal is None and stop.exit_code == 0
         signal.raise_signal(number)
-        assert stop() and stop.signal == number
+        assert stop() and stop.signal == number and stop.exit_code == 128 + number
         assert "finishing this update, then saving" in capfd.readouterr().err
+        if name != "SIGINT":
+            signal.raise_signal(number)  # a cluster says it every second
         with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(number)
+            signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(number) is before
+
+
+def test_a_handler_never_raises_where_nobody_listens(monkeypatch):
+    def closed(*_):
+        raise BrokenPipeError
+
+    with stop_signals() as stop:
+        monkeypatch.setattr(os, "write", closed)
+        signal.raise_signal(signal.SIGINT)
+    assert stop.exit_code == 130
+
+
+def test_nohup_keeps_its_promise():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_signals() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stop()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_speech_may_fail_and_only_that(capsys):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    real = sys.stdout
+    sys.stdout = Closed()
+    try:
+        with speech_may_fail():
+            print("unheard")
+            print("heard", file=sys.stderr)
+        with pytest.raises(BrokenPipeError):
+            print("unheard")
+    finally:
+        sys.stdout = real
+    assert capsys.readouterr().err == "heard\n"
 
 
 def test_handlers_come_back_after_an_error():

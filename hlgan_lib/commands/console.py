@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,11 @@ SHOWN = ("pix", "gan", "d_loss", "z_loss")  # of the logged losses, where the ta
 
 
 def follow(
-    start: Callable[[], Iterator[Tick]], out: Path, resume: bool, stop: Stop, n_images: int
+    start: Callable[[], Generator[Tick, None, None]],
+    out: Path,
+    resume: bool,
+    stop: Stop,
+    n_images: int,
 ) -> int:
     """Show a training of n_images to its end, or to its stop; the exit code.
 
@@ -42,14 +45,18 @@ def follow(
     said: tuple[str, ...] = ()
     # tqdm by itself draws nothing on a terminal that says 0 x 0.
     size = shutil.get_terminal_size((120, 24))
-    with tqdm(
-        total=n_images,
-        disable=None,
-        mininterval=0,
-        ncols=size.columns,
-        nrows=size.lines,
-        bar_format=BAR,
-    ) as progress:
+    # Closing the ticks saves, whatever stops the talking.
+    with (
+        closing(ticks),
+        tqdm(
+            total=n_images,
+            disable=None,
+            mininterval=0,
+            ncols=size.columns,
+            nrows=size.lines,
+            bar_format=BAR,
+        ) as progress,
+    ):
         for tick in ticks:
             _show(progress, tick)
             for note in tick.health:
@@ -58,8 +65,8 @@ def follow(
             said = tick.health
     if not folder.finished:
         return stop.exit_code
-    scores = json.loads(folder.scores.read_text())
-    print(f"finished: weights {folder.weights}, validation {scores['val_frechet_lite0']}")
+    score = folder.read_scores()["val_frechet_lite0"]
+    print(f"finished: weights {folder.weights}, validation {score}")
     return 0
 
 

@@ -10,7 +10,7 @@ from typing_extensions import Doc
 from tyro.conf import OmitArgPrefixes
 
 from ..config import RunConfig
-from ..runtime import pick_device, stop_signals
+from ..runtime import pick_device, speech_may_fail, stop_signals
 from .console import follow
 from .flags import DEFAULT_PRESET, FACES, WEIGHTS, Device, Number, PresetName, Switch
 
@@ -45,7 +45,7 @@ class Train:
         return {}
 
     def run(self) -> int:
-        with stop_signals() as stop:
+        with stop_signals() as stop, speech_may_fail():
             from ..training import train
 
             cfg, device = self.config(), pick_device(self.device)

@@ -6,8 +6,10 @@ byte, so `np.memmap` can point into it. NumPy itself offers this for single .npy
 
 from __future__ import annotations
 
+import math
 import zipfile
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +23,15 @@ HEADER_BYTES = 30
 LENGTHS_AT = 26
 
 
+MAX_NAME = 4096  # characters of a name: no system has longer paths
+MAX_GROWTH = 200  # times that compressed images may grow when they are larger than SMALL bytes
+SMALL = 256_000_000
+
+
 def load_npz(path: Path) -> FaceSet:
     """Open a FaceSet file; images that were saved compressed are read into memory.
+
+    What the file says of its arrays is looked at before any of them is read.
 
     Args:
         path: an .npz file with `images`, uint8 (N, 3, H, W), and `names`, N strings.
@@ -34,17 +43,68 @@ def load_npz(path: Path) -> FaceSet:
         HLError: for a broken file and for other contents.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            _check_heads(archive)
+        images = _mapped(path)
         with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
             names = tuple(file["names"].tolist())
-            images = _mapped(path)
             if images is None:
                 images = file["images"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        return FaceSet(images, names, str(path))
+    except HLError:
+        raise
+    # A damaged file raises whatever the readers of zip, zlib and .npy meet first.
+    except Exception as error:
         raise HLError(
             f"{path} must be a FaceSet file with `images` and `names`, got: {reason(error)}: "
             "make one with FaceSet.save or hlgan prepare"
         ) from error
-    return FaceSet(images, names, str(path))
+
+
+def _check_heads(archive: zipfile.ZipFile) -> None:
+    """Raise ValueError where the arrays are not those of a FaceSet, or larger than it says."""
+    images, names = (_head(archive, name) for name in ("images.npy", "names.npy"))
+    if images.dtype != np.uint8 or len(images.shape) != 4 or images.shape[1] != 3:
+        raise ValueError(f"images {images.dtype} {images.shape}, not uint8 (N, 3, H, W)")
+    if names.dtype.kind != "U" or names.shape != images.shape[:1]:
+        raise ValueError(f"names {names.dtype} {names.shape}, not {images.shape[0]} strings")
+    if names.dtype.itemsize > 4 * MAX_NAME:
+        raise ValueError(f"names of {names.dtype.itemsize // 4} characters")
+    for head in (images, names):
+        claimed, packed = head.n_bytes, head.info.compress_size
+        if head.info.file_size - claimed not in range(1, 100_000):
+            raise ValueError(f"{head.info.filename} of {head.info.file_size} bytes, not {claimed}")
+        if claimed > max(SMALL, MAX_GROWTH * packed):
+            raise ValueError(f"{claimed:,} bytes packed into {packed:,}: no pictures are like that")
+
+
+class _Head(NamedTuple):
+    """What an .npz says of one of its arrays."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    fortran_order: bool
+    info: zipfile.ZipInfo
+
+    @property
+    def n_bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def _head(archive: zipfile.ZipFile, name: str) -> _Head:
+    """Of the array of that name, of which no more than the head is read."""
+    with archive.open(name) as file:
+        shape, fortran_order, dtype = _read_head(file)
+    return _Head(shape, dtype, fortran_order, archive.getinfo(name))
+
+
+def _read_head(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, order and type of an .npy file, which is left at its data."""
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    return readers[np.lib.format.read_magic(file)](file)
 
 
 def check_npz(path: Path) -> bool:
@@ -76,12 +136,7 @@ def _mapped(path: Path) -> np.ndarray | None:
         file.seek(info.header_offset + HEADER_BYTES + int(lengths.sum()))
 
         # ... and where, behind its own header, the bytes of the array do.
-        readers = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
-        version = np.lib.format.read_magic(file)
-        shape, fortran_order, dtype = readers[version](file)
+        shape, fortran_order, dtype = _read_head(file)
         if dtype != np.uint8 or fortran_order or 0 in shape:
             return None
         return np.memmap(path, dtype, "r", file.tell(), shape)

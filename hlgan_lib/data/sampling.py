@@ -67,8 +67,13 @@ class Sampler:
         return {"order": self.order.cpu().clone(), "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on where `state_dict` was taken."""
-        self.order = state["order"].clone().to(self.images.device)
+        """Go on where `state_dict` was taken. Raises ValueError where it was of another set."""
+        order, n = state["order"], len(self.images)
+        if order.dtype != torch.long or order.ndim != 1 or len(order) > n + self.n_batch:
+            raise ValueError(f"the order must be at most {n + self.n_batch} whole numbers")
+        if len(order) and not 0 <= order.min() <= order.max() < n:
+            raise ValueError(f"the order must be of {n} images")
+        self.order = order.clone().to(self.images.device)
         restore(self.generator, state["generator"])
 
 

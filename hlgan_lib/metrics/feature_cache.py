@@ -9,22 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
 from ..data.faces import FaceSet
 from ..errors import HLError
-from ..files import atomic
+from ..files import PART, atomic
 
 KEEP = 64  # entries; the ones that were used longest ago go first
 FORMAT = 1
+KINDS = (torch.float32, torch.float64)  # of the numbers of an entry
+HOUR = 3600.0  # seconds: no entry takes as long to write
 
 
 def folder() -> Path:
@@ -67,13 +71,13 @@ def cached(images: FaceSet | Tensor, about: dict, extract: Callable[[], Tensor])
         (N, d) float64 on the CPU.
     """
     path = folder() / f"{digest(images, about)}.safetensors"
-    kept = _read(path)
+    kept = _read(path, len(images))
     if kept is not None:
         return kept
     features = extract()
     try:
         _write(path, features, about)
-    except HLError:
+    except (HLError, OSError):
         warnings.warn(
             f"features are not kept, {path.parent} cannot be written: "
             "set HLGAN_CACHE to another folder",
@@ -82,15 +86,21 @@ def cached(images: FaceSet | Tensor, about: dict, extract: Callable[[], Tensor])
     return features
 
 
-def _read(path: Path) -> Tensor | None:
+def _read(path: Path, n: int) -> Tensor | None:
+    """The features of n pictures; None where there are none, or what is there is damaged."""
     try:
         with safe_open(path, framework="pt") as file:
             features = file.get_tensor("features")
             stored = (file.metadata() or {}).get("sha256")
-        os.utime(path)
-    except (OSError, SafetensorError):
+        fits = features.ndim == 2 and len(features) == n and features.dtype in KINDS
+        if not fits or stored != _sum(features):
+            return None
+    # Whatever is wrong with it, it is made anew.
+    except Exception:
         return None
-    return features.double() if stored == _sum(features) else None
+    with suppress(OSError):  # an entry may be read where it may not be touched
+        os.utime(path)
+    return features.double()
 
 
 def _write(path: Path, features: Tensor, about: dict) -> None:
@@ -98,13 +108,21 @@ def _write(path: Path, features: Tensor, about: dict) -> None:
     kept = small if torch.equal(small.double(), features) else features.contiguous()
     metadata = {"sha256": _sum(kept), "about": json.dumps(about)}
     data = safetensors_bytes({"features": kept}, metadata=metadata)
-    # Two processes may make the same entry at once: each writes its own file first.
-    own = path.with_name(f"{path.stem}.{os.getpid()}.part")
-    atomic(own, lambda file: file.write(data))
-    os.replace(own, path)
-    by_age = sorted(path.parent.glob("*.safetensors"), key=lambda p: p.stat().st_mtime)
-    for old in by_age[:-KEEP]:
-        old.unlink(missing_ok=True)
+    atomic(path, lambda file: file.write(data))
+    _forget(path.parent)
+
+
+def _forget(cache: Path) -> None:
+    """Remove the entries used longest ago, and what killed writers left; others do so too."""
+    ages: dict[Path, float] = {}
+    for entry in (*cache.glob("*.safetensors"), *cache.glob(f".*{PART}")):
+        with suppress(OSError):  # another process was first
+            ages[entry] = entry.stat().st_mtime
+    entries = sorted((e for e in ages if e.suffix != PART), key=lambda e: ages[e])
+    parts = [e for e in ages if e.suffix == PART and time.time() - ages[e] > HOUR]
+    for old in (*entries[:-KEEP], *parts):
+        with suppress(OSError):
+            old.unlink()
 
 
 def _sum(features: Tensor) -> str:

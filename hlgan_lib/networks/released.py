@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..config import RunConfig
 from ..errors import HLError
+from ..files import check_zip
 
 
 class _Block(nn.Module):
@@ -91,6 +92,7 @@ class ReleasedLowToHigh(nn.Module):
             HLError: for a file of another kind, and for other weights.
         """
         try:
+            check_zip(Path(path))
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # a stranger's file raises whatever the unpickler meets first
             raise HLError(
@@ -103,7 +105,7 @@ class ReleasedLowToHigh(nn.Module):
         net = cls()
         try:
             net.load_state_dict({k.removeprefix("module."): v for k, v in state.items()})
-        except (RuntimeError, AttributeError) as error:
+        except (RuntimeError, AttributeError, TypeError) as error:
             raise HLError(
                 f"{path} does not hold the authors' released L2H (15,490,403 parameters): give its "
                 "run folder or .safetensors file if it was trained with this package"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
 from .. import training
 from ..checkpoint import OtherRun, RunFolder
 from ..config import RunConfig
+from ..data.pictures import read_image, to_array
 from ..errors import HLError
 from ..loop import Tick
 
@@ -77,15 +75,13 @@ def logged(folder: RunFolder, steps: int) -> Iterator[Tick]:
     Yields:
         Each tick.
     """
-    if not folder.log.is_file():
-        return
-    for line in folder.log.read_text().splitlines():
-        entry = json.loads(line)
+    for entry in folder.read_log()[0]:
         picture = folder.samples / f"{entry['step']:07d}.png"
         samples = None
         if picture.is_file():
-            samples = torch.from_numpy(np.array(Image.open(picture))).permute(2, 0, 1)
-        left_s = (steps - entry["step"]) / entry["step"] * entry["images"] / entry["rate"]
+            samples = torch.from_numpy(to_array(read_image(picture)).copy())
+        left = (steps - entry["step"]) / entry["step"] * entry["images"]  # images
+        left_s = left / max(entry["rate"], 0.01)
         yield Tick(
             entry["step"],
             steps,
@@ -93,7 +89,7 @@ def logged(folder: RunFolder, steps: int) -> Iterator[Tick]:
             entry["seconds"],
             entry["rate"],
             left_s,
-            entry["losses"],
+            {k: v for k, v in entry["losses"].items() if v is not None},
             tuple(entry["health"]),
             entry.get("score"),
             samples,

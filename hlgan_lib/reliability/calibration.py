@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -11,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..checkpoint import fingerprint
 from ..data.faces import FaceSet
 from ..data.loading import load_faces
 from ..errors import HLError
@@ -20,6 +19,7 @@ from ..files import save_json
 from ..inference import SHIPPED, Weights, load_weights
 from ..networks.blocks import check_images
 from ..rng import subsample
+from ..schema import Misfit, read_json
 from .signs import SIGNS, HRFeatures, hr_features, signs
 
 DOUBTFUL = 0.1  # the part of the calibration pictures that counts as doubtful
@@ -54,6 +54,17 @@ class Calibration:
     grades: list[float]
     sharp: dict[str, list[float]]
 
+    def __post_init__(self) -> None:
+        signs_known = set(SIGNS) <= self.mean.keys() & self.sd.keys()
+        lists = {len(values) for values in self.sharp.values()}
+        faces_known = self.sharp.keys() == set(HRFeatures._fields)
+        if not signs_known or min(self.sd.values()) <= 0:
+            raise Misfit(f"mean and sd must be of {', '.join(SIGNS)}, sd above 0")
+        if not faces_known or len(lists) != 1 or 0 in lists or self.n_z < 1:
+            raise Misfit(f"sharp must be lists of {', '.join(HRFeatures._fields)}, n_z 1 or more")
+        if self.grades and (len(self.grades) < 2 or sorted(self.grades) != self.grades):
+            raise Misfit("grades must be two or more rising numbers")
+
     def score(self, found: dict[str, Tensor], of: Sequence[str] = SIGNS) -> Tensor:
         """trust = - mean over the signs of (log sign - mean) / sd: 0 as usual, (B,)."""
         deviations = []
@@ -85,21 +96,7 @@ class Calibration:
     @classmethod
     def load(cls, path: str | Path) -> Calibration:
         """Read what `save` wrote. Raises HLError where the file is none."""
-        try:
-            return cls(**json.loads(Path(path).read_text()))
-        except (OSError, ValueError, TypeError) as error:
-            raise HLError(
-                f"calibration {path} cannot be read ({error}): write it with Calibration.save"
-            ) from None
-
-
-def fingerprint(*networks: nn.Module) -> str:
-    """SHA-256 of the networks' parameters and buffers, its first 16 digits."""
-    digest = hashlib.sha256()
-    for net in networks:
-        for name, value in sorted(net.state_dict().items()):
-            digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
+        return read_json(Path(path), cls, "calibration", "write it with Calibration.save")
 
 
 def calibrate(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -160,7 +159,7 @@ def _score(stored: Stored, run: Run, cell: Cell | None, out: str | Path) -> dict
     """The entry of a finished run; of a restorer the arrays are kept too."""
     folder, n = folder_of(run, out), stored.about["n"]
     entry = describe(run, stored.about["preset"])
-    entry["training"] = json.loads(folder.scores.read_text())
+    entry["training"] = dict(folder.read_scores())
     if run.stage == "h2l":
         h2l = load_weights(folder.path, stage="h2l")
         entry["scores"] = score_degrader(h2l, n, seed=run.cfg.seed)

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypedDict
 
 import numpy as np
 
+from ..config import PRESETS
+from ..degradations import DEGRADATIONS
 from ..errors import HLError
 from ..files import atomic
+from ..schema import Misfit, checked, read_json
 from .grid import CELLS, Cell, Planned, planned_of
 from .run import in_order
 
 MAX_SEEDS = 10
+MAX_ARRAYS = 2_000_000_000  # bytes of ablation.npz, not compressed: forty times the full grid's
 
 
 @dataclass
@@ -79,6 +85,88 @@ class Stored:
         return [r["scores"][test][metric]["value"] for r in self.found(cell).values()]
 
 
+# ---- reading -------------------------------------------------------------------------------------
+class Measured(TypedDict):
+    """A score, and its interval where one was taken."""
+
+    value: float
+    ci: list[float] | None
+
+
+Metrics = dict[str, Measured | dict[str, float]]  # the latter: diversity
+
+
+class Floors(TypedDict):
+    """What is no distance."""
+
+    frechet_lite0: float
+    kernel_lite0: float
+
+
+class AboutResults(TypedDict):
+    """What all results of a folder share."""
+
+    preset: str
+    test: str
+    n: int
+    hardware: str
+    floors: Floors
+
+
+class Trained(TypedDict):
+    """What a training cost."""
+
+    seconds: float
+
+
+_StoredRun = TypedDict(
+    "_StoredRun", {"stage": str, "seed": int, "from": dict[str, str], "training": Trained}
+)
+
+
+class StoredRun(_StoredRun, total=False):
+    """A run: a restorer's scores by test, a degradation's by metric."""
+
+    changed: dict[str, Any]
+    scores: dict[str, Any]
+    psnr_faces: list[float]
+
+
+class Reference(TypedDict):
+    """What needs no training."""
+
+    scores: dict[str, Any]
+
+
+class Gap(TypedDict):
+    """The share of a gap that is closed."""
+
+    ratio: float | None
+    ratio_ci: list[float] | None
+    low: float
+    mid: float
+    high: float
+
+
+class Results(TypedDict):
+    """ablation.json."""
+
+    about: AboutResults
+    runs: dict[str, StoredRun]
+    references: dict[str, Reference]
+    gaps: dict[str, Gap]
+
+
+# Of a restorer: test -> the metrics that figures and tables read.
+RESTORED = {
+    "camera": ("psnr", "ssim", "frechet_lite0", "kernel_lite0"),
+    "clean": ("psnr", "ssim", "frechet_lite0", "kernel_lite0"),
+    "wild": ("frechet_lite0", "kernel_lite0", "consistency"),
+}
+DEGRADED = ("frechet_lite0", "kernel_lite0", "diversity")
+SPREADS = {"total", "colour", "detail"}
+
+
 def load(folder: str | Path) -> Stored:
     """What is stored in a folder. Raises HLError where nothing is, or where it cannot be read."""
     path = Path(folder).expanduser() / "ablation.json"
@@ -87,13 +175,61 @@ def load(folder: str | Path) -> Stored:
             f"no stored results at {path}: run hlgan ablate --out {folder}, "
             "or give --results of a clone"
         )
+    remedy = f"score the runs again with hlgan ablate --out {folder}"
+    values = read_json(path, Results, "stored results", remedy)
     try:
-        values = json.loads(path.read_text())
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
-            arrays = {k: file[k] for k in file.files}
-        return Stored(**values, arrays=arrays)
-    except (OSError, ValueError, TypeError, EOFError) as error:
+        stored = Stored(**{name: values[name] for name in Results.__annotations__})
+        _check(stored)
+        stored.arrays = _arrays(path.with_suffix(".npz"))
+        return stored
+    # A damaged .npz raises whatever the readers of zip, zlib and .npy meet first.
+    except Exception as error:
         raise HLError(
-            f"stored results {path} (and .npz beside it) cannot be read: {error}: "
-            f"score the runs again with hlgan ablate --out {folder}"
+            f"stored results {path} (and .npz beside it) cannot be read: "
+            f"{' '.join(str(error).split())[:200]}: {remedy}"
         ) from error
+
+
+def _check(stored: Stored) -> None:
+    """Raise Misfit where figures and tables would miss a score."""
+    if stored.about["preset"] not in PRESETS:
+        raise Misfit(f"preset {stored.about['preset']!r} is none of {', '.join(PRESETS)}")
+    entries = {**stored.runs, **stored.references}
+    needed = {"bicubic", *(f"h2l:{name}" for name in DEGRADATIONS)}
+    if stored.references and not needed <= stored.references.keys():
+        raise Misfit(f"references must be {', '.join(sorted(needed))}")
+    for name, entry in entries.items():
+        scores = entry.get("scores")
+        if name.startswith("h2l"):
+            _check_metrics(scores, DEGRADED, name)
+            continue
+        for test, metrics in RESTORED.items():
+            _check_metrics(checked(scores, dict[str, Any], name).get(test), metrics, name)
+
+
+def _check_metrics(scores: Any, metrics: tuple[str, ...], name: str) -> None:
+    kept = checked(scores, Metrics, f"{name}.scores")
+    missing = [m for m in metrics if m not in kept]
+    if missing:
+        raise Misfit(f"{name}.scores lacks {', '.join(missing)}")
+    for metric in metrics:
+        one = kept[metric]
+        whole = SPREADS <= one.keys() if metric == "diversity" else "value" in one
+        ends = one.get("ci")
+        if not whole or (ends is not None and len(ends) != 2):
+            raise Misfit(f"{name}.scores.{metric} must be a value and two ends of its interval")
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """Faces and features, their heads looked at before any is read. Raises ValueError."""
+    with zipfile.ZipFile(path) as archive:
+        claimed = sum(info.file_size for info in archive.infolist())
+    if claimed > MAX_ARRAYS:
+        raise Misfit(f"{claimed:,} bytes of arrays, more than {MAX_ARRAYS:,}")
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {k: file[k] for k in file.files}
+    for name, array in arrays.items():
+        kind, dims = ("u", 4) if name.startswith("faces/") else ("f", 2)
+        if array.dtype.kind != kind or array.ndim != dims or 0 in array.shape:
+            raise Misfit(f"{name} is {array.dtype} {array.shape}")
+    return arrays

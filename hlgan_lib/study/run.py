@@ -12,11 +12,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .. import config
-from ..checkpoint import RunFolder
+from ..checkpoint import About, RunFolder
 from ..config import RunConfig, differences, reads
 from ..errors import HLError
+from ..schema import read_json
 
 # Of the training code: raised when the same configuration gives other weights, so that keys change.
 VERSION = 1
@@ -77,22 +79,26 @@ def _digest(stage: str, cfg: RunConfig, sources: dict[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def key_of(config_json: str | Path) -> str:
+def key_of(config_json: str | Path, came_from: tuple[Path, ...] = ()) -> str:
     """The key of a run from its config.json.
 
-    A run that it started from is looked for beside its folder first. Raises HLError where the file,
-    or that run, cannot be read, and for a run on other images than the shipped ones.
+    A run that it started from is looked for beside its folder first.
+
+    Args:
+        config_json: the file.
+        came_from: the files of the runs that started from this one.
+
+    Raises:
+        HLError: where the file, or that of a run that it started from, cannot be read, and for a
+            run on other images than the shipped ones.
     """
     path = Path(config_json)
-    try:
-        about = json.loads(path.read_text())
-        stage = about["stage"]
-        cfg = config.from_dict(about["config"], stage)
-        gone = config.gone(about["config"], stage)
-    except (OSError, ValueError, KeyError) as error:
-        raise HLError(
-            f"{path} must be the config.json of a run, got {type(error).__name__}: give its path"
-        ) from error
+    if path.resolve() in came_from:
+        raise HLError(f"{path} must be of a run that started from another one, got itself")
+    about: dict[str, Any] = read_json(path, About, "the config.json of a run", "give its path")
+    stage = about["stage"]
+    cfg = config.from_dict(about["config"], stage)
+    gone = config.gone(about["config"], stage)
     if gone:
         raise HLError(
             f"{path}: the run was trained with {', '.join(gone)}, which this version no longer "
@@ -107,18 +113,18 @@ def key_of(config_json: str | Path) -> str:
     sources = {k: about[k] for k in ("degradation", "h2l", "l2h") if about.get(k) is not None}
     for k, source in sources.items():
         if k != "degradation" or source.startswith("learned:"):
-            sources[k] = _key_near(source.removeprefix("learned:"), path)
+            sources[k] = _key_near(source.removeprefix("learned:"), path, came_from)
     return _digest(stage, cfg, sources)
 
 
-def _key_near(source: str, path: Path) -> str:
+def _key_near(source: str, path: Path, came_from: tuple[Path, ...]) -> str:
     """The key of the run that another started from: its name says it, or its config.json."""
     found = re.fullmatch(r"\w+-([0-9a-f]{10})", Path(source).name)
     if found:
         return found[1]
     for folder in (path.parent.parent / Path(source).name, Path(source)):
         if (folder / "config.json").is_file():
-            return key_of(folder / "config.json")
+            return key_of(folder / "config.json", (*came_from, path.resolve()))
     raise HLError(
         f"{path} started from {source}, which is not there: "
         f"put that run's folder beside {path.parent}"

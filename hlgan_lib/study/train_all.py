@@ -14,9 +14,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .. import config
+from ..checkpoint import log_entry
 from ..errors import HLError
 from ..files import out_folder
-from ..runtime import BAR, pick_device, stop_signals
+from ..runtime import BAR, pick_device, speech_may_fail, stop_signals
 from .run import Run, folder_of, in_order
 
 
@@ -130,19 +131,22 @@ def _collect(going: dict[Run, subprocess.Popen], out: Path, outcome: Outcome) ->
             outcome.finished.append(run.name)
         elif not outcome.stopped:
             log = out / "logs" / f"{run.name}.txt"
-            words = log.read_text().strip().splitlines() or [f"ended with {process.returncode}"]
+            words = log.read_text("utf-8", "replace").strip().splitlines() or [
+                f"ended with {process.returncode}"
+            ]
             outcome.failed[run.name] = words[-1]
             tqdm.write(f"{run.name} failed: {words[-1]} (all it said: {log})")
 
 
 def _images(run: Run, out: Path) -> int:
-    """Images that the run has seen, by its log."""
+    """Images that the run has seen, by the last whole line of its log."""
     log = folder_of(run, out).log
-    lines = log.read_text().splitlines() if log.is_file() else []
-    try:
-        return json.loads(lines[-1])["images"] if lines else 0
-    except ValueError:  # a line that is being written
-        return 0
+    lines = log.read_bytes().splitlines() if log.is_file() else []
+    for line in reversed(lines):
+        entry = log_entry(line)
+        if entry:
+            return entry["images"]
+    return 0
 
 
 def train_here(job: dict) -> int:
@@ -153,7 +157,7 @@ def train_here(job: dict) -> int:
     from ..training import train
 
     parent = os.getppid()
-    with stop_signals() as stop:
+    with stop_signals() as stop, speech_may_fail():
         try:
             ticks = train(
                 config.from_dict(job["config"], job["stage"]),

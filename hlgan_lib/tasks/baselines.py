@@ -91,17 +91,18 @@ class History:
 
     Args:
         size: images remembered.
+        shape: of each, (C, H, W).
         rng: draws which are shown.
     """
 
-    def __init__(self, size: int, rng: torch.Generator) -> None:
-        self.size, self.rng, self.past = size, rng, torch.empty(0)
+    def __init__(self, size: int, shape: tuple[int, ...], rng: torch.Generator) -> None:
+        self.size, self.rng = size, rng
+        self.past = torch.empty(0, *shape, device=rng.device)
 
     def swap(self, fake: Tensor) -> Tensor:
         """Images to show D in place of `fake` (B, 3, S, S), which is remembered."""
         if len(self.past) < self.size:
-            past = self.past.to(fake).reshape(-1, *fake.shape[1:])
-            self.past = torch.cat([past, fake])[: self.size]
+            self.past = torch.cat([self.past.to(fake), fake])[: self.size]
             return fake
         old = torch.rand(len(fake), generator=self.rng, device=fake.device) < 0.5
         at = torch.randint(self.size, (len(fake),), generator=self.rng, device=fake.device)
@@ -118,8 +119,13 @@ class History:
         return {"past": self.past.clone()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on from `state`."""
-        self.past = state["past"].to(self.rng.device)
+        """Go on from `state`. Raises ValueError where it is of other images."""
+        past, shape = state["past"], tuple(self.past.shape[1:])
+        if len(past) and (tuple(past.shape[1:]) != shape or not past.is_floating_point()):
+            raise ValueError(f"the images remembered must be float (N, {shape}), got {past.shape}")
+        if len(past) > self.size:
+            raise ValueError(f"the images remembered must be at most {self.size}, got {len(past)}")
+        self.past = past.reshape(-1, *shape).to(self.rng.device)
 
 
 class CycleGANTask(Task):
@@ -151,7 +157,7 @@ class CycleGANTask(Task):
         self.past: dict[str, History] = {}
         for name in ("d_hi", "d_lo"):
             self.discriminators[name] = self.new_d_hi()
-            self.past[name] = History(HISTORY, rng)
+            self.past[name] = History(HISTORY, (3, cfg.size_hi, cfg.size_hi), rng)
             self.samplers[f"past {name}"] = self.past[name]
 
     def batch(self) -> Batch:

@@ -30,5 +30,5 @@ def test_load_says_what_is_wrong(tmp_path):
     with pytest.raises(HLError, match="no stored results at .*run hlgan ablate"):
         load(tmp_path)
     (tmp_path / "ablation.json").write_text("{")
-    with pytest.raises(HLError, match="cannot be read: .*score the runs again"):
+    with pytest.raises(HLError, match="cannot be read .*score the runs again"):
         load(tmp_path)

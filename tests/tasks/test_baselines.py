@@ -163,7 +163,7 @@ def test_cyclegan_loss_is_the_sum_of_its_terms():
 
 # ---- history -------------------------------------------------------------------------------------
 def test_history_shows_an_old_picture_half_of_the_time():
-    history = History(20, torch.Generator().manual_seed(0))
+    history = History(20, (1, 1, 1), torch.Generator().manual_seed(0))
     number = iter(range(10**6))
     new = [
         torch.tensor([next(number) for _ in range(10)]).float().view(10, 1, 1, 1) for _ in range(60)
@@ -178,7 +178,7 @@ def test_history_shows_an_old_picture_half_of_the_time():
 
 
 def test_history_goes_on_from_its_state():
-    a, b = (History(8, torch.Generator().manual_seed(s)) for s in (0, 1))
+    a, b = (History(8, (3, 2, 2), torch.Generator().manual_seed(s)) for s in (0, 1))
     for n in range(5):
         a.swap(torch.full((4, 3, 2, 2), float(n)))
     b.load_state_dict(a.state_dict())
