@@ -4,17 +4,21 @@ PY    := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 JOBS  ?= 2
 STUDY ?= runs/study
+N     ?= 20000
+KILLS ?= 200
+SEED  ?= 0
 
 # The venv's own kernel and nothing from the user's folders; one torch thread for each of the JOBS test workers.
 export JUPYTER_PREFER_ENV_PATH := 1
 export JUPYTER_PLATFORM_DIRS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help install run test fast lint unit notebooks student lab book results gpu repo-url clean
+.PHONY: help install run test fast lint unit fuzz notebooks student lab book results gpu repo-url clean
 help:
 	@echo "make run      install, then notebooks 00-07 (quick preset, shipped weights) -> outputs/index.html"
 	@echo "make test     install, then every test: ruff, import-linter, mypy, unit, CLI, notebooks with the smoke preset"
 	@echo "make fast     for daily work: lint, types and the tests that train nothing, about a minute"
+	@echo "make fuzz     N=20000 KILLS=200 SEED=0: damaged files read, trainings killed at their file operations"
 	@echo "make install  only the set-up: .venv with everything in pyproject.toml (make PYTHON=/path/to/python3.12 ...)"
 	@echo "make lab      install, then JupyterLab on the first restored face and your own photograph"
 	@echo "make student  for maintainers: the students' copies, notebooks/student/, from the notebooks"
@@ -65,6 +69,11 @@ fast: $(STAMP)
 
 unit: $(STAMP)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --durations 10
+
+# What make test does with a few hundred damaged files and ten kills, with N and KILLS of them: hours on one core.
+fuzz: $(STAMP)
+	OMP_NUM_THREADS=1 $(PY) -m tests.faults.fuzz --n $(N) --seed $(SEED)
+	OMP_NUM_THREADS=1 $(PY) -m tests.faults.kills --n $(KILLS) --seed $(SEED)
 
 # On a copy, so that runs and figures land in .scratch and the committed notebooks stay as they are; the students'
 # copies too, with nothing filled in, in a folder of their own.

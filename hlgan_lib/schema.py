@@ -104,13 +104,18 @@ def checked(value: Any, kind: Any, at: str = "it") -> Any:
         _that(isinstance(value, dict), value, dict, at)
         of_keys = all(isinstance(key, inner[0]) for key in value)
         _that(of_keys, "other keys", kind, at)
-        return {key: checked(v, inner[1], f"{at}.{key}") for key, v in value.items()}
+        return {key: checked(v, inner[1], f"{at}.{_key(key)}") for key, v in value.items()}
     if origin is list:
         _that(isinstance(value, list), value, list, at)
         return [checked(v, inner[0], f"{at}[{i}]") for i, v in enumerate(value)]
     if kind in (int, float):
         return _that(_is_number(value, kind), value, kind, at)
     return _that(isinstance(value, NoneType if kind is None else kind), value, kind, at)
+
+
+def _key(key: Any) -> str:
+    """A key as an error may show it."""
+    return ascii(key).strip("'")[:40]
 
 
 def _is_number(value: Any, kind: type) -> bool:

@@ -164,3 +164,83 @@ def test_cut_back_drops_what_is_later_than_the_checkpoint(tmp_path):
     folder.cut_back(2)
     assert [json.loads(line)["step"] for line in folder.log.read_text().splitlines()] == [1, 2]
     assert sorted(p.name for p in folder.samples.iterdir()) == ["0000001.png", "0000002.png"]
+
+
+# ---- identity and damage -------------------------------------------------------------------------
+DATA = ABOUT | {"data": {"hi": {"n": 40, "digest": "aa"}}, "machine": {"device": "cpu"}}
+
+
+def test_a_run_knows_its_data_wherever_it_lies(tmp_path):
+    RunFolder(tmp_path).start(DATA, resume=False)
+    RunFolder(tmp_path).start(DATA | {"hi": "moved/here"}, resume=True)
+    other = DATA | {"hi": "mine", "data": {"hi": {"n": 39, "digest": "bb"}}}
+    with pytest.raises(HLError, match=r"another hi \(40 of faces:train-hi then, 39 of mine now\)"):
+        RunFolder(tmp_path).start(other, resume=True)
+
+
+def test_a_run_of_an_earlier_version_knows_its_data_by_name(tmp_path):
+    RunFolder(tmp_path).start(ABOUT, resume=False)
+    RunFolder(tmp_path).start(DATA, resume=True)
+    with pytest.raises(HLError, match="another hi: use the same flags and data"):
+        RunFolder(tmp_path).start(DATA | {"hi": "mine"}, resume=True)
+
+
+def test_another_machine_is_told_of(tmp_path):
+    RunFolder(tmp_path).start(DATA, resume=False)
+    with pytest.warns(UserWarning, match=r"goes on elsewhere \(device cpu then, cuda now\)"):
+        RunFolder(tmp_path).start(DATA | {"machine": {"device": "cuda"}}, resume=True)
+
+
+def test_a_folder_in_training_is_refused_and_free_again_afterwards(tmp_path):
+    first = RunFolder(tmp_path)
+    first.start(ABOUT, resume=False)
+    with pytest.raises(HLError, match="is being written by process"):
+        RunFolder(tmp_path).start(ABOUT, resume=True)
+    first.release()
+    RunFolder(tmp_path).start(ABOUT, resume=True)
+
+
+def test_a_damaged_log_line_costs_that_line_only(tmp_path):
+    folder = RunFolder(tmp_path)
+    for step in (1, 2, 3, 4):
+        folder.append_log(line_of(step))
+    lines = folder.log.read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1].replace(b"images", b"im\xffges")
+    folder.log.write_bytes(b"".join([*lines, lines[0], b'{"step": 5, "los']))
+    entries, n_damaged = folder.read_log()
+    assert [e["step"] for e in entries] == [1, 3, 4] and n_damaged == 2
+    with pytest.warns(UserWarning, match="2 damaged lines"):
+        folder.cut_back(3)
+    assert [json.loads(line)["step"] for line in folder.log.read_text().splitlines()] == [1, 3]
+
+
+def test_somebodys_copy_of_a_sample_stays(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.save_sample(3, torch.zeros(3, 2, 2, dtype=torch.uint8))
+    for name in ("0000003 (copy).png", "best.png"):
+        (folder.samples / name).write_bytes(b"")
+    folder.cut_back(0)
+    assert sorted(p.name for p in folder.samples.iterdir()) == ["0000003 (copy).png", "best.png"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"stage": "x2x", "config": {}}', "\xff"])
+def test_a_damaged_config_json_is_one_line(tmp_path, text):
+    (tmp_path / "config.json").write_text(text, "latin1")
+    with pytest.raises(HLError, match="config.json cannot be read .*restore it") as error:
+        RunFolder(tmp_path).start(ABOUT, resume=True)
+    assert str(error.value).isprintable()
+
+
+def test_damaged_scores_are_no_end_of_a_run(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.weights.write_bytes(b"")
+    for text in ("", "{", '{"images": 4}'):
+        folder.scores.write_text(text)
+        assert not folder.finished
+
+
+def test_weights_with_a_foreign_configuration_are_one_line(tmp_path):
+    for config in ("", "[]", "{", '{"h2l_width": "4"}', '{"seed": null}', '{"seed": 1, "x": 2}'):
+        with pytest.raises(HLError) as error:
+            stored_config({"stage": "h2l", "config": config})
+        assert str(error.value).isprintable()

@@ -11,7 +11,17 @@ from PIL import Image
 
 from hlgan_lib.checkpoint import load_checkpoint, save_checkpoint
 from hlgan_lib.errors import HLError
-from hlgan_lib.files import REASONS, atomic, out_folder, save_json, save_png
+from hlgan_lib.files import (
+    REASONS,
+    Lock,
+    append,
+    atomic,
+    check_zip,
+    out_folder,
+    save_json,
+    save_png,
+    sweep,
+)
 
 
 def test_atomic_writes_and_leaves_nothing_else(tmp_path):
@@ -124,3 +134,56 @@ def test_out_is_a_folder_that_need_not_exist(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("x")
     with pytest.raises(HLError, match="--out .*file is a file: choose a folder"):
         out_folder(tmp_path / "file")
+
+
+# ---- others in the same folder -------------------------------------------------------------------
+def test_two_writers_of_one_file_have_parts_of_their_own(tmp_path):
+    def outer(file):
+        file.write(b"outer")
+        atomic(tmp_path / "last.pt", lambda inner: inner.write(b"inner"))
+        assert (tmp_path / "last.pt").read_bytes() == b"inner"
+
+    atomic(tmp_path / "last.pt", outer)
+    assert (tmp_path / "last.pt").read_bytes() == b"outer"
+    assert [p.name for p in tmp_path.iterdir()] == ["last.pt"]
+
+
+def test_a_name_of_255_bytes_can_be_written(tmp_path):
+    atomic(tmp_path / ("x" * 255), lambda file: file.write(b"whole"))
+    assert (tmp_path / ("x" * 255)).read_bytes() == b"whole"
+
+
+def test_sweep_removes_what_killed_writers_left_and_nothing_else(tmp_path):
+    for name in (".1a2b.part", ".config.json.part", "mine.part", ".hidden"):
+        (tmp_path / name).write_text("half")
+    sweep(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".hidden", "mine.part"]
+
+
+def test_a_line_is_added_in_one_piece(tmp_path):
+    append(tmp_path / "log", "one")
+    append(tmp_path / "log", "Größe")
+    assert (tmp_path / "log").read_text("utf-8") == "one\nGröße\n"
+    with pytest.raises(HLError, match="cannot write .*choose another --out"):
+        append(tmp_path / "log" / "log", "x")
+
+
+def test_a_locked_folder_says_who_writes_into_it(tmp_path):
+    first = Lock(tmp_path / "run")
+    with pytest.raises(HLError, match=f"is being written by process {os.getpid()} on .*: stop"):
+        Lock(tmp_path / "run")
+    first.release()
+    Lock(tmp_path / "run").release()
+
+
+def test_an_archive_that_claims_more_than_it_holds_is_refused(tmp_path):
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("data", bytes(10_000_000))
+    with pytest.raises(ValueError, match="10,000,000 bytes claimed in a file of"):
+        check_zip(tmp_path / "bomb.pt")
+    with pytest.raises(HLError, match="bomb.pt cannot be read"):
+        load_checkpoint(tmp_path / "bomb.pt")
+    save_checkpoint(tmp_path / "last.pt", {"w": torch.zeros(9)})
+    check_zip(tmp_path / "last.pt")

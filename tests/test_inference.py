@@ -136,3 +136,30 @@ def test_shots_of_each_degradation_repeat_by_seed():
     assert torch.equal(*inference.shots("bilinear", hi, n=2))
     with pytest.raises(hl.HLError, match="degradation must be one of"):
         inference.shots("blurry", hi)
+
+
+def test_a_name_that_is_shipped_and_here_is_refused(h2l, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hl.load_weights("h2l")
+    (tmp_path / "h2l").mkdir()
+    hl.load_weights("h2l")  # a folder of something else
+    save_weights(tmp_path / "h2l" / "weights.safetensors", h2l.state_dict(), "h2l", h2l.cfg)
+    with pytest.raises(hl.HLError, match=r"write ./h2l for it, or shipped:h2l$"):
+        hl.load_weights("h2l")
+    assert hl.load_weights("./h2l").cfg == h2l.cfg != hl.load_weights("shipped:h2l").cfg
+
+
+def test_what_weights_claim_is_compared_before_memory_is_taken(h2l, tmp_path, monkeypatch):
+    path = tmp_path / "w.safetensors"
+    save_weights(path, h2l.state_dict(), "h2l", h2l.cfg.replace(h2l_width=2048))
+    made, build = [], inference.BUILDERS["h2l"]
+
+    def watched(cfg):
+        net = build(cfg)
+        made.append({p.device.type for p in net.parameters()})
+        return net
+
+    monkeypatch.setitem(inference.BUILDERS, "h2l", watched)
+    with pytest.raises(hl.HLError, match="do not fit this version's h2l network"):
+        hl.load_weights(path)
+    assert made == [{"meta"}]

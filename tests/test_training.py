@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 import hlgan_lib as hl
-from hlgan_lib import losses, tasks
+from hlgan_lib import losses, tasks, training
 from hlgan_lib.analysis.jpeg_traces import measured_jpeg
 from hlgan_lib.analysis.validation import coded
 from hlgan_lib.checkpoint import RunFolder, load_checkpoint, read_weights, save_checkpoint
 from hlgan_lib.data.faces import FaceSet, to_uint8
+from hlgan_lib.health import LONGEST
 from hlgan_lib.inference import resolve_degradation
 from hlgan_lib.loop import Loop, TrainingDiverged
 from tests.helpers import CPU, HI, LO, RICH, TINY, loop_of, pictures, same, train, weights
@@ -391,6 +392,80 @@ def test_resume_with_another_flag_is_refused(tmp_path):
         train("h2l", TINY.replace(lr=2e-3, seed=5), out=tmp_path, resume=True)
     with pytest.raises(hl.HLError, match="already holds a run"):
         train("h2l", out=tmp_path)
+
+
+def test_a_lost_last_checkpoint_is_never_taken_for_none(tmp_path):
+    list(train("h2l", out=tmp_path, stop=after(3)))
+    folder = RunFolder(tmp_path)
+    folder.last.unlink()
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    with pytest.raises(hl.HLError, match="last.pt is missing, and .*best.pt is there: copy it"):
+        list(train("h2l", out=tmp_path, resume=True))
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+    folder.best.rename(folder.last)
+    *_, tick = train("h2l", out=tmp_path, resume=True)
+    assert tick.step == 6
+
+
+def test_killed_between_last_and_best_the_best_is_made_again(whole, tmp_path):
+    list(train("h2l", out=tmp_path, stop=after(2)))
+    folder = RunFolder(tmp_path)
+    folder.best.unlink()  # as if killed after last.pt
+    list(train("h2l", out=tmp_path, resume=True))
+    assert same(content(whole), content(tmp_path)) == []
+
+
+def test_the_same_data_goes_on_from_anywhere_and_changed_data_nowhere(tmp_path):
+    def moved(faces, images=None, names=None):
+        return FaceSet(
+            faces.images if images is None else images, names or faces.names, "moved/here"
+        )
+
+    list(train("h2l", out=tmp_path, stop=after(1)))
+    changed = HI.images.copy()
+    changed[7, 2, 5, 5] ^= 1
+    for hi in (moved(HI, changed), moved(HI, names=("x", *HI.names[1:])), HI[:39], HI[::-1]):
+        with pytest.raises(hl.HLError, match="started with another hi"):
+            train("h2l", out=tmp_path, resume=True, hi=hi)
+    *_, tick = train("h2l", out=tmp_path, resume=True, hi=moved(HI), lo=moved(LO))
+    assert tick.step == 6
+
+
+def test_a_learned_degradation_is_known_by_its_weights(two_runs, tmp_path):
+    import shutil
+
+    copy = shutil.copytree(two_runs["h2l"], tmp_path / "copy")
+    list(
+        train("l2h", degradation=f"learned:{two_runs['h2l']}", out=tmp_path / "run", stop=after(1))
+    )
+    train("l2h", degradation=f"learned:{copy}", out=tmp_path / "run", resume=True).close()
+    list(train("h2l", TINY.replace(seed=1, h2l_steps=2), out=tmp_path / "other"))
+    with pytest.raises(hl.HLError, match="started with another degradation"):
+        train("l2h", degradation=f"learned:{tmp_path / 'other'}", out=tmp_path / "run", resume=True)
+
+
+def test_a_training_that_is_started_again_here_takes_over_from_the_first(whole, tmp_path):
+    first = train("h2l", out=tmp_path)
+    next(first)  # a cell that was cut off, and is run again
+    list(train("h2l", out=tmp_path, resume=True))
+    assert same(content(whole), content(tmp_path)) == []
+    assert list(first) == []
+
+
+def test_machine_and_threads_are_stored_with_run_and_weights(whole):
+    machine = json.loads((whole / "config.json").read_text())["machine"]
+    assert machine == {"device": "cpu", "torch": torch.__version__, "threads": 1}
+    assert read_weights(whole / "weights.safetensors")[1]["threads"] == "1"
+
+
+def test_history_is_bounded():
+    loop = loop_of("h2l", TINY.replace(h2l_steps=500))
+    loop.history = [{"step": n, "pix": 0.1} for n in range(1, 3001)]
+    loop.step = 3000
+    loop.update()
+    training._tick(loop, {"pix": 0.1}, 1.0, look=False)
+    assert len(loop.history) == LONGEST and loop.history[-1]["step"] == 3001
+    assert len(json.dumps(loop.history)) < 60_000
 
 
 def test_a_checkpoint_of_another_kind_of_device_goes_on_with_new_random_numbers(tmp_path):

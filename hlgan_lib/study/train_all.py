@@ -16,7 +16,7 @@ from tqdm import tqdm
 from .. import config
 from ..checkpoint import log_entry
 from ..errors import HLError
-from ..files import out_folder
+from ..files import Lock, out_folder
 from ..runtime import BAR, pick_device, speech_may_fail, stop_signals
 from .run import Run, folder_of, in_order
 
@@ -63,6 +63,9 @@ def train_all(
     outcome = Outcome(finished=[r.name for r in plan if r not in waiting])
     tqdm.write(f"{len(plan)} runs, {len(outcome.finished)} finished before; {jobs} at a time")
 
+    if not waiting:
+        return outcome
+    lock = Lock(out)  # two plans would start the same runs
     going: dict[Run, subprocess.Popen] = {}
     total = sum(r.n_images for r in waiting)
     with tqdm(total=total, disable=None, bar_format=BAR, mininterval=0) as progress:
@@ -84,6 +87,7 @@ def train_all(
         finally:  # a second signal: nothing of ours stays behind
             for process in going.values():
                 process.kill()
+            lock.release()
     return outcome
 
 

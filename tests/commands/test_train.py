@@ -301,3 +301,71 @@ def test_one_bar_on_a_terminal_and_a_new_diagnosis_once(tmp_path, capsys, monkey
     shown, out = sys.stderr.getvalue(), capsys.readouterr().out
     assert "12/24 images" in shown and "24/24 images" in shown and " left  pix " in shown
     assert out.count("health: z is ignored") == 1 and " images/s " not in out
+
+
+# ---- where nobody listens ------------------------------------------------------------------------
+TEE = """
+import os, signal, sys
+from hlgan_lib import cli, loop
+
+update = loop.Loop.update
+
+def updated(self):
+    if self.step == 1:
+        os.kill(os.getpid(), signal.SIGINT)  # Ctrl-C reaches tee as well, which is gone at once
+    update(self)
+
+loop.Loop.update = updated
+mode = sys.argv.pop(1)
+if mode == "tee":
+    reads, writes = os.pipe()
+    os.close(reads)
+    os.dup2(writes, 1)
+    os.dup2(writes, 2)
+else:
+    os.close(1)
+    os.close(2)
+    sys.stdout = sys.stderr = None
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["tee", "closed"])
+def test_ctrl_c_saves_though_nobody_listens(mode, tmp_path):
+    env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    argv = train("h2l", tmp_path / "run", "--tick-images", 4)
+    ended = subprocess.run([sys.executable, "-c", TEE, mode, *argv], env=env)
+    assert ended.returncode == 130
+    checkpoint = torch.load(tmp_path / "run" / "checkpoints" / "last.pt", weights_only=True)
+    assert checkpoint["step"] == 2
+    assert b"finishing" not in b"".join(contents(tmp_path).values())
+
+
+def test_closed_output_is_no_end_of_a_training(tmp_path, monkeypatch):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    monkeypatch.setattr(sys, "stderr", Closed())
+    assert cli.main(train("h2l", tmp_path / "run")) == 0
+    assert (tmp_path / "run" / "scores.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR1", "SIGXCPU"])
+def test_what_a_cluster_or_a_closed_terminal_sends_saves(name, tmp_path, monkeypatch):
+    number = getattr(signal, name)
+    send(monkeypatch, number, at=2, times=3)
+    assert cli.main(train("h2l", tmp_path / "run")) == 128 + number
+    checkpoint = torch.load(tmp_path / "run" / "checkpoints" / "last.pt", weights_only=True)
+    assert checkpoint["step"] == 2
+
+
+def test_two_trainings_of_one_folder(tmp_path, capsys):
+    from hlgan_lib.files import Lock
+
+    other = Lock(tmp_path / "run")
+    assert f"written by process {os.getpid()}" in refused(train("h2l", tmp_path / "run"), capsys)
+    other.release()
+    assert cli.main(train("h2l", tmp_path / "run")) == 0

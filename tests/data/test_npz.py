@@ -69,3 +69,29 @@ def test_a_cut_file_is_refused(numbered, tmp_path, n_bytes):
     path.write_bytes(path.read_bytes()[:n_bytes])
     with pytest.raises(HLError, match="must be a FaceSet file .*: make one with"):
         load_npz(path)
+
+
+@pytest.mark.parametrize(
+    ("images", "names"),
+    [
+        (np.zeros((40_000, 3, 64, 64), np.uint8), np.array(["a"] * 3)),  # another number of names
+        (np.zeros((40_000, 3, 64, 64, 1), np.uint8), np.array(["a"] * 40_000)),
+        (np.zeros((4, 3, 8, 8), np.uint8), np.array(["a" * 5000, "b", "c", "d"])),
+        (np.zeros((4, 3, 8, 8), np.uint8), np.arange(4)),
+    ],
+)
+def test_heads_are_compared_before_anything_is_read(tmp_path, monkeypatch, images, names):
+    np.savez_compressed(tmp_path / "x.npz", images=images, names=names)
+    monkeypatch.setattr(np, "load", lambda *_, **__: pytest.fail("read"))
+    with pytest.raises(HLError, match="must be a FaceSet file .*, not "):
+        load_npz(tmp_path / "x.npz")
+
+
+def test_what_unpacks_into_far_more_than_pictures_do_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "x.npz"
+    images = np.zeros((2_000, 3, 64, 64), np.uint8)
+    np.savez_compressed(path, images=images, names=np.array(["a"] * 2_000))
+    assert len(load_npz(path)) == 2_000
+    monkeypatch.setattr("hlgan_lib.data.npz.SMALL", 10_000_000)
+    with pytest.raises(HLError, match="24,576,000 bytes packed into .*no pictures are like that"):
+        load_npz(path)

@@ -1,0 +1,203 @@
+"""kill -9 at the file operations of a training, whole or half done: python -m tests.faults.kills.
+
+A child trains and dies at its n-th operation on files (make, write, flush, rename, remove), before
+it or, of a write, in the middle. Another goes on with --resume to the end. What is then in the
+folder must be what an unbroken run leaves, bit for bit.
+"""
+
+import argparse
+import builtins
+import os
+import random
+import signal
+import sys
+import tempfile
+import traceback
+import warnings
+from pathlib import Path
+
+import torch
+
+from hlgan_lib import files
+from hlgan_lib.checkpoint import RunFolder, load_checkpoint, read_weights
+from hlgan_lib.tasks import baselines
+from tests.helpers import TINY, same, train
+
+STAGES = ("h2l", "l2h", "srgan", "cyclegan", "joint")
+CFG = TINY.replace(
+    h2l_steps=4,
+    l2h_steps=4,
+    srgan_steps=4,
+    cyclegan_steps=4,
+    joint_steps=4,
+    n_val=2,
+    tick_images=4,
+    save_images=8,
+)
+baselines.HISTORY = 6  # images: full after two updates of four
+
+
+class Operations:
+    """Counts the operations on files; dies at one of them."""
+
+    def __init__(self, fatal: int = 0, half: bool = False) -> None:
+        self.fatal, self.half, self.n = fatal, half, 0
+
+    def start(self) -> None:
+        """From now on, in this process."""
+        for name in ("replace", "fsync", "unlink", "mkdir", "ftruncate"):
+            setattr(os, name, self._counted(getattr(os, name)))
+        files.open = self._open
+
+    def due(self) -> bool:
+        """Is this the operation to die at?"""
+        self.n += 1
+        return self.n == self.fatal
+
+    def _counted(self, call):
+        def counted(*args, **options):
+            if self.due():
+                die()
+            return call(*args, **options)
+
+        return counted
+
+    def _open(self, path, mode="r", **options):
+        if self.due():
+            die()
+        return _File(builtins.open(path, mode, **options), self)
+
+
+class _File:
+    """A file whose writes are counted."""
+
+    def __init__(self, file, operations: Operations) -> None:
+        self.file, self.operations = file, operations
+
+    def write(self, data):
+        """Write; or half of it, and die."""
+        if self.operations.due():
+            if self.operations.half:
+                self.file.write(bytes(data)[: len(data) // 2])
+                self.file.flush()
+            die()
+        return self.file.write(data)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
+def die() -> None:
+    """As kill -9 does, or a power cut."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def in_child(work) -> int:
+    """Do `work` in a process of its own; its exit code, or minus the signal that ended it."""
+    child = os.fork()
+    if not child:
+        try:
+            work()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def whole(out: Path) -> dict:
+    """All that a finished run must repeat to the bit: times are left out."""
+    folder = RunFolder(out)
+    entries, n_damaged = folder.read_log()
+    timeless = [{k: v for k, v in e.items() if k not in ("seconds", "rate")} for e in entries]
+    return {
+        "finished": folder.finished,
+        "log": timeless,
+        "damaged": n_damaged,
+        "last": load_checkpoint(folder.last) | {"seconds": 0},
+        "best": load_checkpoint(folder.best) | {"seconds": 0},
+        "weights": read_weights(folder.weights)[0],
+        "samples": {p.name: p.read_bytes() for p in sorted(folder.samples.iterdir())},
+        "left over": [p.name for p in out.rglob("*.part")],
+    }
+
+
+class Killing:
+    """Whole runs of the stages, and how many operations each takes."""
+
+    def __init__(self, folder: Path, stages: tuple[str, ...] = STAGES) -> None:
+        self.folder, self.more = folder, {"joint": {}}
+        if "joint" in stages:
+            for stage in ("h2l", "l2h"):
+                list(
+                    train(
+                        stage, CFG.replace(h2l_steps=1, l2h_steps=1), out=folder / f"from-{stage}"
+                    )
+                )
+                self.more["joint"][stage] = folder / f"from-{stage}"
+        self.wanted, self.n_operations = {}, {}
+        for stage in stages:
+            operations = Operations()
+
+            def work(stage=stage, operations=operations):
+                operations.start()
+                self.train(stage, folder / stage)
+                (folder / f"{stage}.n").write_text(str(operations.n))
+
+            assert in_child(work) == 0
+            self.wanted[stage] = whole(folder / stage)
+            self.n_operations[stage] = int((folder / f"{stage}.n").read_text())
+
+    def train(self, stage: str, out: Path, resume: bool = False) -> None:
+        """To the end."""
+        for _ in train(stage, CFG, out=out, resume=resume, **self.more.get(stage, {})):
+            pass
+
+    def kill(self, stage: str, fatal: int, half: bool, out: Path) -> list[str]:
+        """Die at an operation, go on; what differs from the unbroken run."""
+
+        def dying():
+            Operations(fatal, half).start()
+            self.train(stage, out)
+
+        died = in_child(dying)
+        if died != -signal.SIGKILL:
+            return [f"ended with {died}"]
+        if in_child(lambda: self.train(stage, out, resume=True)):
+            return ["does not go on"]
+        return same(self.wanted[stage], whole(out))
+
+
+def main() -> int:
+    """Kill n times; 1 where something was lost."""
+    parser = argparse.ArgumentParser(description="Kill trainings at their file operations.")
+    parser.add_argument("--n", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    rng, lost = random.Random(args.seed), 0
+    with tempfile.TemporaryDirectory() as folder:
+        killing = Killing(Path(folder))
+        print("operations:", killing.n_operations, flush=True)
+        for i in range(args.n):
+            stage = STAGES[i % len(STAGES)]
+            fatal = rng.randrange(1, killing.n_operations[stage] + 1)
+            half = rng.random() < 0.5
+            wrong = killing.kill(stage, fatal, half, Path(folder) / f"killed-{i}")
+            if wrong:
+                lost += 1
+                print(f"kill {i}: {stage}, operation {fatal}, half {half}: {wrong[:3]}", flush=True)
+    print(f"{args.n} kills, {lost} with something lost")
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
