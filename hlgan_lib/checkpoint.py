@@ -20,7 +20,7 @@ from . import config
 from .config import RunConfig
 from .errors import HLError
 from .files import Lock, append, atomic, check_zip, out_folder, save_json, save_png, sweep
-from .schema import checked, loads, read_json
+from .schema import checked, loads, plain, read_json
 
 
 class OtherRun(HLError):
@@ -124,9 +124,8 @@ def _whole(path: Path) -> Iterator[None]:
         yield
     # Besides SafetensorError: whatever torch says to a type of numbers that it does not have.
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
         raise HLError(
-            f"weights {path} cannot be read ({reason}): is it a whole .safetensors file?"
+            f"weights {path} cannot be read ({plain(error)}): is it a whole .safetensors file?"
         ) from error
 
 

@@ -335,7 +335,11 @@ def _load_adam(opt: torch.optim.Optimizer, stored: dict[str, Any]) -> None:
             raise ValueError(f"moments of weight {i} are not of shape {tuple(p.shape)}")
     if not moments.keys() <= set(range(len(params))):
         raise ValueError(f"moments of {len(moments)} weights, expected {len(params)}")
-    opt.load_state_dict({"state": moments, "param_groups": opt.state_dict()["param_groups"]})
+    groups = opt.state_dict()["param_groups"]
+    was = checked(stored["param_groups"], list[dict[str, Any]], "groups")
+    for group, before in zip(groups, was, strict=True):
+        group["lr"] = checked(before["lr"], float, "lr")  # of the last update
+    opt.load_state_dict({"state": moments, "param_groups": groups})
 
 
 def _lr_of(d: nn.Module, cfg: RunConfig) -> float:

@@ -113,6 +113,11 @@ def checked(value: Any, kind: Any, at: str = "it") -> Any:
     return _that(isinstance(value, NoneType if kind is None else kind), value, kind, at)
 
 
+def plain(error: Exception) -> str:
+    """What an error of another library says of a damaged file: one printable line, not long."""
+    return ascii(" ".join(str(error).split()))[1:-1][:200]
+
+
 def _key(key: Any) -> str:
     """A key as an error may show it."""
     return ascii(key).strip("'")[:40]

@@ -38,6 +38,7 @@ from .inference import NETWORKS, load_weights, resolve_degradation
 from .loop import Loop, Tick, TrainingDiverged
 from .precision import what_pays
 from .runtime import pick_device
+from .schema import plain
 from .tasks.base import Task
 from .tasks.baselines import CycleGANTask, SRGANTask
 from .tasks.two_stage import H2LTask, JointTask, L2HTask
@@ -413,9 +414,8 @@ def _resume(loop: Loop, folder: RunFolder) -> None:
             loop.load(state)
         # It was read whole, and still may hold anything.
         except Exception as error:
-            reason = " ".join(str(error).split())[:160]
             raise HLError(
-                f"checkpoint {folder.last} is damaged or of another version ({reason}): go on from "
+                f"checkpoint {folder.last} is damaged or of another version ({plain(error)}): go on from "
                 "another one, such as best.pt renamed to last.pt, or start in another --out"
             ) from error
         if loop.best_step == loop.step:  # killed, perhaps, between last.pt and best.pt

@@ -88,7 +88,9 @@ class Upscale:
 
         arguments = self.input, self.out, self.fit, pick_device(self.device), bar
         if self.trust:
-            written, doubtful = upscale_with_trust(self.weights, self.h2l or "h2l", *arguments)
+            written, doubtful = upscale_with_trust(
+                self.weights, self.h2l or "shipped:h2l", *arguments
+            )
             n, listed = len(doubtful), self.out / "trust.csv"
             print(f"{n} of {len(written)} are doubtful{some(doubtful)} (see {listed})")
         elif self.h2l:

@@ -69,7 +69,7 @@ def _check_heads(archive: zipfile.ZipFile) -> None:
     if names.dtype.kind != "U" or names.shape != images.shape[:1]:
         raise ValueError(f"names {names.dtype} {names.shape}, not {images.shape[0]} strings")
     if names.dtype.itemsize > 4 * MAX_NAME:
-        raise ValueError(f"names of {names.dtype.itemsize // 4} characters")
+        raise ValueError(f"names of {names.dtype.itemsize // 4} characters, not at most {MAX_NAME}")
     for head in (images, names):
         claimed, packed = head.n_bytes, head.info.compress_size
         if head.info.file_size - claimed not in range(1, 100_000):

@@ -21,7 +21,7 @@ from ..config import PRESETS
 from ..degradations import DEGRADATIONS
 from ..errors import HLError
 from ..files import atomic
-from ..schema import Misfit, checked, read_json
+from ..schema import Misfit, checked, plain, read_json
 from .grid import CELLS, Cell, Planned, planned_of
 from .run import in_order
 
@@ -146,6 +146,7 @@ class Gap(TypedDict):
     low: float
     mid: float
     high: float
+    note: str | None
 
 
 class Results(TypedDict):
@@ -185,8 +186,7 @@ def load(folder: str | Path) -> Stored:
     # A damaged .npz raises whatever the readers of zip, zlib and .npy meet first.
     except Exception as error:
         raise HLError(
-            f"stored results {path} (and .npz beside it) cannot be read: "
-            f"{' '.join(str(error).split())[:200]}: {remedy}"
+            f"stored results {path} (and .npz beside it) cannot be read: {plain(error)}: {remedy}"
         ) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from PIL import Image
 
 from ..errors import HLError
 from ..files import atomic, save_json
+from ..schema import read_json
 
 # Okabe and Ito's colours, told apart with any kind of colour vision; line style and markers differ
 # as well. Orange and sky are darker than theirs by a seventh, for a contrast of 3 with white (WCAG
@@ -228,7 +229,9 @@ def save_figure(figure: Figure, path: str | Path, alt: str | None = None, **mani
     _, data = encode(figure, "image/jpeg" if path.suffix == ".jpg" else "image/png")
     atomic(path, lambda file: file.write(data))
     listing = path.parent / "manifest.json"
-    entries = json.loads(listing.read_text()) if listing.is_file() else {}
+    entries: dict[str, Any] = {}
+    with suppress(HLError):  # none yet, or damaged: it is made anew
+        entries = read_json(listing, dict[str, dict[str, Any]], "the list of figures", "")
     entries[path.name] = {"alt": figure.alt, **manifest}
     save_json(listing, dict(sorted(entries.items())))
     return path

@@ -145,7 +145,7 @@ class Stored:
         path = self.damaged(self.folder / "done" / "log.jsonl", rng)
         folder = RunFolder(path.parent)
         n = len(list(logged(folder, 6)))
-        folder.cut_back(10**9)
+        folder.cut_back(10**40)
         assert len(folder.read_log()[0]) == n and folder.read_log()[1] == 0
 
     def scores(self, rng: random.Random) -> None:
@@ -226,7 +226,7 @@ def fuzz(n: int, seed: int, folder: Path, first: int = 0) -> Report:
             kind = rng.choice(names)
             shutil.rmtree(stored.work, ignore_errors=True)
             stored.work.mkdir()
-            peak, start = _peak_kb(), time.perf_counter()
+            peak, start = _peak_kb(), time.process_time()
             fault = ""
             try:
                 stored.kinds[kind][0](rng)
@@ -238,7 +238,7 @@ def fuzz(n: int, seed: int, folder: Path, first: int = 0) -> Report:
             except Exception as error:
                 report.refused[kind] += 1
                 fault = f"{type(error).__name__}: {str(error)[:200]!r}"
-            seconds = time.perf_counter() - start
+            seconds = time.process_time() - start
             report.seconds[kind] += seconds
             if seconds > SLOW_S:
                 fault = fault or f"takes {seconds:.0f} s"

@@ -7,6 +7,7 @@ folder must be what an unbroken run leaves, bit for bit.
 
 import argparse
 import builtins
+import json
 import os
 import random
 import signal
@@ -42,6 +43,7 @@ class Operations:
 
     def __init__(self, fatal: int = 0, half: bool = False) -> None:
         self.fatal, self.half, self.n = fatal, half, 0
+        self.landmarks: list[int] = []  # all but the writes, of which a checkpoint has thousands
 
     def start(self) -> None:
         """From now on, in this process."""
@@ -49,9 +51,11 @@ class Operations:
             setattr(os, name, self._counted(getattr(os, name)))
         files.open = self._open
 
-    def due(self) -> bool:
+    def due(self, landmark: bool = True) -> bool:
         """Is this the operation to die at?"""
         self.n += 1
+        if landmark:
+            self.landmarks.append(self.n)
         return self.n == self.fatal
 
     def _counted(self, call):
@@ -76,7 +80,7 @@ class _File:
 
     def write(self, data):
         """Write; or half of it, and die."""
-        if self.operations.due():
+        if self.operations.due(landmark=False):
             if self.operations.half:
                 self.file.write(bytes(data)[: len(data) // 2])
                 self.file.flush()
@@ -142,18 +146,23 @@ class Killing:
                     )
                 )
                 self.more["joint"][stage] = folder / f"from-{stage}"
-        self.wanted, self.n_operations = {}, {}
+        self.wanted: dict[str, dict] = {}
+        self.n_operations: dict[str, int] = {}
+        self.landmarks: dict[str, list[int]] = {}
         for stage in stages:
             operations = Operations()
 
             def work(stage=stage, operations=operations):
                 operations.start()
                 self.train(stage, folder / stage)
-                (folder / f"{stage}.n").write_text(str(operations.n))
+                counted = {"n": operations.n, "landmarks": operations.landmarks}
+                (folder / f"{stage}.json").write_text(json.dumps(counted))
 
             assert in_child(work) == 0
             self.wanted[stage] = whole(folder / stage)
-            self.n_operations[stage] = int((folder / f"{stage}.n").read_text())
+            counted = json.loads((folder / f"{stage}.json").read_text())
+            self.n_operations[stage] = counted["n"]
+            self.landmarks[stage] = counted["landmarks"]
 
     def train(self, stage: str, out: Path, resume: bool = False) -> None:
         """To the end."""
@@ -187,10 +196,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         killing = Killing(Path(folder))
         print("operations:", killing.n_operations, flush=True)
+        print("but writes:", {k: len(v) for k, v in killing.landmarks.items()}, flush=True)
         for i in range(args.n):
             stage = STAGES[i % len(STAGES)]
-            fatal = rng.randrange(1, killing.n_operations[stage] + 1)
             half = rng.random() < 0.5
+            fatal = rng.choice(killing.landmarks[stage])
+            if half:
+                fatal = rng.randrange(1, killing.n_operations[stage] + 1)
             wrong = killing.kill(stage, fatal, half, Path(folder) / f"killed-{i}")
             if wrong:
                 lost += 1

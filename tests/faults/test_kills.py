@@ -18,10 +18,12 @@ torch.set_num_threads(1)
 warnings.simplefilter("ignore")
 out, stage = Path(sys.argv[1]), sys.argv[2]
 killing = Killing(out, (stage,))
-n = killing.n_operations[stage]
-assert n > 40, n
-for i, at in enumerate((0.02, 0.35, 0.6, 0.85, 1.0)):
-    wrong = killing.kill(stage, max(1, round(at * n)), i % 2 == 1, out / str(i))
+n, marks = killing.n_operations[stage], killing.landmarks[stage]
+assert n > 1000 and len(marks) > 40, (n, len(marks))
+for at in (0.1, 0.5, 0.9):
+    wrong = killing.kill(stage, marks[round(at * len(marks))], False, out / f"at {at}")
+    assert not wrong, (stage, at, wrong)
+    wrong = killing.kill(stage, round(at * n), True, out / f"half {at}")
     assert not wrong, (stage, at, wrong)
 """
 

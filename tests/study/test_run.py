@@ -90,7 +90,10 @@ def test_key_of_a_stored_run_equals_the_run_s_wherever_the_folder_lies(tmp_path)
 
 
 def test_key_of_says_what_is_wrong(tmp_path):
-    with pytest.raises(HLError, match="config.json of a run .*cannot be read .No such file or directory.: give its path"):
+    with pytest.raises(
+        HLError,
+        match="config.json of a run .*cannot be read .No such file or directory.: give its path",
+    ):
         key_of(tmp_path / "config.json")
     about = {"stage": "l2h", "config": SMOKE.as_dict(), "hi": "faces:train-hi"}
     (tmp_path / "config.json").write_text(json.dumps(about | {"degradation": "learned:gone"}))
