@@ -415,8 +415,8 @@ def _resume(loop: Loop, folder: RunFolder) -> None:
         # It was read whole, and still may hold anything.
         except Exception as error:
             raise HLError(
-                f"checkpoint {folder.last} is damaged or of another version ({plain(error)}): go on from "
-                "another one, such as best.pt renamed to last.pt, or start in another --out"
+                f"checkpoint {folder.last} is damaged or of another version ({plain(error)}): "
+                "go on from another, such as best.pt renamed to last.pt, or start in another --out"
             ) from error
         if loop.best_step == loop.step:  # killed, perhaps, between last.pt and best.pt
             save_checkpoint(folder.best, loop.state())
