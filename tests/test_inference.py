@@ -12,7 +12,7 @@ from hlgan_lib.checkpoint import save_weights
 from hlgan_lib.degradations.handmade import pool
 from hlgan_lib.inference import shipped_weights
 
-CFG = hl.preset("smoke").replace(size_hi=32, size_lo=8)
+CFG = hl.preset("smoke").replace(size_hi=32, size_lo=8, h2l_model="paper")
 
 
 def pictures(n: int, size: int) -> torch.Tensor:
