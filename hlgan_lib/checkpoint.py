@@ -21,6 +21,7 @@ from .config import RunConfig
 from .errors import HLError
 from .files import Lock, append, atomic, check_zip, out_folder, save_json, save_png, sweep
 from .schema import checked, loads, plain, read_json
+from .text import shown
 
 
 class OtherRun(HLError):
@@ -81,7 +82,7 @@ def save_weights(
         HLError: where it cannot be written.
     """
     metadata = {"stage": stage, "config": json.dumps(cfg.as_dict())}
-    metadata |= {k: str(v) for k, v in (extra or {}).items()}
+    metadata |= {k: shown(v) for k, v in (extra or {}).items()}
     tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
     data = safetensors_bytes(tensors, metadata=metadata)
     atomic(path, lambda file: file.write(data))

@@ -8,24 +8,35 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import os
 import shlex
+import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, Union
 
 import tyro
 
+from . import __version__
 from .commands.basic import Card, Degrade, Demo, Evaluate, Info, Upscale
 from .commands.bench import Bench
 from .commands.console import plain_messages
 from .commands.datasets import PREPARE
 from .commands.flags import DEFAULT_PRESET
-from .commands.mistakes import in_one_line
+from .commands.mistakes import (
+    flags_of,
+    in_one_line,
+    several_values,
+    unknown_command,
+    unknown_flag,
+)
 from .commands.study import Ablate, Compare, Figures
 from .commands.train import TRAIN, Train
 from .config import PRESETS, RunConfig, preset
 from .errors import HLError
 from .runtime import hush, open_standard_files
+from .text import shown
 
 COMMANDS = {
     "demo": Demo,
@@ -59,26 +70,69 @@ def parse(argv: list[str]) -> Any:
     first.add_argument("--preset", nargs="?")
     name = first.parse_known_args(argv)[0].preset
     cfg = preset(name if name in PRESETS else DEFAULT_PRESET)
+    path, wrong = _path(argv)
     said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
-            return tyro.cli(
-                _union(COMMANDS, cfg),
-                prog="hlgan",
-                description="Learn image degradation first, then super-resolution.",
-                args=argv,
-            )
+        if wrong is None:
+            with _room_for_words(), contextlib.redirect_stderr(said):
+                return _command(argv, cfg)
     except SystemExit as end:
         if not end.code:
             raise
-        family = COMMANDS.get(argv[0]) if argv else None
-        if isinstance(family, dict) and (argv[1:2] or ["-"])[0] not in family:
-            got = f"got {argv[1]!r}" if argv[1:] else "got nothing"
-            words = f"hlgan {argv[0]} must be followed by one of {', '.join(family)}, {got}"
-            raise HLError(f"{words}: see hlgan {argv[0]} --help") from None
-        known = {**COMMANDS, **TRAIN, **PREPARE}
-        path = ["hlgan", *(word for word in argv[:2] if word in known), "--help"]
-        raise HLError(f"{in_one_line(said.getvalue())}: see {' '.join(path)}") from None
+        wrong = _what_is_wrong(argv, path, cfg, said.getvalue())
+    raise HLError(f"{wrong}: see {' '.join(['hlgan', *path, '--help'])}")
+
+
+def _path(argv: list[str]) -> tuple[list[str], str | None]:
+    """The command and its part, as far as they are known; what is wrong with the next word."""
+    path: list[str] = []
+    commands: Any = COMMANDS
+    while isinstance(commands, dict):
+        word = argv[len(path)] if argv[len(path) :] else None
+        if word in ("-h", "--help") or (word is None and not path):
+            return path, None
+        if word is None or word not in commands:
+            return path, unknown_command(" ".join(["hlgan", *path]), word, commands)
+        path.append(word)
+        commands = commands[word]
+    return path, None
+
+
+def _command(argv: list[str], cfg: RunConfig) -> Any:
+    """What tyro makes of the arguments."""
+    about = "Learn image degradation first, then super-resolution. --version: of this library."
+    return tyro.cli(_union(COMMANDS, cfg), prog="hlgan", description=about, args=argv)
+
+
+def _what_is_wrong(argv: list[str], path: list[str], cfg: RunConfig, said: str) -> str:
+    """The first mistake: a flag that there is not, several values for one, or what tyro says."""
+    help_text = io.StringIO()
+    with (
+        _room_for_words(),
+        contextlib.redirect_stdout(help_text),
+        contextlib.redirect_stderr(io.StringIO()),
+        contextlib.suppress(SystemExit),
+    ):
+        _command([*path, "--help"], cfg)
+    flags = flags_of(help_text.getvalue())
+    wrong = unknown_flag(argv[len(path) :], flags) if flags else None
+    if wrong is None and "Unrecognized" in said:
+        wrong = several_values(argv[len(path) :])
+    return wrong or in_one_line(said)
+
+
+@contextlib.contextmanager
+def _room_for_words() -> Iterator[None]:
+    """At least 60 columns, as tyro never ends in very few."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(max(60, shutil.get_terminal_size().columns))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
 
 
 def _union(commands: dict, cfg: RunConfig) -> Any:
@@ -107,6 +161,12 @@ def main(argv: list[str] | None = None) -> int:
     """
     open_standard_files()
     argv = sys.argv[1:] if argv is None else list(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that its encoding lacks is escaped
+            stream.reconfigure(errors="backslashreplace")
+    if argv == ["--version"]:
+        print(f"hlgan {__version__}")
+        return 0
     code = 0
     try:
         with plain_messages():
@@ -146,7 +206,7 @@ TOO_LITTLE_MEMORY = "the memory is used up: try a smaller --batch, smaller width
 
 def _refuse(message: str) -> int:
     with contextlib.suppress(OSError):  # nobody listens
-        print(f"hlgan: error: {' '.join(message.split())}", file=sys.stderr)
+        print(shown(f"hlgan: error: {message}"), file=sys.stderr)
     return 2
 
 

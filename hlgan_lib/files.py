@@ -106,13 +106,29 @@ def _code_of(error: OSError | RuntimeError) -> int | None:
 
 
 # ---- folders -------------------------------------------------------------------------------------
+def user_path(path: str | Path) -> Path:
+    """A path as a person gives it, `~` and `~name` expanded.
+
+    Raises:
+        HLError: for a home that is not known, and for a NUL, which no path holds.
+    """
+    if "\0" in str(path):
+        raise HLError(f"a path must not hold a NUL character, got {path}: rename it")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise HLError(
+            f"the home folder in {path} is not known: give the path without the ~"
+        ) from error
+
+
 def out_folder(path: str | Path) -> Path:
     """The folder that `--out` names, `~` expanded; it need not exist.
 
     Raises:
         HLError: where it is a file.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     if path.is_file():
         raise HLError(f"--out {path} is a file: choose a folder")
     return path

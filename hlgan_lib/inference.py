@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,10 +15,11 @@ from torch import Tensor, nn
 
 from .checkpoint import RunFolder, read_weights, stored_config, weights_header
 from .config import RunConfig
-from .data.faces import check_square
+from .data.faces import TO_SIGNED, check_range, check_square, is_unit_range
 from .degradations import Degradation
 from .degradations import degradation as fixed_degradation
 from .errors import HLError
+from .files import user_path
 from .networks import H2L, high_to_low
 from .networks.baselines import CycleGAN, SRResNet
 from .networks.blocks import check_images
@@ -111,7 +113,7 @@ def _check_role(net: nn.Module, stage: str | None) -> None:
 def _file_of(name_or_path: str | Path) -> Path:
     """The file behind a shipped name, a run folder or a path. Raises HLError if there is none."""
     name = str(name_or_path)
-    path = Path(name)
+    path = user_path(name)
     shipped = shipped_weights().get(name.removeprefix("shipped:"))
     if shipped:
         own = (
@@ -172,6 +174,13 @@ def _misfit(path: Path, kind: str) -> HLError:
 
 
 # ---- using them ----------------------------------------------------------------------------------
+def _check_values(name: str, x: Tensor) -> None:
+    """Refuse what lies outside [-1, 1]; say what looks like [0, 1]: one picture may be so."""
+    check_range(name, x)
+    if is_unit_range(x):
+        warnings.warn(f"{name} must lie in [-1, 1]: {TO_SIGNED}", UserWarning, stacklevel=4)
+
+
 def new_z(h2l: H2L, n: int, generator: torch.Generator) -> Tensor:
     """Noise for n images: (n, z_dim) of N(0, 1), on the generator's device."""
     return torch.randn(n, h2l.cfg.z_dim, generator=generator, device=generator.device)
@@ -200,6 +209,7 @@ def degrade(weights: Weights, hi: Tensor, n_z: int = 1, seed: int = 0) -> Tensor
     """
     if n_z < 1:
         raise HLError(f"n_z must be 1 or more, got {n_z}")
+    _check_values("hi", hi)
     h2l = cast(H2L, load_weights(weights, stage="h2l", device=hi.device))
     generator = torch.Generator(hi.device).manual_seed(seed)
     return torch.stack([h2l(hi, new_z(h2l, len(hi), generator)) for _ in range(n_z)], dim=1)
@@ -221,6 +231,7 @@ def upscale(weights: Weights, lo: Tensor) -> Tensor:
     """
     l2h = cast(LowToHigh, load_weights(weights, stage="l2h", device=lo.device))
     check_images("lo", lo, l2h.cfg.size_lo)
+    _check_values("lo", lo)
     return torch.cat([l2h(part) for part in lo.split(BATCH)])
 
 
@@ -281,6 +292,7 @@ def shots(degradation: str | Degradation | H2L, hi: Tensor, n: int = 1, seed: in
         HLError: for a wrong shape or degradation.
     """
     check_square("hi", hi)
+    _check_values("hi", hi)
     if isinstance(degradation, nn.Module):
         make = _drawing_z(cast(H2L, degradation.to(hi.device).eval()))
     else:

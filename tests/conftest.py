@@ -11,11 +11,16 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.pop("HLGAN_PRESET", None)
 os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from torch.optim.optimizer import register_optimizer_step_pre_hook  # noqa: E402
 
 torch.set_num_threads(1)
+
+# The same examples each time, and no folder of them left behind.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("same")
 
 # More than about a second on an idle core each: left out by --fast. A test finds each of them.
 LONG = frozenset(

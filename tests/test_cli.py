@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import hlgan_lib as hl
 from hlgan_lib import cli
 
 ROOT = Path(__file__).parents[1]
@@ -128,3 +129,65 @@ def test_used_up_memory_is_one_line_but_a_bug_is_not_hidden(monkeypatch, capsys)
     monkeypatch.setattr("hlgan_lib.commands.info.about_preset", bug)
     with pytest.raises(RuntimeError, match="shapes"):
         cli.main(["info", "--preset", "quick"])
+
+
+def test_the_version(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"hlgan {hl.__version__}\n"
+
+
+NO_SUCH = [
+    (["trian"], "got 'trian', did you mean train: see hlgan --help"),
+    (["train", "l2"], "got 'l2', did you mean l2h: see hlgan train --help"),
+    # A flag that there is not goes before one that is missing.
+    (["upscale", "--wieghts", "x"], "no flag --wieghts, did you mean --weights: see hlgan upscale"),
+    (
+        ["upscale", "--weights", "l2h", "--input", "a.png", "b.png", "--out", "o"],
+        "got 2, a.png and",
+    ),
+    (["upscale", "--\x1b[31m", "x"], r"no flag --\x1b[31m"),
+]
+
+
+@pytest.mark.parametrize(
+    "terminal",
+    [
+        {"TERM": "dumb"},
+        {"TERM": "xterm-256color", "FORCE_COLOR": "1", "COLORTERM": "truecolor"},
+        {"TERM": "xterm", "COLUMNS": "1"},
+        {"TERM": "xterm", "COLUMNS": "none"},
+    ],
+    ids=lambda terminal: " ".join(terminal.values()),
+)
+def test_a_mistake_is_one_plain_line_on_every_terminal(terminal, monkeypatch, capsys):
+    for name, value in terminal.items():
+        monkeypatch.setenv(name, value)
+    # tyro asks the output whether it is a terminal.
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda self: True, raising=False)
+    for argv, words in NO_SUCH:
+        line = refused(argv, capsys)
+        assert words in line and line.rstrip("\n").isprintable()
+
+
+def test_help_ends_in_a_column_of_one(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "1")
+    assert cli.main(["upscale", "--help"]) == 0
+    assert "--overwrite" in capsys.readouterr().out
+    assert os.environ["COLUMNS"] == "1"
+
+
+LOCALES = [{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+LOCALES += [{"PYTHONIOENCODING": "latin-1"}, {"PYTHONIOENCODING": "utf-8"}]
+
+
+@pytest.mark.parametrize("locale", LOCALES, ids=lambda locale: " ".join(locale.values()))
+def test_names_of_any_bytes_are_said_in_every_locale(locale, tmp_path):
+    folder = os.fsencode(tmp_path) + b"/caf\xe9 \xe4\xba\xba\x1b[31m\n"
+    os.mkdir(folder)
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | locale
+    code = "import sys; from hlgan_lib import cli; sys.exit(cli.main())"
+    argv = [sys.executable, "-c", code, "evaluate", "--fake", folder, "--real", folder]
+    ended = subprocess.run(argv, env=env, capture_output=True)
+    assert ended.returncode == 2 and b"Traceback" not in ended.stderr
+    assert ended.stderr.count(b"\n") == 1 and b"\x1b" not in ended.stderr
+    assert b"caf" in ended.stderr and b"got 0: give a folder with more" in ended.stderr

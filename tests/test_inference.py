@@ -163,3 +163,35 @@ def test_what_weights_claim_is_compared_before_memory_is_taken(h2l, tmp_path, mo
     with pytest.raises(hl.HLError, match="do not fit this version's h2l network"):
         hl.load_weights(path)
     assert made == [{"meta"}]
+
+
+# ---- values --------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (lambda x: x * 255, "must lie in .-1, 1., got .*: clip it"),
+        (lambda x: x.fill_(float("nan")), "must lie in .-1, 1., got nan to nan"),
+    ],
+)
+def test_values_beyond_the_range_are_refused(made, why):
+    hi, lo = made(torch.rand(2, 3, 64, 64)), made(torch.rand(2, 3, 16, 16))
+    for call in (
+        lambda: hl.degrade("h2l", hi),
+        lambda: hl.upscale("l2h", lo),
+        lambda: hl.inference.shots("bilinear", hi),
+    ):
+        with pytest.raises(hl.HLError, match=why):
+            call()
+
+
+def test_what_looks_like_zero_to_one_is_said():
+    hi, lo = torch.rand(2, 3, 64, 64), torch.rand(2, 3, 16, 16)
+    for call in (
+        lambda: hl.degrade("h2l", hi),
+        lambda: hl.upscale("l2h", lo),
+        lambda: hl.inference.shots("bilinear", hi),
+    ):
+        with pytest.warns(UserWarning, match="looks like .0, 1.: pass x . 2 - 1") as caught:
+            call()
+        assert caught[0].filename == __file__
+    hl.inference.shots("bilinear", torch.zeros(1, 3, 64, 64))  # one flat picture may be so

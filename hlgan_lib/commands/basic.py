@@ -11,8 +11,21 @@ from typing_extensions import Doc
 
 from ..errors import HLError
 from ..runtime import pick_device
-from .console import bar, some, table
-from .flags import FACES, WEIGHTS, Device, File, Name, Names, PresetName, Source, Switch
+from .console import bar, say, some, table
+from .flags import (
+    FACES,
+    WEIGHTS,
+    Device,
+    File,
+    Name,
+    Names,
+    Overwrite,
+    PresetName,
+    Source,
+    Switch,
+)
+
+CARD_AT_LEAST = 40  # faces, `analysis.card.AT_LEAST`: help imports no torch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +37,15 @@ class Demo:
     )
     h2l: Annotated[str, Doc(f"weights of stage one: {WEIGHTS}")] = "h2l"
     l2h: Annotated[str, Doc(f"weights of stage two: {WEIGHTS}")] = "l2h"
+    overwrite: Overwrite = False
     device: Device = None
 
     def run(self) -> int:
         from .pictures import demo
 
-        for path in demo(self.out, self.h2l, self.l2h, pick_device(self.device)):
-            print(f"wrote {path}", flush=True)
+        device = pick_device(self.device)
+        for path in demo(self.out, self.h2l, self.l2h, device, self.overwrite):
+            say(f"wrote {path}")
         scores = json.loads(path.read_text())  # the last file
         rows = {}
         for method in ("bicubic", "ours"):
@@ -53,15 +68,23 @@ class Degrade:
         Doc("pictures of each input, a noise each [pictures]; above 1 the names end in _z0, ..."),
     ] = 1
     seed: Annotated[int, Doc("seed of the noise vectors [number]")] = 0
+    overwrite: Overwrite = False
     device: Device = None
 
     def run(self) -> int:
         from .pictures import degrade_files
 
         written = degrade_files(
-            self.weights, self.input, self.out, self.n_z, self.seed, pick_device(self.device), bar
+            self.weights,
+            self.input,
+            self.out,
+            self.n_z,
+            self.seed,
+            pick_device(self.device),
+            bar,
+            self.overwrite,
         )
-        print(f"wrote {len(written)} pictures to {self.out}")
+        _say_written("degrade", self.out, len(written), written)
         return 0
 
 
@@ -81,26 +104,42 @@ class Upscale:
     h2l: Annotated[
         Name, Doc("with --trust: the stage one that --weights goes with; else the shipped h2l")
     ] = None
+    overwrite: Overwrite = False
     device: Device = None
 
     def run(self) -> int:
-        from .pictures import upscale_files, upscale_with_trust
+        from ..files import out_folder
+        from .pictures import TRUST, upscale_files, upscale_with_trust
 
-        arguments = self.input, self.out, self.fit, pick_device(self.device), bar
+        device = pick_device(self.device)
+        arguments = self.input, self.out, self.fit, device, bar, self.overwrite
+        tables = []
         if self.trust:
             written, doubtful = upscale_with_trust(
                 self.weights, self.h2l or "shipped:h2l", *arguments
             )
-            n, listed = len(doubtful), self.out / "trust.csv"
-            print(f"{n} of {len(written)} are doubtful{some(doubtful)} (see {listed})")
+            tables.append(out_folder(self.out) / TRUST)
+            n, listed = len(doubtful), self.out / TRUST
+            say(f"{n} of {len(written)} are doubtful{some(doubtful)} (see {listed})")
         elif self.h2l:
             raise HLError(
                 f"--h2l {self.h2l} is for the trust score only: add --trust, or leave it out"
             )
         else:
             written = upscale_files(self.weights, *arguments)
-        print(f"wrote {len(written)} pictures to {self.out}")
+        _say_written("upscale", self.out, len(written), [*written, *tables])
         return 0
+
+
+def _say_written(command: str, out: Path, n: int, written: list[Path]) -> None:
+    """How many pictures were written, and what an earlier run left beside them."""
+    from ..files import out_folder
+    from .outputs import leftovers
+
+    say(f"wrote {n} pictures to {out}")
+    left = leftovers(command, out_folder(out), written)
+    if left:
+        say(f"{len(left)} files of an earlier run are still there{some(left)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +176,7 @@ class Evaluate:
         ),
     ] = None
     json: Annotated[File, Doc("also write the scores to this file")] = None
+    overwrite: Overwrite = False
     seed: Annotated[
         int, Doc("seed of the subsets that the kernel distance is measured on [number]")
     ] = 0
@@ -155,6 +195,7 @@ class Evaluate:
             self.border,
             self.lo,
             self.train,
+            self.overwrite,
         )
         rows = {}
         for name, s in scores.items():
@@ -178,16 +219,28 @@ class Card:
     """
 
     weights: Annotated[str, Doc(WEIGHTS)]
-    hi: Annotated[str, Doc(f"HR images: {FACES}")]
-    lo: Annotated[str, Doc(f"LR images of other people, one of each: {FACES}")]
+    hi: Annotated[str, Doc(f"HR images, at least {CARD_AT_LEAST}: {FACES}")]
+    lo: Annotated[
+        str, Doc(f"LR images of other people, one of each, at least {CARD_AT_LEAST}: {FACES}")
+    ]
     out: Annotated[Path, Doc("folder for card.png and card.json")]
     seed: Annotated[int, Doc("seed of the noise vectors and draws [number]")] = 0
+    overwrite: Overwrite = False
 
     def run(self) -> int:
-        from ..analysis.card import card_files
+        from ..analysis.card import FILES, card_files
+        from ..data.folder import check_apart
+        from ..files import out_folder
+        from . import outputs
 
+        folder = out_folder(self.out)
+        check_apart(folder, self.hi, self.lo)
+        paths = [folder / name for name in FILES]
+        outputs.claim("card", folder, paths, overwrite=self.overwrite)
         card, written = card_files(self.weights, self.hi, self.lo, self.out, self.seed)
-        print(*card["verdicts"], *(f"wrote {path}" for path in written), sep="\n")
+        outputs.record("card", folder, paths)
+        for line in (*card["verdicts"], *(f"wrote {path}" for path in written)):
+            say(line)
         return 0
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from ..runtime import BAR, Stop
+from ..text import shown
 
 if TYPE_CHECKING:
     from ..loop import Tick
@@ -39,9 +40,9 @@ def follow(
     was_finished = folder.finished
     ticks = start()
     if was_finished and resume:
-        print(f"{out} is finished already: weights {folder.weights}")
+        say(f"{out} is finished already: weights {folder.weights}")
         return 0
-    print(f"training in {out}: {n_images:,} images", flush=True)
+    say(f"training in {out}: {n_images:,} images")
     said: tuple[str, ...] = ()
     # tqdm by itself draws nothing on a terminal that says 0 x 0.
     size = shutil.get_terminal_size((120, 24))
@@ -66,7 +67,7 @@ def follow(
     if not folder.finished:
         return stop.exit_code
     score = folder.read_scores()["val_frechet_lite0"]
-    print(f"finished: weights {folder.weights}, validation {score}")
+    say(f"finished: weights {folder.weights}, validation {score}")
     return 0
 
 
@@ -75,19 +76,31 @@ def _show(progress: tqdm, tick: Tick) -> None:
     pace = f"{tick.rate:.1f} images/s  {tqdm.format_interval(tick.left_s)} left  {losses}"
     if progress.disable:
         score = f"  validation {tick.score:.1f}" if tick.score is not None else ""
-        print(f"{tick.images:,} images  {pace}{score}", flush=True)
+        say(f"{tick.images:,} images  {pace}{score}")
         return
     progress.set_postfix_str(pace, refresh=False)
     progress.update(tick.images - progress.n)
+
+
+def say(line: object) -> None:
+    """Print one line at once; names in it are escaped."""
+    print(shown(line), flush=True)
+
+
+class _OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return shown(super().format(record))
 
 
 @contextmanager
 def plain_messages() -> Iterator[None]:
     """Warnings and the package's log as plain lines on stderr."""
     handler, log = logging.StreamHandler(), logging.getLogger("hlgan")
-    handler.setFormatter(logging.Formatter("hlgan: %(message)s"))
+    handler.setFormatter(_OneLine("hlgan: %(message)s"))
     before = warnings.showwarning, log.level
-    warnings.showwarning = lambda message, *_: print(f"hlgan: warning: {message}", file=sys.stderr)
+    warnings.showwarning = lambda message, *_: print(
+        shown(f"hlgan: warning: {message}"), file=sys.stderr
+    )
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:
@@ -125,8 +138,8 @@ def table(rows: dict[str, dict[str, object]], title: str) -> None:
         for k, v in cells.items():
             widths[k] = max(widths.get(k, len(k)), len(v))
     first = max(map(len, text))
-    print(title)
+    say(title)
     titles = {"": {k: k for k in widths}}
     for label, cells in (titles | text).items():
         columns = [cells.get(k, "").ljust(width) for k, width in widths.items()]
-        print("  ".join([label.ljust(first), *columns]).rstrip())
+        say("  ".join([label.ljust(first), *columns]).rstrip())

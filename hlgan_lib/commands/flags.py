@@ -31,4 +31,7 @@ Name = Annotated[str | None, tyro.conf.arg(metavar="STR")]
 Names = Annotated[str | None, tyro.conf.arg(metavar="NAMES")]
 Number = Annotated[int | None, tyro.conf.arg(metavar="INT")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
+Overwrite = Annotated[
+    Switch, Doc("also write over files that this command did not write; inputs stay in any case")
+]
 Source = Annotated[str | None, tyro.conf.arg(metavar="PATH")]

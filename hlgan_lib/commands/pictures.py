@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -14,18 +15,23 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ..data.faces import FaceSet, to_uint8
+from ..data.folder import check_apart
 from ..data.loading import load_faces
+from ..data.matching import without_ending
 from ..degradations.handmade import bilinear
 from ..errors import HLError
-from ..files import out_folder, save_json, save_png
+from ..files import out_folder, save_json, save_png, user_path
 from ..inference import H2L, degrade, load_weights, new_z, upscale
 from ..networks.baselines import enlarged
+from ..text import shown as printable
+from . import outputs
 
 BATCH = 64
 N_SHOWN, N_SHOWN_Z = 8, 4
+TRUST = "trust.csv"
 ADD_FIT = "add --fit to crop and reduce them (nothing is enlarged)"
 Progress = Callable[[Iterable], Iterable]  # wraps the batches, to show how far the work is
-PICTURES = {s for s, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+LONGEST = 255  # bytes of a file's name, of every usual file system
 
 
 def degrade_files(
@@ -36,6 +42,7 @@ def degrade_files(
     seed: int = 0,
     device: str | torch.device = "cpu",
     progress: Progress = iter,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Degrade every image of `source` as H2L has learned, n_z times; PNGs keep the files' names.
 
@@ -43,7 +50,7 @@ def degrade_files(
     """
     if n_z < 1:
         raise HLError(f"--n-z must be 1 or more, got {n_z}")
-    check_folder(out, source)
+    folder = check_folder(out, source)
     h2l = cast(H2L, load_weights(weights, stage="h2l", device=device))
     hi = load_faces(source, None if _is_built_in(source) else h2l.cfg.size_hi, role="hi", minimum=1)
     _check_size(hi, h2l.cfg.size_hi, source)
@@ -55,7 +62,9 @@ def degrade_files(
         z = new_z(h2l, len(x) * n_z, generator)
         return h2l(x.repeat_interleave(n_z, 0), z)
 
-    return _write_all(degraded, hi, names, out, device, progress)
+    paths = _claimed("degrade", hi, names, folder, overwrite)
+    _write_all("degrade", degraded, hi, paths, folder, device, progress)
+    return paths
 
 
 def upscale_files(
@@ -65,6 +74,7 @@ def upscale_files(
     fit: bool = False,
     device: str | torch.device = "cpu",
     progress: Progress = iter,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Restore every LR image of `source`; PNGs keep the names of the files.
 
@@ -72,11 +82,13 @@ def upscale_files(
     nothing is enlarged. Raises HLError before anything is written where weights, images or folder
     cannot be right.
     """
-    check_folder(out, source)
+    folder = check_folder(out, source)
     l2h: Any = load_weights(weights, stage="l2h", device=device)
     lo = load_lo(source, l2h.cfg.size_lo, fit)
     names = output_names(lo.names, [""])
-    return _write_all(lambda x: upscale(l2h, x), lo, names, out, device, progress)
+    paths = _claimed("upscale", lo, names, folder, overwrite)
+    _write_all("upscale", torch.no_grad()(l2h), lo, paths, folder, device, progress)
+    return paths
 
 
 def upscale_with_trust(
@@ -87,6 +99,7 @@ def upscale_with_trust(
     fit: bool = False,
     device: str | torch.device = "cpu",
     progress: Progress = iter,
+    overwrite: bool = False,
 ) -> tuple[list[Path], list[str]]:
     """`upscale_files`, and trust.csv beside the images (see `write_trust`).
 
@@ -96,7 +109,7 @@ def upscale_with_trust(
     # Here, as metrics take a second to import.
     from ..reliability.trust import calibration_of, trust, write_trust
 
-    check_folder(out, source)
+    folder = check_folder(out, source)
     restorer: Any = load_weights(weights, stage="l2h", device=device)
     nets = restorer, load_weights(h2l, stage="h2l", device=device)
     lo = load_lo(source, restorer.cfg.size_lo, fit)
@@ -108,8 +121,11 @@ def upscale_with_trust(
         judged.append(trust(*nets, x, calibration))
         return judged[-1].restored
 
-    written = _write_all(restore, lo, names, out, device, progress)
-    return written, write_trust(Path(out).expanduser() / "trust.csv", names, judged)
+    *paths, table = _claimed("upscale", lo, [*names, TRUST], folder, overwrite)
+    _write_all("upscale", restore, lo, paths, folder, device, progress)
+    doubtful = write_trust(table, names, judged)
+    outputs.record("upscale", folder, [table])
+    return paths, doubtful
 
 
 def load_lo(source: str | Path, size: int, fit: bool) -> FaceSet:
@@ -152,49 +168,61 @@ def output_names(names: tuple[str, ...], endings: list[str]) -> list[str]:
     `b.jpg` beside `b.png` becomes `b.jpg.png`.
     Raises HLError for a name that leads out of the folder and for names that come twice.
     """
-    stems = []
     for name in names:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
-            raise HLError(f"the input holds the name {name!r}, which leads out of --out: rename it")
-        stems.append(name.removesuffix(path.suffix) if path.suffix.lower() in PICTURES else name)
+            raise HLError(f"the input holds the name {name}, which leads out of --out: rename it")
+    stems = [without_ending(name) for name in names]
     count = Counter(stems)
     stems = [stem if count[stem] == 1 else name for name, stem in zip(names, stems, strict=True)]
-    if len(set(stems)) < len(stems):
-        raise HLError("the input holds names that come twice: rename them")
-    return [f"{stem}{ending}.png" for stem in stems for ending in endings]
+    made = [f"{stem}{ending}.png" for stem in stems for ending in endings]
+    name, n = Counter(made).most_common(1)[0]
+    if n > 1:
+        raise HLError(f"two pictures of the input would be written as {name}: rename one of them")
+    for name in made:
+        if any(len(os.fsencode(part)) > LONGEST for part in PurePosixPath(name).parts):
+            raise HLError(f"a name longer than {LONGEST} bytes would be written, {name}: rename it")
+    return made
 
 
-def check_folder(out: str | Path, source: str | Path) -> None:
-    """Refuse, by HLError, a folder that is a file, or in which inputs would be overwritten."""
-    out, source = out_folder(out), Path(source).expanduser()
-    if not source.exists():  # built-in
-        return
-    inside = source.resolve() if source.is_dir() else source.resolve().parent
-    if out.resolve() == inside or (source.is_dir() and inside in out.resolve().parents):
-        raise HLError(
-            f"--out {out} lies in the folder of the inputs, {inside}: "
-            "choose another, so that they stay"
-        )
+def check_folder(out: str | Path, source: str | Path) -> Path:
+    """The folder of the outputs. HLError where it is a file, or lies among the inputs."""
+    folder = out_folder(out)
+    check_apart(folder, source)
+    return folder
+
+
+def _claimed(
+    command: str, faces: FaceSet, names: list[str], folder: Path, overwrite: bool
+) -> list[Path]:
+    """The paths of the outputs, each of which may be written."""
+    paths = [folder / name for name in names]
+    inputs = [Path(faces.source) / name for name in faces.names]
+    outputs.claim(command, folder, paths, overwrite=overwrite, inputs=inputs)
+    return paths
 
 
 def _write_all(
+    command: str,
     network: Callable[[Tensor], Tensor],
     faces: FaceSet,
-    names: list[str],
-    out: str | Path,
+    paths: list[Path],
+    folder: Path,
     device: str | torch.device,
     progress: Progress,
-) -> list[Path]:
-    """The network's output of all faces as PNGs of these names, one or several of each face."""
-    paths = [Path(out).expanduser() / name for name in names]
-    written = 0
+) -> None:
+    """The network's output of all faces as PNGs, one or several of each face."""
+    n_each = len(paths) // len(faces)
     for start in progress(range(0, len(faces), BATCH)):
         x = faces.batch(slice(start, start + BATCH), device)
-        for picture in to_uint8(network(x)).cpu():
-            save_png(paths[written], picture)
-            written += 1
-    return paths[:written]
+        batch = paths[start * n_each : (start + BATCH) * n_each]
+        done = 0
+        try:
+            for path, picture in zip(batch, to_uint8(network(x)).cpu(), strict=True):
+                save_png(path, picture)
+                done += 1
+        finally:
+            outputs.record(command, folder, batch[:done])
 
 
 def evaluate_files(
@@ -208,6 +236,7 @@ def evaluate_files(
     border: int = 0,
     lo: str | Path | None = None,
     train: str | Path | None = None,
+    overwrite: bool = False,
 ) -> dict:
     """`metrics.evaluate` of sources of pictures; pairs are matched by name.
 
@@ -215,29 +244,30 @@ def evaluate_files(
     """
     from ..metrics.evaluation import evaluate  # here, as torchmetrics takes a second to import
 
-    if json and Path(json).is_dir():
-        raise HLError(f"--json {json} is a folder: give the name of a file")
+    file = user_path(json) if json else None
+    if file:
+        if file.is_dir():
+            raise HLError(f"--json {json} is a folder: give the name of a file")
+        check_apart(file, fake, real, lo, train, flag="--json")
+        outputs.claim("evaluate", file.parent, [file], overwrite=overwrite)
     fakes, reals = _one_side(fake, "--fake"), _one_side(real, "--real")
     los = _one_side(lo, "--lo") if lo else None
     trains = _one_side(train, "--train") if train else None
-    if paired:
-        reals = in_order_of(fakes, reals)
-    if los:
-        los = in_order_of(fakes, los, "--lo")
     scores = evaluate(
         fakes,
         reals,
         paired=paired,
-        metrics=metrics.split(",") if metrics else None,
+        metrics=[name.strip().lower() for name in metrics.split(",")] if metrics else None,
         seed=seed,
         channel=channel,
         border=border,
         lo=los,
         train=trains,
     )
-    if json:
+    if file:
         finite = {name: _finite(score) for name, score in scores.items()}
-        save_json(Path(json), {"fake": str(fake), "real": str(real)} | finite)
+        save_json(file, {"fake": printable(fake), "real": printable(real)} | finite)
+        outputs.record("evaluate", file.parent, [file])
     return scores
 
 
@@ -254,30 +284,13 @@ def _finite(score: dict) -> dict:
     return score | dict.fromkeys(infinite)
 
 
-def in_order_of(fakes: FaceSet, reals: FaceSet, flag: str = "--paired") -> FaceSet:
-    """The real pictures in the order of the fakes, by name without the ending.
-
-    Raises HLError where one has no partner.
-    """
-    place = {PurePosixPath(name).with_suffix(""): i for i, name in enumerate(reals.names)}
-    wanted = [PurePosixPath(name).with_suffix("") for name in fakes.names]
-    lonely = [name for name, key in zip(fakes.names, wanted, strict=True) if key not in place]
-    if lonely or len(fakes) != len(reals):
-        what = f"{lonely[0]} has no partner" if lonely else "some of the others have no partner"
-        raise HLError(
-            f"{flag} needs pictures of the same names on both sides, "
-            f"got {len(fakes)} and {len(reals)} ({what}): rename or remove some, "
-            f"or leave {flag} out"
-        )
-    return reals[[place[key] for key in wanted]]
-
-
 # ---- the demo ------------------------------------------------------------------------------------
 def demo(
     out: str | Path,
     h2l: str | Path = "h2l",
     l2h: str | Path = "l2h",
     device: str | torch.device = "cpu",
+    overwrite: bool = False,
 ) -> Iterator[Path]:
     """The whole pipeline on faces:test: what H2L makes of HR, what L2H makes of LR faces, scores.
 
@@ -285,7 +298,15 @@ def demo(
     """
     from ..metrics.evaluation import evaluate
 
-    out = out_folder(out)
+    folder = out_folder(out)
+    names = ("degradation.png", "restoration.png", "scores.json")
+    degradation, restoration, table = [folder / name for name in names]
+    outputs.claim("demo", folder, [degradation, restoration, table], overwrite=overwrite)
+
+    def written(path: Path) -> Path:
+        outputs.record("demo", folder, [path])
+        return path
+
     degrader = load_weights(h2l, stage="h2l", device=device)
     restorer = load_weights(l2h, stage="l2h", device=device)
     hi, lo = (side.batch(device=device) for side in load_faces("faces:test"))
@@ -294,18 +315,20 @@ def demo(
     rows = {"HR": hi[shown]}
     rows |= {f"H2L, z {k}": degraded[:, k] for k in range(N_SHOWN_Z)}
     rows |= {"camera": lo[shown], "bilinear": bilinear(hi[shown])}
-    save_png(out / "degradation.png", sheet(rows))
-    yield out / "degradation.png"
+    save_png(degradation, sheet(rows))
+    yield written(degradation)
+
     restored = {"bicubic": enlarged(lo, hi.shape[-1]), "ours": upscale(restorer, lo)}
     rows = {"LR": lo[shown]}
     rows |= {method: x[shown] for method, x in restored.items()}
     rows |= {"ground truth": hi[shown]}
-    save_png(out / "restoration.png", sheet(rows))
-    yield out / "restoration.png"
-    about = {"set": "faces:test", "pairs": len(hi), "h2l": str(h2l), "l2h": str(l2h)}
+    save_png(restoration, sheet(rows))
+    yield written(restoration)
+
+    about = {"set": "faces:test", "pairs": len(hi), "h2l": printable(h2l), "l2h": printable(l2h)}
     scores = {method: evaluate(x, hi, paired=True) for method, x in restored.items()}
-    save_json(out / "scores.json", about | scores)
-    yield out / "scores.json"
+    save_json(table, about | scores)
+    yield written(table)
 
 
 def sheet(rows: dict[str, Tensor], tile: int = 96, margin: int = 84) -> Tensor:

@@ -10,7 +10,8 @@ from typing_extensions import Doc
 
 from ..errors import HLError
 from ..runtime import Stop, pick_device, stop_signals
-from .flags import Device, Number, PresetName
+from .console import say
+from .flags import Device, File, Number, Overwrite, PresetName
 
 if TYPE_CHECKING:
     from ..study.train_all import Outcome
@@ -52,6 +53,7 @@ class Compare(_Plan):
     seeds: Annotated[int, Doc("seeds of every method [seeds]")] = 1
 
     def run(self) -> int:
+        from ..files import out_folder
         from ..study.compare import compare
 
         with stop_signals() as stop:
@@ -65,7 +67,7 @@ class Compare(_Plan):
             )
             code = self.finish(outcome, stop)
         if not code:
-            print((self.out / "compare.md").read_text())
+            print((out_folder(self.out) / "compare.md").read_text())
         return code
 
 
@@ -101,15 +103,33 @@ class Ablate(_Plan):
 class Figures:
     """Draw every figure and table again, from stored results alone."""
 
-    results: Annotated[Path, Doc("folder that holds ablation.json and ablation.npz")] = Path(
-        "results"
-    )
+    results: Annotated[
+        File,
+        Doc(
+            "folder that holds ablation.json and ablation.npz; by default results/ here, else that "
+            "of the clone that this library runs from"
+        ),
+    ] = None
     out: Annotated[Path, Doc("folder for the figures, the tables and their manifest.json")]
+    overwrite: Overwrite = False
 
     def run(self) -> int:
+        from ..data.folder import check_apart
+        from ..files import out_folder
         from ..study.figures import draw_all
         from ..study.results import load
 
-        for path in draw_all(load(self.results), self.out):
-            print(f"wrote {path}", flush=True)
+        here, clone = Path("results"), Path(__file__).parents[2] / "results"
+        folder = self.results or next((p for p in (here, clone) if p.is_dir()), here)
+        stored = load(folder)
+        out = out_folder(self.out)
+        check_apart(out, folder)
+        theirs = out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").is_file()
+        if theirs and not self.overwrite:
+            raise HLError(
+                f"--out {self.out} holds files, and no manifest.json of figures among them: choose "
+                "another folder, or add --overwrite"
+            )
+        for path in draw_all(stored, out):
+            say(f"wrote {path}")
         return 0

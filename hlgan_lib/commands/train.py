@@ -46,7 +46,10 @@ class Train:
 
     def run(self) -> int:
         with stop_signals() as stop, speech_may_fail():
+            from ..data.folder import check_apart
             from ..training import train
+
+            check_apart(self.out, self.hi, self.sources().get("lo"))
 
             cfg, device = self.config(), pick_device(self.device)
             return follow(

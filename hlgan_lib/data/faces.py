@@ -20,6 +20,9 @@ from ..errors import HLError
 from ..files import atomic
 from .storage import write_images
 
+SLACK = 1.001  # rounding beyond [-1, 1]
+TO_SIGNED = "no value lies below 0, so this looks like [0, 1]: pass x * 2 - 1"
+
 
 @dataclass(frozen=True, eq=False)
 class FaceSet:
@@ -174,6 +177,28 @@ def unit_range(x: Tensor) -> Tensor:
     tensor([0.0000, 0.5000, 1.0000])
     """
     return (x + 1) / 2
+
+
+def check_range(name: str, x: Tensor) -> None:
+    """Check that the values of a batch lie in [-1, 1].
+
+    Args:
+        name: what the error calls x.
+        x: float, any shape.
+
+    Raises:
+        HLError: for values beyond it, and for NaN.
+    """
+    if x.numel() and not (x.amin() >= -SLACK and x.amax() <= SLACK):
+        raise HLError(
+            f"{name} must lie in [-1, 1], got {float(x.amin()):.3g} to {float(x.amax()):.3g}: clip "
+            "it, or see data.to_float"
+        )
+
+
+def is_unit_range(x: Tensor) -> bool:
+    """Are pictures in [0, 1], by all appearances? None is darker than the middle of [-1, 1]."""
+    return x.numel() > 0 and bool(x.amin() >= 0 and x.amax() > x.amin())
 
 
 def check_square(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, overload
@@ -15,14 +16,17 @@ from typing import Literal, overload
 import numpy as np
 
 from ..errors import HLError
+from ..files import user_path
 from .builtin import BUILT_IN, SIZES, built_in
 from .faces import FaceSet, Pairs
+from .folder import Listing, input_files
 from .npz import load_npz
-from .pictures import MAX_SHRINK, fit, read_image, to_array, to_image
+from .pictures import MAX_SHRINK, fit, read_unnamed, to_array, to_image
 
 log = logging.getLogger("hlgan")
 
-N_NAMED = 5  # skipped files that the log names
+N_NAMED = 5  # skipped files that the log names, of as many reasons
+MIXED_UP = "did you mix up hi and lo?"
 
 
 # What a built-in name gives is known to a type checker; what a path gives, only when it is read.
@@ -59,7 +63,7 @@ def load_faces(
     """Load faces from a built-in name, a folder of images, one image or an .npz file.
 
     Larger images are centre-cropped and reduced. Smaller, unreadable and huge ones are skipped,
-    counted and logged.
+    counted and logged, a line a reason.
 
     Args:
         source: "faces:train-hi", "faces:train-lo", "faces:val" or "faces:test"; or a path. The last
@@ -98,14 +102,13 @@ def load_faces(
 
     if size is None and role is not None:
         size = SIZES[role]
-    path = Path(source).expanduser()
+    path = user_path(source)
     if path.suffix == ".npz" and path.is_file():
         faces = _resized(load_npz(path), size, role)
     elif path.is_dir():
-        files = [p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")]
-        faces = _read_files(sorted(files), path, size, role, minimum)
+        faces = _read_files(input_files(path), path, size, role, minimum)
     elif path.is_file():
-        faces = _read_files([path], path.parent, size, role, minimum)
+        faces = _read_files(Listing([path]), path.parent, size, role, minimum)
     else:
         raise HLError(
             f"no such folder or file: {name}: give a folder of pictures, an .npz file, or one of "
@@ -116,24 +119,24 @@ def load_faces(
 
 
 def _read_files(
-    files: list[Path], root: Path, size: int | None, role: str | None, minimum: int
+    listing: Listing, root: Path, size: int | None, role: str | None, minimum: int
 ) -> FaceSet:
     """The files as one set, each fitted to the size; without a size all must have the same."""
     images = np.empty((0, 3, 0, 0), np.uint8)
     names: list[str] = []
-    skipped: list[tuple[str, str]] = []
-    n_shrunk = 0
-    for file in files:
+    skipped = list(listing.skipped)
+    n_shrunk = n_small = 0
+    for file in listing.files:
         name = file.relative_to(root).as_posix()
         try:
-            image = read_image(file, 4 * size if size else None)
+            image = read_unnamed(file, 4 * size if size else None)
+            n_small += min(image.size) < (size or 0)
             square = fit(image, size or min(image.size))
         except HLError as error:
             skipped.append((name, str(error)))
-            log.info("skipped %s: %s", name, error)
             continue
         if not names:  # the first image that can be used decides the size of the set
-            images = np.empty((len(files), 3, square.height, square.width), np.uint8)
+            images = np.empty((len(listing.files), 3, square.height, square.width), np.uint8)
         goal = images.shape[3]
         if size is None and image.size != (goal, goal):
             raise HLError(
@@ -144,16 +147,30 @@ def _read_files(
         images[len(names)] = to_array(square)
         names.append(name)
 
-    if skipped:
-        named = ", ".join(name for name, _ in skipped[:N_NAMED])
-        more = " ..." if len(skipped) > N_NAMED else ""
-        log.warning(
-            "skipped %d of %d files of %s: %s", len(skipped), len(files), root, named + more
-        )
-    _check_enough(len(names), minimum, str(root), skipped)
+    mixed_up = role == "hi" and n_small > len(names)
+    _check_enough(len(names), minimum, str(root), skipped, listing.n_hidden, mixed_up)
+    _log_skipped(skipped, len(names) + len(skipped), root)
     if role == "lo":
-        _warn_shrunk(n_shrunk, size)
+        _warn_shrunk(n_shrunk, size, len(names))
     return FaceSet(images[: len(names)], tuple(names), str(root), tuple(skipped))
+
+
+def _log_skipped(skipped: list[tuple[str, str]], n: int, root: Path) -> None:
+    """How many of n files were skipped: a line a reason, a few names each."""
+    names = defaultdict(list)
+    for name, why in skipped:
+        names[why].append(name)
+    reasons = sorted(names, key=lambda why: -len(names[why]))
+    for why in reasons[:N_NAMED]:
+        of = names[why]
+        more = f" and {len(of) - N_NAMED} more" if len(of) > N_NAMED else ""
+        log.warning(
+            "skipped %d of %d files of %s: %s (%s%s)",
+            len(of), n, root, why, ", ".join(of[:N_NAMED]), more,
+        )  # fmt: skip
+    rest = sum(len(names[why]) for why in reasons[N_NAMED:])
+    if rest:
+        log.warning("skipped %d of %d files of %s for other reasons", rest, n, root)
 
 
 def _resized(faces: FaceSet, size: int | None, role: str | None) -> FaceSet:
@@ -165,34 +182,43 @@ def _resized(faces: FaceSet, size: int | None, role: str | None) -> FaceSet:
     if side < size:
         raise HLError(
             f"{faces.source} must hold pictures of at least {size}x{size}, got {height}x{width}: "
-            "did you mix up hi and lo?"
+            + MIXED_UP
         )
     if role == "lo" and side > MAX_SHRINK * size:
-        _warn_shrunk(len(faces), size)
+        _warn_shrunk(len(faces), size, len(faces))
     images = np.empty((len(faces), 3, size, size), np.uint8)
     for i, image in enumerate(faces.images):
         images[i] = to_array(fit(to_image(image), size))
     return FaceSet(images, faces.names, faces.source, faces.skipped)
 
 
-def _warn_shrunk(n: int, size: int | None) -> None:
+def _warn_shrunk(n: int, size: int | None, n_all: int) -> None:
     if n:
+        mixed_up = f"; {MIXED_UP}" if n == n_all else ""
         warnings.warn(
             f"{n} lo pictures shrink by more than {MAX_SHRINK} to {size}x{size}: this wipes out "
-            "the noise and blur that H2L should learn; give pictures of about that size",
+            f"the noise and blur that H2L should learn; give pictures of about that size{mixed_up}",
             UserWarning,
             stacklevel=4,  # the line that called load_faces
         )
 
 
-def _check_enough(n: int, minimum: int, source: str, skipped: Sequence[tuple[str, str]]) -> None:
+def _check_enough(
+    n: int,
+    minimum: int,
+    source: str,
+    skipped: Sequence[tuple[str, str]],
+    n_hidden: int = 0,
+    mixed_up: bool = False,
+) -> None:
     if n >= minimum:
         return
-    why = ""
+    facts = []
     if skipped:
         name, reason = skipped[0]
-        why = f" ({len(skipped)} skipped, the first: {name}, {reason})"
-    raise HLError(
-        f"{source} must hold at least {minimum} usable pictures, got {n}{why}: "
-        "give a folder with more pictures"
-    )
+        facts.append(f"{len(skipped)} skipped, the first: {name}, {reason}")
+    if n_hidden:
+        facts.append(f"{n_hidden} hidden or of other programs left out")
+    why = f" ({'; '.join(facts)})" if facts else ""
+    remedy = MIXED_UP if mixed_up else "give a folder with more pictures"
+    raise HLError(f"{source} must hold at least {minimum} usable pictures, got {n}{why}: {remedy}")

@@ -7,13 +7,15 @@ checked, and what it must not be compared with.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from ..data.faces import FaceSet, unit_range
+from ..data.faces import TO_SIGNED, FaceSet, check_range, is_unit_range, unit_range
+from ..data.matching import partners
 from ..errors import HLError
 from ..stats import mean_interval
 from .features import device_of, lpips_network, parts_of
@@ -36,6 +38,7 @@ METRICS = (
     "fid_paper",
     "lpips",
 )
+LEAST = 5  # pictures of an interval: a bootstrap of fewer draws the same few means again and again
 INFINITE = "a picture equals its partner: infinite, without an interval"
 
 
@@ -64,13 +67,15 @@ def evaluate(
         fake: made pictures, a FaceSet or float (N, 3, H, W) in [-1, 1], at least 2; so are all sets
             below.
         real: real pictures of the same size; with `paired`, the ground truth of each made one.
-        paired: fake[i] and real[i] show the same face.
+        paired: each made picture has its ground truth in real. FaceSets are matched by name, as
+            `data.matching.partners` does; tensors are taken in order.
         metrics: of METRICS, by default all that apply and need no download.
         seed: of subsamples and bootstrap.
         n_boot: rounds of the bootstrap over faces.
         channel: rgb or y, of psnr and ssim.
         border: pixels cut from every side, of psnr and ssim.
-        lo: the LR pictures of the same faces; consistency compares reduce(fake) with them.
+        lo: the LR pictures of the same faces, matched likewise; consistency compares reduce(fake)
+            with them.
         reduce: as in `consistency`.
         train: HR training pictures, the reference of the paper's protocol.
 
@@ -89,7 +94,9 @@ def evaluate(
     lo = None if lo is None else _checked("lo", lo)
     train = None if train is None else _checked("train", train)
     names = _chosen(metrics, paired, lo)
-    _check_sets(fake, real, lo, train, paired)
+    _check_sizes(fake, real, lo, train)
+    real = _in_order_of(fake, real, "paired") if paired else real
+    lo = None if lo is None else _in_order_of(fake, lo, "lo")
     _check_border(names, channel, border, _size(fake))
 
     of_sets = [name for name in names if name in MEASURES]
@@ -99,7 +106,18 @@ def evaluate(
             partner, guess = _partners(name, real, lo, paired, seed)
             how = (channel, border, reduce)
             scores[name] = _pair_score(name, fake, partner, guess, n_boot, seed, how)
-    return {name: scores[name].as_dict() for name in names}
+    return {name: _with_sure_interval(scores[name]).as_dict() for name in names}
+
+
+def _with_sure_interval(score: Score) -> Score:
+    """The score without an interval that says nothing: of too few pictures, or of no number."""
+    if score.interval is None:
+        return score
+    enough = score.n is None or score.n >= LEAST
+    if enough and all(map(math.isfinite, score.interval)):
+        return score
+    notes = [note for note in (score.note, f"no interval of fewer than {LEAST}") if note]
+    return replace(score, interval=None, note="; ".join(notes))
 
 
 def _partners(
@@ -182,35 +200,36 @@ def _check_border(names: list[str], channel: str, border: int, size: tuple[int, 
         )
 
 
-def _check_sets(
-    fake: Pictures, real: Pictures, lo: Pictures | None, train: Pictures | None, paired: bool
+def _check_sizes(
+    fake: Pictures, real: Pictures, lo: Pictures | None, train: Pictures | None
 ) -> None:
-    if _size(fake) != _size(real) or (paired and len(fake) != len(real)):
+    if _size(fake) != _size(real):
         raise HLError(
-            f"fake and real must have one size{' and be pairs' if paired else ''}, got {len(fake)} "
-            f"of {_size(fake)} and {len(real)} of {_size(real)}: did you mix up hi and lo?"
+            f"fake and real must have one size, got {_size(fake)} and {_size(real)}: did you mix "
+            "up hi and lo?"
         )
-    if lo is not None and (len(lo) != len(fake) or min(_size(lo)) > min(_size(fake))):
+    if lo is not None and min(_size(lo)) > min(_size(fake)):
         raise HLError(
-            f"lo must hold the LR picture of each of the {len(fake)} fakes of {_size(fake)}, got "
-            f"{len(lo)} of {_size(lo)}: did you mix up hi and lo?"
+            f"lo must hold LR pictures of the fakes of {_size(fake)}, got {_size(lo)}: did you mix "
+            "up hi and lo?"
         )
     if train is not None and _size(train) != _size(fake):
         raise HLError(
             f"train must be HR pictures of {_size(fake)}, got {_size(train)}: did you pass lo?"
         )
-    for partner in (real if paired else None, lo):
-        if isinstance(fake, FaceSet) and isinstance(partner, FaceSet):
-            _check_names(fake, partner)
 
 
-def _check_names(fake: FaceSet, partner: FaceSet) -> None:
-    for a, b in zip(fake.names, partner.names):
-        if Path(a).with_suffix("") != Path(b).with_suffix(""):
-            raise HLError(
-                f"pairs must have the same names in the same order, got {a} beside {b}: rename or "
-                "sort them, or pass tensors (FaceSet.batch), which are taken in order"
-            )
+def _in_order_of(fake: Pictures, others: Pictures, what: str) -> Pictures:
+    """The partner of each fake: by name where both have names, else in order."""
+    if isinstance(fake, FaceSet) and isinstance(others, FaceSet):
+        order = partners(fake.names, others.names, what)
+        return others if order == list(range(len(others))) else others[order]
+    if len(fake) != len(others):
+        raise HLError(
+            f"{what} needs a partner for each picture, got {len(fake)} and {len(others)}: pass as "
+            "many, in the same order"
+        )
+    return others
 
 
 def _size(x: Pictures) -> tuple[int, int]:
@@ -228,9 +247,10 @@ def _checked(name: str, x: Pictures) -> Pictures:
             f"{name} must be a FaceSet or float (N, 3, H, W) in [-1, 1], got {x.dtype} "
             f"{tuple(x.shape)}: see data.to_float"
         )
-    if not (x.amin() >= -1.001 and x.amax() <= 1.001):
+    check_range(name, x)
+    if is_unit_range(x):
         raise HLError(
-            f"{name} must lie in [-1, 1], got {float(x.amin()):.3g} to {float(x.amax()):.3g}: clip "
-            "it, or see data.to_float"
+            f"{name} must lie in [-1, 1], got {float(x.amin()):.3g} to {float(x.amax()):.3g}: "
+            + TO_SIGNED
         )
     return unit_range(x.float().clamp(-1, 1))

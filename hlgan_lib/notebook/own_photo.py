@@ -21,6 +21,7 @@ from ..data.pictures import fit, read_image
 from ..errors import HLError
 from ..inference import Weights, degrade
 from ..reliability.trust import pair_of_networks, trust
+from ..text import shown as printable
 from ..viz.canvas import Figure
 from .hosts import custom_widgets, front_end
 from .widgets import address, captioned
@@ -138,11 +139,16 @@ def own_photograph(static: Figure, l2h: Weights = "l2h", h2l: Weights = "h2l") -
     square.layout.display = "none"
 
     def loaded(change: dict) -> None:
+        if not change["new"]:  # just taken out
+            return
+        file = change["new"][0]
+        # A saved notebook stores the state of its widgets, and with it the file and its GPS: it
+        # leaves the widget before anything else is done.
+        upload.value = ()
         try:
-            file = change["new"][0]
             image = held["image"] = read_image(io.BytesIO(file["content"]), name=file["name"])
         except HLError as error:
-            shown.value = escape(str(error))
+            shown.value = escape(printable(error))
             return
         side = min(image.size)
         small = image.copy()

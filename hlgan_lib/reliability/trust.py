@@ -18,6 +18,7 @@ from ..errors import HLError
 from ..files import atomic
 from ..inference import Weights
 from ..networks.blocks import check_images
+from ..text import shown
 from .calibration import Calibration, calibration_of, fingerprint, pair_of_networks
 from .signs import SIGNS, signs
 
@@ -101,7 +102,8 @@ def write_trust(path: Path, names: list[str], judged: list[Trust]) -> list[str]:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["file", "doubtful", *columns])
     for name, doubt, *values in zip(names, doubtful, *columns.values(), strict=True):
-        table.writerow([name, "yes" if doubt else "no", *(f"{value:.4f}" for value in values)])
+        digits = [f"{value:.4f}" for value in values]
+        table.writerow([shown(name), "yes" if doubt else "no", *digits])
     data = text.getvalue().encode()
     atomic(path, lambda file: file.write(data))
     return [name for name, doubt in zip(names, doubtful) if doubt]

@@ -20,6 +20,8 @@ from ..files import Lock, out_folder
 from ..runtime import BAR, pick_device, speech_may_fail, stop_signals
 from .run import Run, folder_of, in_order
 
+EVERY_S = 60  # seconds between two lines on how far a plan is, where there is no terminal
+
 
 @dataclass
 class Outcome:
@@ -68,6 +70,8 @@ def train_all(
     lock = Lock(out)  # two plans would start the same runs
     going: dict[Run, subprocess.Popen] = {}
     total = sum(r.n_images for r in waiting)
+    begun: int | None = None
+    start = said = time.monotonic()
     with tqdm(total=total, disable=None, bar_format=BAR, mininterval=0) as progress:
         try:
             while going or (waiting and not outcome.stopped):
@@ -81,14 +85,33 @@ def train_all(
                         waiting.remove(run)
                         tqdm.write(f"{run.name} starts; {len(waiting)} to come")
                         going[run] = _start(run, out, device)
-                progress.n = total - sum(r.n_images - _images(r, out) for r in (*waiting, *going))
+                done = total - sum(r.n_images - _images(r, out) for r in (*waiting, *going))
+                if begun is None or done < begun:  # runs that had begun before are no pace
+                    begun = done
+                left = _left(done - begun, total - done, time.monotonic() - start)
+                progress.set_postfix_str(left, refresh=False)
+                progress.n = done
                 progress.refresh()
+                if progress.disable and time.monotonic() - said > EVERY_S:
+                    said = time.monotonic()
+                    tqdm.write(f"{done:,} of {total:,} images  {left}")
                 time.sleep(0.2)
         finally:  # a second signal: nothing of ours stays behind
             for process in going.values():
                 process.kill()
             lock.release()
     return outcome
+
+
+def _left(done: int, to_come: int, seconds: float) -> str:
+    """How long the rest takes at the pace so far.
+
+    >>> _left(1000, 9000, 60), _left(0, 9000, 60)
+    ('about 09:00 left', 'no estimate yet')
+    """
+    if done <= 0:
+        return "no estimate yet"
+    return f"about {tqdm.format_interval(seconds * to_come / done)} left"
 
 
 def _ready(waiting: list[Run], outcome: Outcome, n: int) -> list[Run]:

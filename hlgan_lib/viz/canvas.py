@@ -17,6 +17,7 @@ from PIL import Image
 from ..errors import HLError
 from ..files import atomic, save_json
 from ..schema import read_json
+from ..text import shown
 
 # Okabe and Ito's colours, told apart with any kind of colour vision; line style and markers differ
 # as well. Orange and sky are darker than theirs by a seventh, for a contrast of 3 with white (WCAG
@@ -205,6 +206,11 @@ def show(figure: Figure, *, handle: Any = None) -> Any:
         handle.update(data, metadata=metadata, raw=True)
         return handle
     return display(data, metadata=metadata, raw=True, display_id=True)
+
+
+def plain(text: object) -> str:
+    """A name as a figure shows it letter by letter: printable, and no formula between two $."""
+    return shown(text).replace("$", r"\$")
 
 
 def save_figure(figure: Figure, path: str | Path, alt: str | None = None, **manifest: Any) -> Path:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from ..errors import HLError
-from .canvas import COLOURS, DPI, Figure, blank, quiet, with_alt
+from .canvas import COLOURS, DPI, Figure, blank, plain, quiet, with_alt
 from .faces import Pictures, as_uint8, enlarge
 
 WIDTH, CELL, MARGIN = 1200, 64, 14  # pixels
@@ -108,7 +108,7 @@ def draw_card(
     end = top + 934 + (HEIGHT_LAW if law else 0)
     page = _Page(end + 10 + 17 * len(said))
 
-    page.text(MARGIN, 12, f"Degradation card: {name}", fontsize=16, weight="bold")
+    page.text(MARGIN, 12, f"Degradation card: {plain(name)}", fontsize=16, weight="bold")
     page.text(MARGIN, 44, _about(card["about"]))
     if pixels:
         page.figure.photographic = True

@@ -1,6 +1,7 @@
 """degrade, upscale, prepare, evaluate and demo, on files."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_upscale_is_the_apis(runs, tmp_path):
     for k in (0, 63, 64, 199):
         difference = pixels(tmp_path / "out" / lo.names[k]).int() - ours[k].int()
         assert difference.abs().max() <= 1  # batches of other sizes may round differently
-    assert len(list((tmp_path / "out").iterdir())) == len(lo)
+    assert len(list((tmp_path / "out").glob("[!.]*"))) == len(lo)
 
 
 def test_upscale_takes_one_picture_and_a_face_set(runs, tmp_path):
@@ -126,8 +127,8 @@ def test_upscale_takes_one_picture_and_a_face_set(runs, tmp_path):
             == 0
         )
     names = ["one.png", *hl.load_faces("faces:val:lo").names[:3]]
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(names)
-    assert all(pixels(p).shape == (3, 64, 64) for p in (tmp_path / "out").iterdir())
+    assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*")) == sorted(names)
+    assert all(pixels(p).shape == (3, 64, 64) for p in (tmp_path / "out").glob("[!.]*"))
 
 
 def test_other_sizes_are_refused_without_fit(runs, tmp_path, capsys):
@@ -139,7 +140,7 @@ def test_other_sizes_are_refused_without_fit(runs, tmp_path, capsys):
     save_picture(source / "c.png", 9)
     assert cli.main([*map(str, argv), "--fit"]) == 0
     shown = capsys.readouterr()
-    assert sorted(p.name for p in out.iterdir()) == ["a.png", "b.png"] and "c.png" in shown.err
+    assert sorted(p.name for p in out.glob("[!.]*")) == ["a.png", "b.png"] and "c.png" in shown.err
     (source / "a.png").unlink()
     (source / "c.png").unlink()
     save_picture(source / "b.png", 20)
@@ -268,7 +269,7 @@ def test_evaluate_takes_channel_border_lo_and_training_pictures(tmp_path, capsys
     )
     assert "border 3 px" in capsys.readouterr().out
     pairs.lo[:3].save(tmp_path / "lo.npz")
-    assert "--lo needs pictures of the same names" in refused(argv, capsys)
+    assert "lo needs pictures of the same names" in refused(argv, capsys)
     argv = [
         "evaluate",
         "--fake",
@@ -298,7 +299,7 @@ def test_demo_writes_pictures_and_scores(runs, tmp_path, capsys, monkeypatch):
     assert cli.main(argv) == 0
     shown = capsys.readouterr().out
     files = ["degradation.png", "restoration.png", "scores.json"]
-    assert sorted(p.name for p in (tmp_path / "demo").iterdir()) == files and all(
+    assert sorted(p.name for p in (tmp_path / "demo").glob("[!.]*")) == files and all(
         f in shown for f in files
     )
     scores = json.loads((tmp_path / "demo" / "scores.json").read_text())
@@ -311,3 +312,84 @@ def test_demo_writes_pictures_and_scores(runs, tmp_path, capsys, monkeypatch):
             (-10 * error.log10()).mean().item(), abs=0.01
         )
     assert f"{scores['ours']['psnr']['value']:.4g}" in shown
+
+
+# ---- outputs -------------------------------------------------------------------------------------
+def test_what_stood_there_is_written_over_only_when_told(runs, tmp_path, capsys):
+    source, out = tmp_path / "poor", tmp_path / "sharp"
+    for name in ("a.png", "b.png"):
+        save_picture(source / name, 16)
+    original = save_picture(out / "a.png", 64, seed=7)
+    before = contents(tmp_path)
+    argv = ["upscale", "--weights", runs / "l2h", "--input", source, "--out", out]
+    assert "did not write it" in refused(argv, capsys) and contents(tmp_path) == before
+    assert cli.main([*map(str, argv), "--overwrite"]) == 0
+    assert cli.main([*map(str, argv)]) == 0  # its own outputs, again
+    assert original.read_bytes() != before[original]
+    # A smaller result names what is left of the larger one.
+    (source / "b.png").unlink()
+    capsys.readouterr()
+    assert cli.main([*map(str, argv)]) == 0
+    assert "1 files of an earlier run are still there: b.png\n" in capsys.readouterr().out
+
+
+def test_inputs_that_are_links_into_out_stay(runs, tmp_path, capsys):
+    original = save_picture(tmp_path / "out" / "a.png", 16)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").symlink_to(original)
+    argv = ["upscale", "--weights", runs / "l2h", "--input", tmp_path / "in"]
+    argv += ["--out", tmp_path / "out", "--overwrite"]
+    before = contents(tmp_path)
+    assert "is one of the inputs" in refused(argv, capsys) and contents(tmp_path) == before
+
+
+def test_names_of_any_bytes_come_through(runs, tmp_path, capsys):
+    names = [b"caf\xe9.png", "人.png".encode(), b"new\nline.png", b"x" * 251 + b".png"]
+    source, out = tmp_path / "in", tmp_path / "out"
+    for name in names:
+        save_picture(source / os.fsdecode(name), 16)
+    argv = ["upscale", "--weights", runs / "l2h", "--input", source, "--out", out, "--trust"]
+    argv += ["--h2l", runs / "h2l"]
+    assert cli.main([str(a) for a in argv]) == 0
+    made = {os.fsencode(path.name) for path in out.glob("*.png")}
+    assert made == set(names)
+    table = (out / "trust.csv").read_text()
+    assert r"caf\udce9.png" in table and r"new\nline.png" in table and len(table.splitlines()) == 5
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_metrics_are_named_in_any_case_with_spaces(tmp_path):
+    hl.load_faces("faces:val:hi")[:4].save(tmp_path / "set.npz")
+    scores = tmp_path / "scores.json"
+    argv = ["evaluate", "--fake", str(tmp_path / "set.npz"), "--real", str(tmp_path / "set.npz")]
+    argv += ["--paired", "--metrics", "PSNR, ssim", "--json", str(scores)]
+    assert cli.main(argv) == 0
+    stored = json.loads(scores.read_text(), parse_constant=pytest.fail)
+    assert stored["psnr"]["value"] is None and stored["ssim"]["value"] == pytest.approx(1)
+    scores.write_text("mine")
+    assert cli.main(argv) == 2 and scores.read_text() == "mine"
+
+
+def test_outputs_do_not_lie_among_inputs(runs, tmp_path, capsys):
+    for k in range(2):
+        save_picture(tmp_path / "in" / f"{k}.png", 64, k)
+    source = tmp_path / "in"
+    for argv in (
+        ["degrade", "--weights", runs / "h2l", "--input", source, "--out", source / "out"],
+        ["card", "--weights", runs / "h2l", "--hi", source, "--lo", "faces:val", "--out", source],
+        ["evaluate", "--fake", source, "--real", source, "--json", source / "scores.json"],
+        ["train", "h2l", "--hi", source, "--out", source / "run", "--preset", "smoke"],
+        ["train", "h2l", "--lo", source, "--out", source / "run", "--preset", "smoke"],
+    ):
+        before = contents(tmp_path)
+        assert "lies in the folder of the inputs" in refused(argv, capsys)
+        assert contents(tmp_path) == before
+
+
+def test_the_cards_help_names_its_minimum(capsys):
+    from hlgan_lib.analysis.card import AT_LEAST
+    from hlgan_lib.commands.basic import CARD_AT_LEAST
+
+    assert CARD_AT_LEAST == AT_LEAST
+    assert cli.main(["card", "--help"]) == 0
+    assert f"at least {AT_LEAST}" in " ".join(capsys.readouterr().out.split())

@@ -8,7 +8,14 @@ import pytest
 import tyro
 
 from hlgan_lib import cli
-from hlgan_lib.commands.mistakes import TITLES, in_one_line
+from hlgan_lib.commands.mistakes import (
+    TITLES,
+    flags_of,
+    in_one_line,
+    several_values,
+    unknown_command,
+    unknown_flag,
+)
 from hlgan_lib.config import preset
 from hlgan_lib.errors import HLError
 
@@ -57,6 +64,31 @@ def test_tyros_format_is_the_one_that_is_read(title, argv, line):
     box = box_of(argv)
     assert title in box.splitlines()[0], "tyro's format has changed"
     assert in_one_line(box) == line
+
+
+def test_a_box_in_colour_is_read_too():
+    box = "\x1b[31m╭─\x1b[0m \x1b[1mInvalid choice\x1b[0m ─╮\n│ no \x1b[32mfog\x1b[0m. │\n╰────╯"
+    assert in_one_line(box) == "no fog"
+
+
+def test_the_first_flag_that_there_is_not_is_named_with_the_one_that_was_meant():
+    known = flags_of("  \x1b[1m--weights\x1b[0m STR  --n-z INT --out PATH; see --fit")
+    assert known == ["--fit", "--n-z", "--out", "--weights"]
+    assert unknown_flag(["--weights", "x", "--n_z=-1", "--out", "-1.5"], known) is None
+    assert unknown_flag(["-weights", "x"], known) == "no flag -weights, did you mean --weights"
+    assert unknown_flag(["--zzzzzz"], known) == "no flag --zzzzzz"
+
+
+def test_a_command_that_there_is_not():
+    line = unknown_command("hlgan train", None, ["h2l", "l2h"])
+    assert line == "hlgan train must be followed by one of h2l, l2h, got nothing"
+
+
+def test_what_a_shell_makes_of_a_pattern_is_one_short_line():
+    argv = ["--weights", "w", "--input", *(f"{i}.png" for i in range(3000)), "--out", "o"]
+    line = "--input takes one value, got 3000, 0.png and others: give the folder that holds them"
+    assert several_values(argv) == line
+    assert several_values(["word", "--out", "o", "--fit"]) is None
 
 
 def test_a_mistake_in_the_configuration_is_said_in_its_own_words():

@@ -129,11 +129,12 @@ BAD = {
     "pairs of other numbers": (
         lambda x: (x, x[:3]),
         {"paired": True},
-        "be pairs, got 4 of .* and 3 of",
+        "paired needs a partner for each picture, got 4 and 3",
     ),
     "bytes": (lambda x: (x, x.byte()), {}, "real must be a FaceSet or float"),
     "grey": (lambda x: (x[:, :1], x), {}, r"fake must be a FaceSet or float \(N, 3"),
     "levels": (lambda x: (x, x * 255), {}, r"real must lie in \[-1, 1\]"),
+    "unit range": (lambda x: (x, (x + 1) / 2), {}, "looks like .0, 1.: pass x . 2 - 1"),
     "NaN": (lambda x: (x * float("nan"), x), {}, r"fake must lie in \[-1, 1\], got nan"),
     "unknown metric": (
         lambda x: (x, x),
@@ -153,7 +154,7 @@ BAD = {
     "too few LR pictures": (
         lambda x: (x, x),
         {"lo": torch.zeros(3, 3, 16, 16)},
-        "LR picture of each of the 4",
+        "lo needs a partner for each picture, got 4 and 3",
     ),
     "HR for LR pictures": (
         lambda x: (x[..., :16, :16], x[..., :16, :16]),
@@ -183,13 +184,34 @@ BAD = {
 def test_evaluate_refuses_with_one_line(case):
     sets, options, message = BAD[case]
     with pytest.raises(hl.HLError, match=message) as error:
-        hl.evaluate(*sets(torch.rand(4, 3, 64, 64)), **options)
+        hl.evaluate(*sets(torch.rand(4, 3, 64, 64) * 2 - 1), **options)
     assert "\n" not in str(error.value)
 
 
 def test_evaluate_refuses_pairs_of_other_faces(faces):
-    with pytest.raises(hl.HLError, match=f"{faces.names[0]} beside {faces.names[4]}"):
+    with pytest.raises(hl.HLError, match=f"{faces.names[0]} has no partner"):
         hl.evaluate(faces[:4], faces[4:8], paired=True)
+
+
+def test_few_pictures_have_no_interval(faces):
+    fake, real = faces[:8].batch() * 0.9, faces[:8].batch()
+    few = hl.evaluate(fake[:4], real[:4], paired=True, metrics=["psnr"])["psnr"]
+    assert few["ci"] is None and few["note"] == "no interval of fewer than 5"
+    enough = hl.evaluate(fake, real, paired=True, metrics=["psnr"])["psnr"]
+    low, high = enough["ci"]
+    assert low <= enough["value"] <= high and enough["note"] is None
+
+
+def test_sets_are_matched_by_name_whatever_their_order():
+    pairs = hl.load_faces("faces:val")
+    hi, lo = pairs.hi[:4], pairs.lo[:4]
+    mixed = [2, 0, 3, 1]
+    names = [name.replace(".png", ".JPG") for name in hi.names]
+    renamed = hl.FaceSet(hi.images[mixed], tuple(names[i] for i in mixed), "made")
+    got = hl.evaluate(hi, renamed, paired=True, metrics=["ssim", "consistency"], lo=lo[mixed])
+    want = hl.evaluate(hi.batch(), hi.batch(), True, ["ssim", "consistency"], lo=lo.batch())
+    assert got["ssim"]["value"] == pytest.approx(1)
+    assert got["consistency"]["value"] == pytest.approx(want["consistency"]["value"])
 
 
 @pytest.mark.parametrize(
@@ -216,7 +238,8 @@ def test_scores_that_need_a_download_say_so(monkeypatch, name, cls, message, err
 
     monkeypatch.setattr(cls, fail)
     with pytest.raises(hl.HLError, match=message) as caught:
-        hl.evaluate(torch.rand(4, 3, 64, 64), torch.rand(4, 3, 64, 64), paired=True, metrics=[name])
+        fake, real = torch.rand(2, 4, 3, 64, 64) * 2 - 1
+        hl.evaluate(fake, real, paired=True, metrics=[name])
     assert "\n" not in str(caught.value) and "frechet_lite0" in str(caught.value)
 
 

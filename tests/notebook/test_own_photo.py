@@ -1,11 +1,13 @@
 """A photograph of one's own: cropped, degraded, restored, judged; wrong boxes say so."""
 
+import base64
 import io
 from datetime import datetime, timezone
 
 import numpy as np
 import pytest
 import torch
+from ipywidgets import Widget
 from PIL import Image
 
 import hlgan_lib as hl
@@ -85,6 +87,7 @@ def test_upload_box_and_button_work_together(watched, tmp_path):
     assert not go.disabled and square.size == [400, 340]
     x, y, side = square.box
     assert 0 <= x and x + side <= 400 and 0 <= y and y + side <= 340
+    assert upload.value == (), "the file has left the widget"
     square.box = [60, 20, 300]
     go.click()
     assert html.value.count("<img") == 3 and "Trust" in html.value
@@ -94,3 +97,25 @@ def test_upload_box_and_button_work_together(watched, tmp_path):
     kind.value = False
     go.click()
     assert "at least 64x64" in html.value, "an error is said, not raised"
+
+
+def test_a_saved_notebook_holds_nothing_of_the_file_but_its_pixels(watched):
+    own_photograph(STATIC)
+    (box,) = watched
+    (upload,), (html,) = (named(box, kind) for kind in ("FileUpload", "HTML"))
+    exif = Image.Exif()
+    exif[0x010E] = "SECRET PLACE"
+    file = io.BytesIO()
+    photograph().save(file, "PNG", exif=exif.tobytes())
+    assert b"SECRET PLACE" in file.getvalue()
+    entry = {"type": "image/png", "size": 1, "last_modified": datetime.now(timezone.utc)}
+    name = '<b onclick="x">\x1b.png'
+    for content in (file.getvalue(), b"no picture but a SECRET PLACE"):
+        upload.set_trait("value", (entry | {"name": name, "content": memoryview(content)},))
+    assert "<b" not in html.value and "&lt;b onclick=&quot;x&quot;&gt;\\x1b.png" in html.value
+
+    # What JupyterLab writes into a notebook: the state of every widget, binary parts in base64.
+    state = repr(Widget.get_manager_state()).encode()
+    assert b"your photograph" in state and b"SECRET" not in state
+    for shift in range(3):  # a text may start anywhere in a group of base64
+        assert base64.b64encode(bytes(shift) + b"SECRET PLACE")[4:-4] not in state

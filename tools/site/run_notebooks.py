@@ -26,6 +26,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import nbformat
 import torch
@@ -192,6 +193,11 @@ def stored_results() -> str:
     )
 
 
+def address(path: str) -> str:
+    """A relative path as the value of a link, whatever the names in it hold."""
+    return html.escape(quote(os.fsencode(path)))
+
+
 def index(reports: list[Report], runs: list[tuple[str, dict[str, Any]]], preset: str) -> str:
     """The summary page: what ran, minutes, links, the first picture of each notebook, the scores of
     the runs.
@@ -208,14 +214,15 @@ def index(reports: list[Report], runs: list[tuple[str, dict[str, Any]]], preset:
     ]
     for r in reports:
         state = f"<span class=bad>failed: {e(r.error.splitlines()[0])}</span>" if r.error else "ran"
-        link = f"<a href='{r.name}.html'>{e(r.title)}</a>"
+        link = f"<a href='{address(f'{r.name}.html')}'>{e(r.title)}</a>"
         lines.append(f"<tr><td>{link}<td>{r.minutes:.1f}<td>{len(r.pictures)}<td>{state}")
     lines.append("</table>")
     for r in (r for r in reports if r.pictures):
         path, alt = r.pictures[0]
         lines.append(
-            f"<h2><a href='{r.name}.html'>{e(r.title)}</a></h2>"
-            f"<figure><img src='{path}' alt='{e(alt)}'><figcaption>{e(alt)}</figcaption></figure>"
+            f"<h2><a href='{address(f'{r.name}.html')}'>{e(r.title)}</a></h2>"
+            f"<figure><img src='{address(path)}' alt='{e(alt)}'>"
+            f"<figcaption>{e(alt)}</figcaption></figure>"
         )
     if runs:
         lines.append("<h2>Scores of the runs trained here</h2><table><tr><th>Run<th>Scores")

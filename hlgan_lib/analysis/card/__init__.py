@@ -24,6 +24,7 @@ from ...health import CHECKS, Z_IGNORED, z_spread
 from ...inference import load_weights, shots
 from ...metrics.score import Score
 from ...networks import H2L, LearnedCamera
+from ...text import shown as printable
 from ...viz.canvas import save_figure
 from ..camera_law import NUMBERS, coupling, learned_law, true_law
 from ..z_directions import z_directions
@@ -35,6 +36,7 @@ N_FACES_Z = 6  # faces whose pictures show what z does
 AT_LEAST = 40  # faces of a card
 N_FILES = 600  # pictures of each set that `card_files` takes
 N_SHOWN = 14  # faces on the page
+FILES = ("card.json", "card.png", "manifest.json")  # what `card_files` writes
 WITH_TRUTH = ("faces:val", "faces:test")  # pairs taken by the camera
 
 
@@ -237,7 +239,8 @@ def card_files(
     card = degradation_card(
         net, hi_faces, lo_faces, paired=paired, truth=truth, drawn=drawn, seed=seed
     )
-    card["about"] |= {"weights": str(weights), "hi": hi, "lo": lo}
+    sources = {"weights": weights, "hi": hi, "lo": lo}
+    card["about"] |= {name: printable(source) for name, source in sources.items()}
     save_json(out / "card.json", card)
 
     n = min(N_SHOWN, len(hi_faces), len(lo_faces))
@@ -250,7 +253,7 @@ def card_files(
         "learned, z 2": learned[1],
         "camera's shot" if paired else "LR, other people": lo_faces[:n],
     }
-    page = save_figure(draw_card(card, rows, name=str(weights)), out / "card.png")
+    page = save_figure(draw_card(card, rows, name=printable(weights)), out / "card.png")
     return card, [out / "card.json", page]
 
 
