@@ -22,7 +22,7 @@ from . import __version__
 from .commands.basic import Card, Degrade, Demo, Evaluate, Info, Upscale
 from .commands.bench import Bench
 from .commands.console import plain_messages
-from .commands.datasets import PREPARE
+from .commands.datasets import PREPARE, Audit
 from .commands.flags import DEFAULT_PRESET
 from .commands.mistakes import (
     flags_of,
@@ -41,6 +41,7 @@ from .text import shown
 COMMANDS = {
     "demo": Demo,
     "prepare": PREPARE,
+    "audit": Audit,
     "train": TRAIN,
     "degrade": Degrade,
     "upscale": Upscale,

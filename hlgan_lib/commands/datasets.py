@@ -1,4 +1,4 @@
-"""The commands about datasets: prepare, a sub-command a kind."""
+"""The commands about datasets: prepare, a sub-command a kind, and audit."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal
 from typing_extensions import Doc
 from tyro.conf import Positional
 
+from ..errors import HLError
 from ..prepare import prepare_file, shown
 from ..prepare.kinds import KINDS
 from ..prepare.plan import Options
 from ..prepare.pool import Made
 from .console import bar
-from .flags import File, Number
+from .flags import FACES, File, Number
 
 USUAL = Options()
 READ = {  # flags that some kinds read
@@ -94,4 +95,67 @@ def command_of(name: str) -> type[Prepare]:
     return made
 
 
-PREPARE = {kind: command_of(kind) for kind in KINDS}
+@dataclass(frozen=True, kw_only=True)
+class PreparePaper:
+    """The paper's sets of 183,000 HR, 50,000 LR and 3,000 test faces, of whatever is there.
+
+    Prints the composition beside the paper's counts, and what is missing. Writes hi.npz, lo.npz
+    and lo-test.npz; run again, it goes on.
+    """
+
+    out: Annotated[Path, Doc("folder for hi.npz, lo.npz, lo-test.npz and parts/")]
+    celeba: Annotated[File, Doc("CelebA: hlgan prepare celeba --help says in which layout")] = None
+    aflw: Annotated[File, Doc("AFLW")] = None
+    ls3dw: Annotated[File, Doc("LS3D-W")] = None
+    vggface2: Annotated[File, Doc("VGGFace2")] = None
+    wider: Annotated[File, Doc("WIDER FACE")] = None
+    poses: Annotated[File, Doc("of VGGFace2 a list of the pictures to take, one a line")] = None
+    n_held_out: Annotated[int, Doc("LR faces held out for the test [faces]")] = USUAL.n_held_out
+    seed: Annotated[int, Doc("seed of every choice made at random [number]")] = USUAL.seed
+    workers: Annotated[Number, Doc("processes; one a core for more than a few files")] = None
+
+    def run(self) -> int:
+        from ..prepare.paper import composition, prepare_paper
+
+        kinds = "celeba", "aflw", "ls3dw", "vggface2", "wider"
+        rows = prepare_paper(
+            {kind: getattr(self, kind) for kind in kinds},
+            self.out,
+            seed=self.seed,
+            n_held_out=self.n_held_out,
+            poses=self.poses,
+            workers=self.workers,
+            progress=bar,
+        )
+        print(composition(rows))
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """What is in datasets, and what is wrong with them, on one page that needs no network.
+
+    Copies and near-copies within a file and across files (a training set that leaks into the test
+    set), light, blur, JPEG, images unlike the others, LR that is nothing but reduced HR.
+    """
+
+    files: Annotated[Positional[tuple[str, ...]], Doc(f"datasets: {FACES}")]
+    out: Annotated[Path, Doc("the page, .html")] = Path("audit.html")
+
+    def run(self) -> int:
+        from ..prepare.audit import audit
+        from ..prepare.audit_page import save_page
+
+        out = self.out.expanduser()
+        if out.suffix != ".html" or out.is_dir():
+            raise HLError(f"--out must be a file that ends in .html, got {out}")
+        report = audit(list(self.files))
+        save_page(report, out)
+        for line in report.sentences():
+            print(shown(line))
+        print(f"wrote {out}")
+        return 0
+
+
+PREPARE: dict[str, type] = {kind: command_of(kind) for kind in KINDS}
+PREPARE["paper"] = PreparePaper

@@ -6,6 +6,7 @@ whole, so that drawing and augmenting a batch is a few tensor operations there.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -41,7 +42,7 @@ class Sampler:
                 f"Sampler needs a batch and a set of at least 1, got batch {batch} and "
                 f"{len(faces)} faces"
             )
-        self.images = torch.from_numpy(np.array(faces.images)).to(device)
+        self.images = _on_device(faces.images, torch.device(device))
         self.n_batch = batch
         self.generator = generator
         # What is left of this epoch: indices, in the order in which they will come.
@@ -75,6 +76,15 @@ class Sampler:
             raise ValueError(f"the order must be of {n} images")
         self.order = order.clone().to(self.images.device)
         restore(self.generator, state["generator"])
+
+
+def _on_device(images: np.ndarray, device: torch.device) -> Tensor:
+    """The images as a tensor; on the CPU it is their own memory, or the file's, not a copy."""
+    with warnings.catch_warnings():
+        # torch warns of memory that must not be written; a Sampler only reads it.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        shared = torch.from_numpy(images)
+    return shared.to(device)
 
 
 def augment(
