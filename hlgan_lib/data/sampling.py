@@ -83,7 +83,7 @@ def _on_device(images: np.ndarray, device: torch.device) -> Tensor:
     with warnings.catch_warnings():
         # torch warns of memory that must not be written; a Sampler only reads it.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        shared = torch.from_numpy(images)
+        shared = torch.from_numpy(np.ascontiguousarray(images))
     return shared.to(device)
 
 

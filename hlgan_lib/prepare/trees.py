@@ -13,6 +13,7 @@ import zipfile
 from abc import ABC, abstractmethod
 from pathlib import Path, PurePosixPath
 
+from ..data.pictures import reason
 from ..errors import HLError
 
 MAX_BYTES = 256 << 20  # of one file: a larger one is no picture and no list of boxes
@@ -134,7 +135,7 @@ class ZipTree(Tree):
         try:
             self.archive = zipfile.ZipFile(root)
         except (OSError, zipfile.BadZipFile, ValueError) as error:
-            raise HLError(f"{root} must be a zip archive, got: {error}") from error
+            raise HLError(f"{root} must be a zip archive, got: {reason(error)}") from error
         members = self.archive.infolist()
         check_count(root, len(members))
         self._members: dict[str, zipfile.ZipInfo] = {}
@@ -142,15 +143,15 @@ class ZipTree(Tree):
             mode = info.external_attr >> 16
             if info.is_dir():
                 continue
-            reason = unsafe(info.filename, info.file_size)
+            why = unsafe(info.filename, info.file_size)
             if stat.S_ISLNK(mode):
-                reason = "is a link"
+                why = "is a link"
             elif info.flag_bits & ENCRYPTED:
-                reason = "is encrypted"
-            if not reason and info.filename in self._members:
-                reason = "comes twice"
-            keep(self, info.filename, reason)
-            if not reason:
+                why = "is encrypted"
+            if not why and info.filename in self._members:
+                why = "comes twice"
+            keep(self, info.filename, why)
+            if not why:
                 self._members[info.filename] = info
         # In the order of the bytes, in which they are read fastest.
         self.files.sort(key=lambda name: self._members[name].header_offset)
@@ -163,7 +164,7 @@ class ZipTree(Tree):
         except HLError:
             raise
         except Exception as error:  # zlib, lzma and zipfile each raise errors of their own
-            raise HLError(f"cannot read {name} of {self.root}: {error}") from error
+            raise HLError(f"cannot read {name} of {self.root}: {reason(error)}") from error
 
 
 class TarTree(Tree):
@@ -178,20 +179,20 @@ class TarTree(Tree):
                 check_count(root, n)
                 if info.isdir():
                     continue
-                reason = unsafe(info.name, info.size)
+                why = unsafe(info.name, info.size)
                 if info.issym() or info.islnk():
-                    reason = "is a link"
+                    why = "is a link"
                 elif not info.isfile():
-                    reason = "is no file"
-                if not reason and info.name in self._members:
-                    reason = "comes twice"
-                keep(self, info.name, reason)
-                if not reason:
+                    why = "is no file"
+                if not why and info.name in self._members:
+                    why = "comes twice"
+                keep(self, info.name, why)
+                if not why:
                     self._members[info.name] = info
         except HLError:
             raise
         except Exception as error:  # gzip, bz2, lzma and tarfile each raise errors of their own
-            raise HLError(f"{root} must be a tar archive, got: {error}") from error
+            raise HLError(f"{root} must be a tar archive, got: {reason(error)}") from error
 
     def read(self, name: str) -> bytes:
         """The content of a member."""
@@ -203,7 +204,7 @@ class TarTree(Tree):
         except HLError:
             raise
         except Exception as error:
-            raise HLError(f"cannot read {name} of {self.root}: {error}") from error
+            raise HLError(f"cannot read {name} of {self.root}: {reason(error)}") from error
 
 
 def open_tree(src: str | Path) -> Tree:
@@ -240,6 +241,8 @@ def keep(tree: Tree, name: str, reason: str) -> None:
 def unsafe(name: str, size: int) -> str:
     """Why a member is not read; empty where it may be."""
     path = PurePosixPath(name.replace("\\", "/"))
+    if not path.parts:
+        return "has no name"
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         return "its name leads out of the archive"
     if size > MAX_BYTES:
