@@ -22,9 +22,10 @@ from ..analysis.classifier import TwoSample, two_sample
 from ..analysis.jpeg_traces import measured_jpeg
 from ..analysis.spectrum import statistics
 from ..data.builtin import BUILT_IN
-from ..data.faces import FaceSet, Pairs
+from ..data.faces import FaceSet, Pairs, to_float
 from ..data.loading import load_faces
 from ..data.npz import check_npz
+from ..data.pictures import fit, to_array, to_image
 from ..errors import HLError
 from ..runtime import one_thread
 
@@ -188,9 +189,8 @@ def audit(sources: list[str]) -> Report:
 def audit_one(name: str, faces: FaceSet, small: Tensor, checked: bool) -> Audit:
     """What is found in one set."""
     near, n_near, likeness = near_pairs(small)
-    some = slice(None, None, 1 + (len(faces) - 1) // N_SAMPLE)
     if min(faces.size) >= SIDE:
-        quality, subsampled = measured_jpeg(faces.batch(some))
+        quality, subsampled = measured_jpeg(some_of(faces))
     else:
         quality, subsampled = torch.empty(0), 0.0
     return Audit(
@@ -323,6 +323,10 @@ def reductions(sets: Mapping[str, FaceSet]) -> list[Reduced]:
                 options = {} if kind == "area" else {"antialias": True, "align_corners": False}
                 small = interpolate(x, lo.size, mode=kind, **options).clamp(-1, 1)  # type: ignore[arg-type]
                 by_kind[kind] = two_sample(statistics(small), y)
+            fitted = [to_array(fit(to_image(image), smallest)) for image in hi.images[some(hi)]]
+            by_kind["lanczos"] = two_sample(
+                statistics(to_float(torch.from_numpy(np.stack(fitted)))), y
+            )
             kind = min(by_kind, key=lambda k: by_kind[k].accuracy)
             found.append(Reduced(hi_name, lo_name, kind, by_kind[kind]))
     return found
@@ -330,4 +334,9 @@ def reductions(sets: Mapping[str, FaceSet]) -> list[Reduced]:
 
 def some_of(faces: FaceSet) -> Tensor:
     """N_SAMPLE images at most, evenly spaced."""
-    return faces.batch(slice(None, None, 1 + (len(faces) - 1) // N_SAMPLE))
+    return faces.batch(some(faces))
+
+
+def some(faces: FaceSet) -> slice:
+    """The places of N_SAMPLE images at most, evenly spaced."""
+    return slice(None, None, 1 + (len(faces) - 1) // N_SAMPLE)
