@@ -22,7 +22,7 @@ NUMBERS = {
     "tint": "stops, green up",
     "gamma": "exponent",
     "contrast": "slope at mid grey",
-    "blur": "st. dev., pixels of hi",
+    "blur": "st. dev., HR pixels",
     "shot noise": "log10, variance a light",
     "read noise": "log10, st. dev.",
 }

@@ -383,4 +383,4 @@ def _law(page: _Page, law: dict, top: int) -> None:
 
 def _mean_and_spread(number: dict, label: str) -> str:
     mean, spread = number[label]
-    return f"{mean:.2f} ± {spread:.2f}"
+    return f"{round(mean, 2) + 0.0:.2f} ± {spread:.2f}"  # no -0.00

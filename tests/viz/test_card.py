@@ -82,8 +82,8 @@ def test_the_law_of_a_learned_camera_stands_beside_the_cameras(card, figure):
     words = " ".join(t.get_text() for t in figure.texts)
     for name, number in card["law"]["numbers"].items():
         (mean, spread), (true_mean, true_spread) = number["learned"], number["camera"]
-        assert f"{name}: {mean:.2f} ± {spread:.2f} {number['unit']}" in words
-        assert f"(the camera {true_mean:.2f} ± {true_spread:.2f})" in words
+        assert f"{name}: {round(mean, 2) + 0.0:.2f} ± {spread:.2f} {number['unit']}" in words
+        assert f"(the camera {round(true_mean, 2) + 0.0:.2f} ± {true_spread:.2f})" in words
     assert f"learned light {card['law']['keeps']['learned']['light']:.2f}" in words
 
 
