@@ -192,7 +192,7 @@ def _law(net: Any, los: dict[str, Tensor], hi: Tensor, truth: str | None) -> dic
     if truth:
         laws["camera"] = true_law()
         kept["camera"] = coupling(los["real"], hi)
-    numbers = {}
+    numbers: dict[str, dict[str, Any]] = {}
     for name, unit in NUMBERS.items():
         numbers[name] = {"unit": unit}
         for label, law in laws.items():
