@@ -111,3 +111,22 @@ def same(a, b, path: str = "") -> list[str]:
 
 def grads(nets: nn.Module) -> set[bool]:
     return {p.grad is not None for p in nets.parameters()}
+
+
+def untrainable(right):
+    """Forms of the right answer that nobody can train by, and a part of the hint of each."""
+
+    def number(*given):
+        return right(*given).tolist()
+
+    def detached(*given):
+        return right(*given).detach()
+
+    def made_anew(*given):
+        return torch.tensor(right(*given).tolist())
+
+    return [
+        (number, "a plain number"),
+        (detached, "gradient is cut off"),
+        (made_anew, "gradient is cut off"),
+    ]

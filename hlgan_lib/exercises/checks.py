@@ -41,6 +41,40 @@ def numbers(got: Any, want: Any, *mistakes: tuple, tolerance: float = 1e-4) -> s
     return f"it gives {_some(got)} where the reference gives another number."
 
 
+def trained_through(got: Any, want: Tensor, *inputs: Tensor) -> str | None:
+    """None where backward() of `got` gives each input the gradient that backward() of `want` does.
+
+    For what has the right value already (`numbers`): a float or a detached tensor has it too, and
+    nothing can be trained by it.
+
+    Args:
+        got: what the learner's function gave.
+        want: what the reference gives.
+        *inputs: leaves with `requires_grad`, of which both were made.
+
+    Returns:
+        None, or the hint of what stands in the way.
+    """
+    if not torch.is_tensor(got):
+        return (
+            "the value is right, but it is a plain number, which nobody can call backward() on: "
+            "give the tensor back, without `.item()` or `float()`."
+        )
+    if not got.requires_grad:
+        return (
+            "the value is right, but its gradient is cut off: without `.detach()`, `.data`, "
+            "`torch.tensor(...)` or `torch.no_grad()` backward() can go through."
+        )
+    gradients = [torch.autograd.grad(x.sum(), inputs, allow_unused=True) for x in (got, want)]
+    for mine, right in zip(*gradients, strict=True):
+        if mine is None or not torch.allclose(mine, right, rtol=1e-3, atol=1e-7):
+            return (
+                "the value is right, but backward() brings another gradient: is a part of it "
+                "detached, or put together from numbers?"
+            )
+    return None
+
+
 def _some(x: Tensor) -> str:
     return ", ".join(f"{v:.3g}" for v in x.flatten()[:2].tolist()) + (
         ", ..." if x.numel() > 2 else ""

@@ -13,21 +13,23 @@ from .. import config, losses
 from ..data.loading import load_faces
 from ..degradations.handmade import bilinear, pool
 from ..tasks.two_stage import H2LTask
-from .checks import first, letters, names, numbers
+from .checks import first, letters, names, numbers, trained_through
 
 BROKEN = ("no discriminator", "no pixel term", "far too fast")
 
 
 def check_hinge_d(mine: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     """A function (score_real (B,), score_fake (B',)) -> L_D, as `losses.hinge_d`."""
-    real, fake = torch.tensor([2.0, 0.5, -1.0, 0.3]), torch.tensor([-2.5, 0.25])
-    a, b = 1 - real, 1 + fake
-    return numbers(
-        mine(real, fake),
-        losses.hinge_d(real, fake),
+    real = torch.tensor([2.0, 0.5, -1.0, 0.3], requires_grad=True)
+    fake = torch.tensor([-2.5, 0.25], requires_grad=True)
+    a, b = (1 - real).detach(), (1 + fake).detach()
+    got, want = mine(real, fake), losses.hinge_d(real, fake)
+    said = numbers(
+        got,
+        want.detach(),
         (
             "the signs are swapped: a real picture with a high score has to cost nothing.",
-            losses.hinge_d(-real, -fake),
+            losses.hinge_d(-real, -fake).detach(),
         ),
         (
             "without the bend at 0 D is rewarded for shouting ever louder: what of a real "
@@ -47,6 +49,7 @@ def check_hinge_d(mine: Callable[[Tensor, Tensor], Tensor]) -> str | None:
             a.relu().sum() + b.relu().sum(),
         ),
     )
+    return said or trained_through(got, want, real, fake)
 
 
 def check_by_hand(mine: Sequence[float]) -> str | None:
@@ -85,12 +88,14 @@ def check_pixel_loss(mine: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> 
         load_faces("faces:train-hi").batch(slice(0, 6)),
         load_faces("faces:train-lo").batch(slice(0, 6)),
     )
-    made = bilinear(hi.flip(0)).lerp(bilinear(hi), 0.6)
+    lo_fake = bilinear(hi.flip(0)).lerp(bilinear(hi), 0.6).requires_grad_()
+    made = lo_fake.detach()
     difference, size = made - pool(hi), hi.shape[-2:]
     batch = {"hi": hi, "lo": lo, "z": torch.zeros(6, 64)}
-    return numbers(
-        mine(made, batch),
-        pixel_loss(made, batch),
+    got, want = mine(lo_fake, batch), pixel_loss(lo_fake, batch)
+    said = numbers(
+        got,
+        want.detach(),
         (
             "compared at 64x64 H2L would pay for detail that 16x16 pixels cannot hold: "
             "bring hi down instead.",
@@ -110,6 +115,7 @@ def check_pixel_loss(mine: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> 
         ),
         ("absolute differences: the paper squares them.", difference.abs().mean()),
     )
+    return said or trained_through(got, want, lo_fake)
 
 
 def one_update(
@@ -134,7 +140,8 @@ class _Watched(H2LTask):
     def __init__(self) -> None:
         hi, lo = load_faces("faces:train-hi")[:24], load_faces("faces:train-lo")[:24]
         rng = torch.Generator().manual_seed(0)
-        super().__init__(config.preset("smoke"), hi, lo, rng, torch.device("cpu"))
+        cfg = config.preset("smoke").replace(h2l_model="paper")
+        super().__init__(cfg, hi, lo, rng, torch.device("cpu"))
         self.stale = False
         self.of_d: list[Tensor] = []
 

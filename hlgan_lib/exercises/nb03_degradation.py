@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -114,7 +115,10 @@ def told_apart(test: TwoSample) -> bool:
 def check_told_apart(mine: Callable[[TwoSample], bool]) -> str | None:
     """A function of a TwoSample -> may one say that the classifier tells the sets apart?"""
     tests = [TwoSample(right / 400, *wilson(right, 400), 400) for right in (226, 210, 200, 160)]
-    clear, perhaps, even, below = (bool(mine(test)) for test in tests)
+    answers = [mine(test) for test in tests]
+    if not all(isinstance(said, (bool, np.bool_)) for said in answers):
+        return f"True or False is expected, and this is of type {type(answers[0]).__name__}."
+    clear, perhaps, even, below = answers
     return first(
         (
             not clear,

@@ -13,7 +13,7 @@ from ..degradations.handmade import pool
 from ..inference import new_z
 from ..networks.blocks import ResBlock
 from ..networks.paper import HighToLow
-from .checks import first, letters, names, numbers, val_faces
+from .checks import first, letters, names, numbers, trained_through, val_faces
 
 RESTORERS = ("bilinear pairs", "learned pairs", "pixels alone")
 HALF = 0.5  # the mean's squared error as a part of that of a guess drawn like the ground truth
@@ -65,13 +65,16 @@ def residual_block(x: Tensor, conv1: Callable, conv2: Callable) -> Tensor:
 
 def check_residual_block(mine: Callable[[Tensor, Callable, Callable], Tensor]) -> str | None:
     """A function as `residual_block`."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        block, x = ResBlock(4, norm="none"), torch.randn(2, 4, 8, 8)
-        one, two = (m for m in block.body if isinstance(m, nn.Conv2d))
-        return numbers(
-            mine(x, one, two),
-            block(x),
+        block, given = ResBlock(4, norm="none"), torch.randn(2, 4, 8, 8).requires_grad_()
+    one, two = (m for m in block.body if isinstance(m, nn.Conv2d))
+    got, want = mine(given, one, two), block(given)
+    with torch.no_grad():
+        x = given.detach()
+        said = numbers(
+            got,
+            want.detach(),
             (
                 "the skip is missing: what goes in has to come out again, with something added.",
                 two(relu(one(relu(x)))),
@@ -96,6 +99,7 @@ def check_residual_block(mine: Callable[[Tensor, Callable, Callable], Tensor]) -
                 x + two(one(relu(x))),
             ),
         )
+    return said or trained_through(got, want, given, *block.parameters())
 
 
 def pixel_loss(hi_fake: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
@@ -106,11 +110,13 @@ def pixel_loss(hi_fake: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
 def check_pixel_l2h(mine: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> str | None:
     """A function as `pixel_loss`."""
     hi, lo = val_faces(6)
-    hi_fake = interpolate(lo, scale_factor=4, mode="bicubic")
+    restored = interpolate(lo, scale_factor=4, mode="bicubic").requires_grad_()
+    hi_fake = restored.detach()
     off = hi_fake - hi
-    return numbers(
-        mine(hi_fake, {"hi": hi, "lo_fake": lo}),
-        losses.pixel_l2h(hi_fake, hi),
+    got, want = mine(restored, {"hi": hi, "lo_fake": lo}), losses.pixel_l2h(restored, hi)
+    said = numbers(
+        got,
+        want.detach(),
         (
             "a sum grows with the batch and the size, and beta would mean something else "
             "each time: take the mean.",
@@ -130,6 +136,7 @@ def check_pixel_l2h(mine: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> s
         ("the difference itself has either sign, and errors cancel.", off.mean()),
         ("this is the root: the paper's loss is the mean square.", off.square().mean().sqrt()),
     )
+    return said or trained_through(got, want, restored)
 
 
 def check_half(mine: float) -> str | None:

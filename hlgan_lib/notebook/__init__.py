@@ -26,6 +26,7 @@ from . import hosts
 from .live_training import health_line as health_line
 from .live_training import live as live
 from .reruns import fresh as fresh
+from .reruns import step_0 as step_0
 from .reruns import train as train
 
 if TYPE_CHECKING:

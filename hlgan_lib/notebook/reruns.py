@@ -15,7 +15,7 @@ from ..checkpoint import OtherRun, RunFolder
 from ..config import RunConfig
 from ..data.pictures import read_image, to_array
 from ..errors import HLError
-from ..loop import Tick
+from ..loop import Loop, Tick
 
 
 def fresh(folder: str | Path) -> Path:
@@ -63,6 +63,24 @@ def train(cfg: RunConfig, stage: str, *, out: str | Path, **what: Any) -> Iterat
             )
             return _from_the_start(ticks, folder, getattr(cfg, f"{stage}_steps"))
     return training.train(cfg, stage, out=fresh(out), **what)
+
+
+def step_0(loop: Loop) -> Tick:
+    """The tick before the first update: what untrained networks make is nothing learned.
+
+    Args:
+        loop: of `training.new_loop`, as it comes.
+
+    Returns:
+        A tick with samples, score and diagnostics, and no losses of a training.
+
+    Raises:
+        HLError: for a loop that has been trained.
+    """
+    if loop.step:
+        raise HLError(f"step_0 needs a loop before its first update, got one after {loop.step}")
+    samples, score = loop.look()
+    return Tick(0, loop.steps, 0, 0.0, 0.0, 0.0, loop.diagnostics(), (), score, samples)
 
 
 def logged(folder: RunFolder, steps: int) -> Iterator[Tick]:

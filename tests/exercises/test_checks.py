@@ -40,3 +40,16 @@ def test_val_faces_are_pairs_in_range():
     assert hi.shape == (3, 3, 64, 64) and lo.shape == (3, 3, 16, 16)
     assert (hl.degradations.pool(hi) - lo).abs().mean() < 0.3, "of the same faces"
     assert -1 <= min(hi.min(), lo.min()) and max(hi.max(), lo.max()) <= 1
+
+
+def test_what_is_trained_through_must_have_the_gradient():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    want = x.square().sum()
+    assert checks.trained_through(x.square().sum(), want, x) is None
+    for got, part in (
+        (want.item(), "plain number"),
+        (want.detach(), "cut off"),
+        (x[0] ** 2 + 4, "another gradient"),
+        (torch.ones(1, requires_grad=True).sum(), "another gradient"),
+    ):
+        assert part in checks.trained_through(got, x.square().sum(), x)

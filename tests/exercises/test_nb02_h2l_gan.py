@@ -9,6 +9,7 @@ from hlgan_lib import config
 from hlgan_lib.exercises import checks, nb02_h2l_gan
 from hlgan_lib.loop import Loop
 from hlgan_lib.tasks.two_stage import H2LTask
+from tests.helpers import untrainable
 
 RUNS = {"A": "no pixel term", "B": "no discriminator", "C": "far too fast"}
 pool = hl.degradations.pool
@@ -54,6 +55,8 @@ CASES = {
             (lambda r, f: (1 - r).relu().sum() + (1 + f).relu().sum(), "a sum grows"),
             (lambda r, f: None, "`return`"),
             (lambda r, f: (1 - r).relu(), "its shape is (4,)"),
+            *untrainable(hl.losses.hinge_d),
+            (lambda r, f: hl.losses.hinge_d(r, f.detach()), "another gradient"),
         ],
     ),
     nb02_h2l_gan.check_by_hand: (
@@ -81,6 +84,7 @@ CASES = {
             (lambda lo_fake, b: mse_loss(lo_fake, pool(b["hi"]), reduction="sum"), "a sum grows"),
             (lambda lo_fake, b: mse_loss(lo_fake, b["lo"]), "another* person"),
             (lambda lo_fake, b: (lo_fake - pool(b["hi"])).abs().mean(), "squares"),
+            *untrainable(nb02_h2l_gan.pixel_loss),
         ],
     ),
     nb02_h2l_gan.check_one_update: (
@@ -127,7 +131,7 @@ def test_what_cannot_be_an_answer_never_stops_the_notebook(check, nothing_stops)
 
 
 def test_one_update_is_the_loop_s_own():
-    cfg = config.preset("smoke").replace(d_steps=3)
+    cfg = config.preset("smoke").replace(h2l_model="paper", d_steps=3)
     faces = [hl.load_faces(f"faces:train-{side}")[:24] for side in ("hi", "lo")]
     loops = []
     for _ in range(2):

@@ -54,6 +54,7 @@ CASES = {
             (lambda t: t.high > 0.5, "which end"),
             (lambda t: not t.low <= 0.5 <= t.high, "worse than guessing"),
             (lambda t: t.accuracy > 0.9, "the interval tells"),
+            (lambda t: "yes", "of type str"),
         ],
     ),
     nb03_degradation.check_suspects: (

@@ -8,6 +8,7 @@ import hlgan_lib as hl
 from hlgan_lib import networks
 from hlgan_lib.exercises import nb04_l2h_gan as ex
 from hlgan_lib.exercises.checks import letters
+from tests.helpers import untrainable
 
 RESTORERS = letters(ex.RESTORERS)
 FIXED = torch.randn(4, 64, generator=torch.Generator().manual_seed(1))
@@ -51,6 +52,8 @@ CASES = {
             (lambda x, one, two: relu(x + two(relu(one(relu(x))))), "cut off at 0"),
             (lambda x, one, two: relu(x) + two(relu(one(relu(x)))), "hands on relu(x)"),
             (lambda x, one, two: x + two(one(relu(x))), "an activation is missing"),
+            *untrainable(ex.residual_block),
+            (lambda x, one, two: x.detach() + two(relu(one(relu(x)))), "another gradient"),
         ],
     ),
     ex.check_pixel_l2h: (
@@ -64,6 +67,7 @@ CASES = {
             ),
             (lambda fake, b: (fake - b["hi"]).mean(), "errors cancel"),
             (lambda fake, b: (fake - b["hi"]).square().mean().sqrt(), "this is the root"),
+            *untrainable(ex.pixel_loss),
         ],
     ),
     ex.check_half: (

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import hlgan_lib as hl
+from hlgan_lib import training
 from hlgan_lib.checkpoint import RunFolder, read_weights
 from hlgan_lib.errors import HLError
 from hlgan_lib.notebook import reruns
@@ -95,6 +96,18 @@ def test_a_wrong_stage_and_foreign_files_are_refused(tmp_path):
     with pytest.raises(HLError, match="holds other files"):
         reruns.train(CFG, "h2l", out=tmp_path, **FACES)
     assert (tmp_path / "me.jpg").exists()
+
+
+def test_step_0_shows_what_the_training_starts_from():
+    loop, _ = training.new_loop(CFG, "h2l", **FACES)
+    start = reruns.step_0(loop)
+    assert (start.step, start.images) == (0, 0) and start.losses["z_spread"] > 0
+    assert start.samples.shape[0] == 3 and start.score > 0
+    again = reruns.step_0(training.new_loop(CFG, "h2l", **FACES)[0])
+    assert torch.equal(start.samples, again.samples)
+    loop.update()
+    with pytest.raises(HLError, match="before its first update, got one after 1"):
+        reruns.step_0(loop)
 
 
 def test_notebooks_have_it_under_their_own_roof():

@@ -5,9 +5,9 @@ Notebooks/student/NAME.ipynb from each master notebooks/NN_NAME.ipynb.
     python tools/site/student.py [--check]
 
 In cells tagged `solution` every run of lines that end with `# solution` becomes one line to fill
-in, and the tag becomes `exercise`. Cells tagged `instructor` are left out, outputs cleared; all
-else stays. --check writes nothing and ends with exit code 1 where a copy on disk is missing, left
-over, or not what would be written.
+in, and the tag becomes `exercise`. Cells tagged `instructor` are left out, outputs cleared, links
+to docs/ reach one folder further up; all else stays. --check writes nothing and ends with exit code
+1 where a copy on disk is missing, left over, or not what would be written.
 """
 
 from __future__ import annotations
@@ -74,6 +74,9 @@ def student(master: dict) -> dict:
             cell["metadata"]["tags"] = ["exercise" if t == "solution" else t for t in tags]
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
+        else:  # a copy lies one folder deeper
+            text = "".join(cell["source"]).replace("](../docs/", "](../../docs/")
+            cell["source"] = text.splitlines(keepends=True)
     return nb
 
 
