@@ -30,7 +30,7 @@ from ..tasks.two_stage import H2LTask, L2HTask
 FAULTS = (
     "gradients leak",
     "unpaired pixels",
-    "sharp as real",
+    "HR as real",
     "batch statistics",
     "stretched",
     "wrong key",
@@ -144,8 +144,8 @@ class UnpairedPixels(H2LTask):
         return g_terms(pixel, self.d_or_none("d_lo"), lo_fake, self.cfg, self.rng, self.gan)
 
 
-# ---- 3: sharp as real ----------------------------------------------------------------------------
-class SharpAsReal(H2LTask):
+# ---- 3: HR as real ----------------------------------------------------------------------------
+class HRAsReal(H2LTask):
     """A task that shows D_low the HR faces, pooled down, as real."""
 
     def d_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Logs]:

@@ -21,7 +21,7 @@ from ..data.loading import load_faces
 from ..degradations.handmade import bilinear
 from .checks import first, names, numbers
 
-PILES = ("formula", "camera")
+DATASETS = ("formula", "camera")
 STAGES = ("light", "lens", "sensor", "noise", "tone", "JPEG")
 CHANGES = ("flip", "rotate", "zoom", "recolour")
 HARMLESS = {"flip"}
@@ -39,7 +39,7 @@ def finest_detail(x: Tensor) -> Tensor:
 
 
 @cache
-def _piles() -> tuple[Tensor, Tensor]:
+def _datasets() -> tuple[Tensor, Tensor]:
     """The two sets that notebook 01 compares.
 
     800 faces shrunk by a formula, 800 taken by the camera.
@@ -50,26 +50,26 @@ def _piles() -> tuple[Tensor, Tensor]:
     )
 
 
-def measured_piles() -> dict[str, str]:
+def measured_datasets() -> dict[str, str]:
     """Which set, "formula" or "camera", has the larger value of each measure.
 
     The spread of brightness, the finest detail, the spread of that.
     """
-    light = [x.mean((1, 2, 3)) for x in _piles()]
-    detail = [finest_detail(x) for x in _piles()]
+    light = [x.mean((1, 2, 3)) for x in _datasets()]
+    detail = [finest_detail(x) for x in _datasets()]
     pairs = {
         "brightness": [x.std() for x in light],
         "detail": [x.mean() for x in detail],
         "spread of detail": [x.std() for x in detail],
     }
-    return {k: PILES[int(b > a)] for k, (a, b) in pairs.items()}
+    return {k: DATASETS[int(b > a)] for k, (a, b) in pairs.items()}
 
 
-def check_piles(mine: Mapping[str, str]) -> str | None:
-    """The answers of `measured_piles`."""
+def check_datasets(mine: Mapping[str, str]) -> str | None:
+    """The answers of `measured_datasets`."""
     return names(
         mine,
-        measured_piles(),
+        measured_datasets(),
         {
             "brightness": "a formula leaves the light as it was. What does a camera set anew "
             "for every shot?",
@@ -112,12 +112,12 @@ def same_picture() -> Tensor:
 
     The pictures are faces:train-lo[::6].
     """
-    return _piles()[1].mean(0)
+    return _datasets()[1].mean(0)
 
 
 def check_same_picture(mine: Tensor) -> str | None:
     """The picture of `same_picture`."""
-    shrunk, lo = _piles()
+    shrunk, lo = _datasets()
     return numbers(
         mine,
         same_picture(),

@@ -184,7 +184,7 @@ def check_generator_loss(mine: Callable[[H2LTask, Batch], Tensor]) -> str | None
     return said
 
 
-# ---- 3: sharp as real ----------------------------------------------------------------------------
+# ---- 3: HR as real ----------------------------------------------------------------------------
 def loss_of_d_low(task: H2LTask, batch: Batch) -> Tensor:
     """D_low's loss alone, a scalar."""
     return task.d_loss(batch)[0]
@@ -408,7 +408,7 @@ def check_symptoms(mine: Mapping[str, str]) -> str | None:
         "What else does?",
         "unpaired pixels": "every face is drawn to the middle of a crowd. Which loss wants the "
         "mean of strangers?",
-        "sharp as real": "something is never looked at. Which set can be replaced by noise here?",
+        "HR as real": "something is never looked at. Which set can be replaced by noise here?",
         "batch statistics": "the same weights, the same face: what differs is the company.",
         "stretched": "two pictures that differ by light alone get one score.",
         "wrong key": "as good as never trained: what if it is the untrained network?",

@@ -54,9 +54,9 @@ def hello() -> None:
 
 
 def resolve_preset(name: str = "auto") -> str:
-    """The preset meant: for "auto" HLGAN_PRESET, else "colab" with a CUDA GPU, "quick" without."""
+    """The preset meant: for "auto" HLGAN_PRESET, else "quick", on a GPU too (see docs/speed.md)."""
     if name == "auto":
-        name = os.environ.get("HLGAN_PRESET") or ("colab" if torch.cuda.is_available() else "quick")
+        name = os.environ.get("HLGAN_PRESET") or "quick"
     config.preset(name)  # raises HLError for an unknown one
     return name
 

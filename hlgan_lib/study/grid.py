@@ -215,6 +215,33 @@ _AXES = (
 AXES = {axis.name: axis for axis in _AXES}
 
 
+def add_cell(cell: Cell) -> Cell:
+    """Add a cell to the grid of this process, so that it is trained, scored and drawn as any other.
+
+    Args:
+        cell: the new one.
+
+    Returns:
+        The cell.
+
+    Raises:
+        HLError: where another cell has this name, or trains the same.
+    """
+    cfg = preset("study")
+    for other in CELLS.values():
+        if cell == other:
+            return cell
+        if cell.id == other.id:
+            raise HLError(f"the cell's id must be new, got {cell.id!r}, {other.label}: rename it")
+        if cell.run(cfg).name == other.run(cfg).name:
+            raise HLError(
+                f"the cell must train something new, got {cell.id!r}, which trains what "
+                f"{other.id!r} does: change a field"
+            )
+    CELLS[cell.id] = cell
+    return cell
+
+
 @dataclass(frozen=True)
 class Planned:
     """A cell under one seed, and its training."""

@@ -72,7 +72,7 @@ def test_unpaired_pixels_drown_the_faces_in_a_mean():
 
 
 def test_sharp_as_real_never_looks_at_the_lr_faces():
-    for task, looks in ((tasks.H2LTask, True), (bugs.SharpAsReal, False)):
+    for task, looks in ((tasks.H2LTask, True), (bugs.HRAsReal, False)):
         made = bugs.start(CFG.replace(d_norm="none"), task).task
         batch = bugs.exam(made)
         of = [
@@ -84,11 +84,11 @@ def test_sharp_as_real_never_looks_at_the_lr_faces():
 
 def test_sharp_as_real_teaches_d_that_clean_reductions_are_lr_faces():
     prefers = {}
-    for task in (tasks.H2LTask, bugs.SharpAsReal):
+    for task in (tasks.H2LTask, bugs.HRAsReal):
         made = bugs.train_d(bugs.start(CFG, task).task, 30)
         batch, d = bugs.exam(made), made.discriminators["d_lo"]
         prefers[task] = (d(pool(batch["hi"])).mean() - d(batch["lo"]).mean()).item()
-    assert prefers[bugs.SharpAsReal] > max(prefers[tasks.H2LTask], 0)
+    assert prefers[bugs.HRAsReal] > max(prefers[tasks.H2LTask], 0)
 
 
 def test_batch_statistics_make_a_face_depend_on_its_company():

@@ -6,17 +6,17 @@ import hlgan_lib as hl
 from hlgan_lib.exercises import nb01_data
 
 LO = hl.load_faces("faces:train-lo").batch(slice(0, None, 6))
-PILES = {"brightness": "camera", "detail": "formula", "spread of detail": "camera"}
+DATASETS = {"brightness": "camera", "detail": "formula", "spread of detail": "camera"}
 
 
 # check -> the reference, and mistake -> what its hint must say
 CASES = {
-    nb01_data.check_piles: (
-        nb01_data.measured_piles,
+    nb01_data.check_datasets: (
+        nb01_data.measured_datasets,
         [
-            (PILES | {"brightness": "formula"}, "leaves the light"),
-            (PILES | {"detail": "camera"}, "Which one wins"),
-            (PILES | {"spread of detail": "formula"}, "shaken next"),
+            (DATASETS | {"brightness": "formula"}, "leaves the light"),
+            (DATASETS | {"detail": "camera"}, "Which one wins"),
+            (DATASETS | {"spread of detail": "formula"}, "shaken next"),
         ],
     ),
     nb01_data.check_finest_detail: (

@@ -188,7 +188,7 @@ MISTAKES = {
         ),
     ],
     "check_discriminator_loss": [
-        (lambda task, batch: bugs.SharpAsReal.d_loss(task, batch)[0], "shown the HR faces"),
+        (lambda task, batch: bugs.HRAsReal.d_loss(task, batch)[0], "shown the HR faces"),
         (d_loss(lambda b: bilinear(b["hi"])), None),
         (d_loss(lambda b: b["hi"]), "pictures of 64x64"),
         (d_loss(swapped=True), "swapped"),

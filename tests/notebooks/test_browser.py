@@ -57,7 +57,7 @@ def lab(tmp_path_factory):
     home = tmp_path_factory.mktemp("lab")
     folder = home / "notebooks"
     folder.mkdir()
-    for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"):
+    for path in (ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"):
         nb = json.loads(path.read_text())
         for cell in (c for c in nb["cells"] if c["cell_type"] == "code"):
             cell |= {"outputs": [], "execution_count": None}

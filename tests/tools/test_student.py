@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "tools" / "site"))
 import repo_url  # noqa: E402
 import student  # noqa: E402
 
-MASTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+MASTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
 FUNCTION = """def my_loss(a, b):
     c = a - b
     d = c.square()  # solution

@@ -32,7 +32,7 @@ TOCTREE = "\n\n```{{toctree}}\n:hidden:\n:caption: {}\n\n{}\n```\n"
 
 def lay_out(source: Path) -> None:
     """The sources of the book in one folder: README as index, notebooks, docs, figures."""
-    notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
     docs = sorted(
         (ROOT / "docs").glob("*.md"),
         key=lambda p: (p.stem not in DOCS, (*DOCS, p.stem).index(p.stem)),

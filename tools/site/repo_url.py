@@ -31,12 +31,14 @@ from pathlib import Path
 SOURCE = ""  # make repo-url URL=...
 if util.find_spec("hlgan_lib") is None:
     source = next((str(p) for p in (Path.cwd(), *Path.cwd().parents) if (p / "hlgan_lib").is_dir()), SOURCE)
-    assert source, 'open this notebook inside a clone, or say where the code is: SOURCE = "git+https://..."'
+    assert source, "not inside a clone: set SOURCE to git+https://ADDRESS, an uploaded .whl or a Drive folder"
     torch_as_it_is = [f"{p}=={metadata.version(p)}" for p in ("torch", "torchvision") if util.find_spec(p)]
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", source, *torch_as_it_is], check=True)
 from hlgan_lib import notebook
 
 notebook.hello()"""  # noqa: E501 (a cell of a notebook)
+# Colab gives a notebook that asks for it a GPU at once.
+GPU = {"accelerator": "GPU", "colab": {"gpuType": "T4"}}
 HTTPS = re.compile(r"https://[\w.-]+\.\w+(/[\w.~-]+){2,}")
 GITHUB = re.compile(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:/tree/([\w./-]+))?")
 SECTION = re.compile(r'\[project\.urls\]\nRepository = "(.*)"\n\n')
@@ -80,13 +82,14 @@ def under_title(text: str, row: str) -> str:
 
 # ---- where it is written -------------------------------------------------------------------------
 def dress(nb: dict, path: str, url: str) -> dict:
-    """The notebook (as JSON), meant for `path` in the repository, with its badges and set-up cell
-    for this address.
+    """The notebook (as JSON), meant for `path` in the repository, with its badges, its set-up cell
+    for this address, and its wish for a GPU.
     """
     cells = nb["cells"]
     setup = next(
         c for c in cells if c["cell_type"] == "code" and "".join(c["source"]).startswith("# Set-up")
     )
+    nb["metadata"] |= GPU
     for cell, text in (
         (cells[0], under_title("".join(cells[0]["source"]), badges(path, url))),
         (setup, setup_cell(url)),
@@ -104,7 +107,7 @@ def stored(root: Path = ROOT) -> str:
 def notebooks(root: Path = ROOT) -> list[Path]:
     """The course's notebooks and the students' copies."""
     return sorted(
-        [*root.glob("notebooks/[0-9][0-9]_*.ipynb"), *root.glob("notebooks/student/*.ipynb")]
+        [*root.glob("notebooks/[0-9][0-9]*_*.ipynb"), *root.glob("notebooks/student/*.ipynb")]
     )
 
 

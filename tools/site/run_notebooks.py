@@ -289,7 +289,7 @@ def main() -> int:
         "--save", action="store_true", help="also store the outputs in the notebooks"
     )
     args = parser.parse_args()
-    paths = args.notebooks or sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    paths = args.notebooks or sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
     for path in paths:
         if not path.is_file():
             parser.error(f"{path} is not there: give the path of a notebook")

@@ -82,7 +82,7 @@ def student(master: dict) -> dict:
 
 def copies() -> dict[Path, str]:
     """Every copy as it should be: path -> text."""
-    masters = sorted(MASTERS.glob("[0-9][0-9]_*.ipynb"))
+    masters = sorted(MASTERS.glob("[0-9][0-9]*_*.ipynb"))
     made = {COPIES / p.name: student(json.loads(p.read_text("utf-8"))) for p in masters}
     url = repo_url.stored()  # the badges of a copy open the copy
     return {
