@@ -63,8 +63,8 @@ def test_the_text_holds_no_measured_number_of_its_own():
 
 
 def test_every_section_that_it_names_exists():
-    named = re.findall(r"`(0\d)` \*([^*]+)\*", PAGE) + [
-        (nb, last) for nb, last in re.findall(r"`(0\d)` \*[^*]+\* to \*([^*]+)\*", PAGE)
+    named = re.findall(r"`(0\db?)` \*([^*]+)\*", PAGE) + [
+        (nb, last) for nb, last in re.findall(r"`(0\db?)` \*[^*]+\* to \*([^*]+)\*", PAGE)
     ]
     assert len(named) > 40 and {nb for nb, _ in named} >= {"01", "02", "03", "04", "05", "06"}
     known = {nb: headings(nb) for nb in {nb for nb, _ in named}}
@@ -90,20 +90,21 @@ def test_what_is_said_of_the_numbers_is_so(tool):
     assert at["N19"] < at["N18"] < at["N20"], (
         "restoring helps a face descriptor less than plain enlargement"
     )
-    assert at["N10"] > at["N3"], "hand-made is the nearer teacher by distance"
-    assert at["N11"] > at["N14"], "plain enlargement leads the GAN-led methods by PSNR"
+    assert at["N1"] > at["N2"] > at["N3"] and at["N4"] < at["N10"] < 2 * at["N4"], (
+        "learned pairs teach best, hand-made ones come near by distance"
+    )
+    assert at["N11"] > at["N14"], "plain enlargement beats small, hand-made, GAN-led by PSNR"
     assert at["N9"] < at["N8"], "the network of bilinear pairs wins the clean test"
     assert at["N12"][1] < at["N12"][0] and at["N13"][1] < at["N13"][0], (
         "nearer, and a worse teacher"
     )
     assert (
-        at["N5"] < 0.5
-        and at["N6"] < 0.1
-        and at["N7"] > 0.9
-        and 0.4 < at["N16"] < 0.6
+        0.5 < at["N5"] < 1
+        and at["N6"] > 0.8
+        and 0.5 < at["N7"] < 0.65
+        and 0.5 < at["N16"] < 0.9
         and at["N17"] > 2
     )
-    assert abs(at["N3"] - at["N4"]) > 0.2, "two trainings, two shares"
 
 
 def test_the_quiz_has_questions_of_every_level_and_every_goal_is_tested():
@@ -120,8 +121,8 @@ def test_the_quiz_has_questions_of_every_level_and_every_goal_is_tested():
 
 
 def test_every_exercise_that_it_names_is_in_its_notebook():
-    named = re.findall(r"exercises ([\d, toand]+) of (\d\d)", PAGE)
-    assert {nb for _, nb in named} == {"01", "02", "03", "04", "05"}
+    named = re.findall(r"exercises ([\d, toand]+) of (\d\db?)", PAGE)
+    assert {nb for _, nb in named} == {"01", "02", "03", "04", "05", "05b", "06"}
     for numbers, nb in named:
         [path] = (ROOT / "notebooks").glob(f"{nb}_*.ipynb")
         there = {int(n) for n in re.findall(r"\*\*Exercise (\d+) ", path.read_text("utf-8"))}

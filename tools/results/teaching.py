@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "teaching.md"
 ROW = re.compile(
     r"^\| (?P<name>N\d+) \| (?P<what>.+) \| (?P<value>[^|]+) "
-    r"\| `(?P<file>[\w/.]+)` > (?P<keys>.+) \|$",
+    r"\| `(?P<file>[\w/.-]+)` > (?P<keys>.+) \|$",
     re.M,
 )
 
