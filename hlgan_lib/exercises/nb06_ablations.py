@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ..config import preset
 from ..errors import HLError
-from ..study.grid import CELLS, MATRIX, PIXEL, Cell
+from ..study.grid import CELLS, LIBRARY, MATRIX, PIXEL, Cell
 from .checks import first, numbers
 
 CLAIMS = (
@@ -53,6 +53,7 @@ def check_clear(mine: Callable[[Sequence[float], Sequence[float]], bool]) -> str
         ([1.0, 4.0], [3.0, 3.1]),
         ([2.0, 8.0], [7.5, 7.6]),
         ([5.0, 7.0], [3.2, 3.4]),
+        ([1.0, 4.0], [2.0, 4.0]),
     )
 
     def on_all(f: Callable[[Sequence[float], Sequence[float]], bool]) -> list[float]:
@@ -107,14 +108,14 @@ def check_own_cell(mine: Cell) -> str | None:
     base, study = CELLS[PIXEL], preset("study")
     try:
         run = mine.run(study)
-    except HLError as error:
+    except (HLError, TypeError) as error:  # a value out of bounds; a field of no such name
         return f"the library refuses it: {error}."
     changed = {("both", k) for k in mine.both} | {("h2l", k) for k in mine.h2l}
     changed |= {("l2h", k) for k, v in mine.l2h.items() if base.l2h.get(k) != v}
     differs = len(changed) + (mine.degradation != base.degradation) + mine.joint
-    others = [c.id for c in CELLS.values() if c != mine and c.run(study).name == run.name]
+    others = [c for c in LIBRARY if CELLS[c].run(study).name == run.name]
     return first(
-        (mine.id in CELLS and CELLS[mine.id] != mine, "the grid has a cell of this id: rename it."),
+        (mine.id in LIBRARY, "the grid has a cell of this id: rename it."),
         ("w_gan" not in mine.l2h, "keep stage two pixel-only, as `learned-pixel` does."),
         (others, f"this trains what {', '.join(others)} trains: nothing new."),
         (differs > 1, "two things are changed: which of them would the score be of?"),

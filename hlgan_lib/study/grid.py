@@ -161,6 +161,7 @@ def _by_id() -> dict[str, Cell]:
 
 
 CELLS = _by_id()
+LIBRARY = tuple(CELLS)  # what add_cell cannot replace
 
 
 def _ids(cells: Sequence[Cell]) -> tuple[str, ...]:
@@ -219,24 +220,23 @@ def add_cell(cell: Cell) -> Cell:
     """Add a cell to the grid of this process, so that it is trained, scored and drawn as any other.
 
     Args:
-        cell: the new one.
+        cell: the new one; it takes the place of an added one of its name.
 
     Returns:
         The cell.
 
     Raises:
-        HLError: where another cell has this name, or trains the same.
+        HLError: where a cell of the library has this name, or trains the same.
     """
+    if cell.id in LIBRARY:
+        label = CELLS[cell.id].label
+        raise HLError(f"the cell's id must be new, got {cell.id!r}, {label}: rename it")
     cfg = preset("study")
-    for other in CELLS.values():
-        if cell == other:
-            return cell
-        if cell.id == other.id:
-            raise HLError(f"the cell's id must be new, got {cell.id!r}, {other.label}: rename it")
-        if cell.run(cfg).name == other.run(cfg).name:
+    for other in LIBRARY:
+        if cell.run(cfg).name == CELLS[other].run(cfg).name:
             raise HLError(
                 f"the cell must train something new, got {cell.id!r}, which trains what "
-                f"{other.id!r} does: change a field"
+                f"{other!r} does: change a field"
             )
     CELLS[cell.id] = cell
     return cell

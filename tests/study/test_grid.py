@@ -97,11 +97,11 @@ def test_only_and_seeds():
 def test_a_new_cell_is_planned_as_any_other_and_a_taken_name_or_training_is_refused(monkeypatch):
     monkeypatch.setattr("hlgan_lib.study.grid.CELLS", dict(CELLS))
     own = Cell("mine", "half", h2l={"w_stats": 0.5}, l2h={"w_gan": 0.0})
-    assert add_cell(own) is own and add_cell(own) is own
+    assert add_cell(Cell("mine", "first", h2l={"w_stats": 2.0})) and add_cell(own) is own
     (planned,) = plan("study", only=["mine"])
     assert planned.run.needs[0].cfg.w_stats == 0.5 and planned.run.cfg.w_gan == 0.0
-    with pytest.raises(HLError, match="id must be new, got 'mine', half"):
-        add_cell(Cell("mine", "other"))
+    with pytest.raises(HLError, match="id must be new, got 'no-gan', statistics alone"):
+        add_cell(Cell("no-gan", "other", h2l={"w_stats": 0.5}))
     with pytest.raises(HLError, match="which trains what 'no-gan' does"):
         add_cell(Cell("mine too", "again", h2l={"w_gan": 0.0}, l2h={"w_gan": 0.0}))
 

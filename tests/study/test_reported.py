@@ -11,7 +11,7 @@ def test_every_figure_says_how_sure_it_is():
     for r in REPORTED:
         for value, sure in ((r.fid, r.fid_sure), (r.psnr, r.psnr_sure)):
             assert (value is None) == (sure == "") and (not sure or sure in SURE)
-        assert r.cell is None or r.cell in (*AXES["rivals"].cells, "srgan", "cyclegan")
+        assert r.cell is None or r.cell in (*AXES["baselines"].cells, "srgan", "cyclegan")
     assert len({r.method for r in REPORTED}) == len(REPORTED)
 
 
