@@ -10,7 +10,7 @@ from ..study.grid import CELLS, LIBRARY, MATRIX, PIXEL, Cell
 from .checks import first, numbers
 
 CLAIMS = (
-    "one seed each, 0.1 dB apart",
+    "one seed each, 0.1 apart in PSNR",
     "three seeds each, every one of A above every one of B",
     "A with more images seen than B",
     "A scored on 100 faces, B on 600, by distance",
@@ -89,7 +89,7 @@ def check_claims(mine: Iterable[str]) -> str | None:
         return "a set of some of these is expected: " + "; ".join(CLAIMS) + "."
     chosen = set(mine)
     return first(
-        (CLAIMS[0] in chosen, "with one seed nobody knows the scatter: what else may 0.1 dB be?"),
+        (CLAIMS[0] in chosen, "with one seed nobody knows the scatter: what else may 0.1 be?"),
         (CLAIMS[2] in chosen, "two things differ here, and either may be the cause."),
         (CLAIMS[3] in chosen, "a distance falls with n by itself: notebook 05, *Small sets lie*."),
         (chosen != HOLDS, "one of them changes one thing and shows its scatter."),

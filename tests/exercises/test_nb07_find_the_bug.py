@@ -186,6 +186,10 @@ MISTAKES = {
             g_loss(lambda lo_fake, hi: losses.pixel_h2l(lo_fake.detach(), hi)),
             "gradient to H2L is missing",
         ),
+        (
+            lambda task, batch: task.g_loss(batch)[0].item(),
+            "gradient to H2L is missing",
+        ),
     ],
     "check_discriminator_loss": [
         (lambda task, batch: bugs.HRAsReal.d_loss(task, batch)[0], "shown the HR faces"),
@@ -194,6 +198,8 @@ MISTAKES = {
         (d_loss(swapped=True), "swapped"),
         (d_loss(fake=lambda b: pool(b["hi"])), "shown as *made*"),
         (d_loss(leaking=True), "back into H2L"),
+        (lambda task, batch: task.d_loss(batch)[0].item(), "teaches D nothing"),
+        (lambda task, batch: task.d_loss(batch)[0].detach(), "teaches D nothing"),
     ],
     "check_company": [
         ({"other companions"}, "batch of one"),

@@ -27,7 +27,7 @@ PARAMETERS = {"PRESET": "auto", "SEED": 0, "USE_SHIPPED_WEIGHTS": True, "OUT": "
 EXERCISED = ("01", "02", "03", "04", "05", "06")
 KINDS = ("Predict", "Complete", "Diagnose")
 WIDGET = "application/vnd.jupyter.widget-view+json"
-MAX_KB, MAX_LINES, MAX_COLUMNS, MAX_OUTPUT_LINES = 500, 12, 110, 60
+MAX_KB, MAX_LINES, MAX_COLUMNS, MAX_OUTPUT_LINES = 500, 12, 110, 65
 MAX_CELLS = 60  # a lesson of 45 to 50 and its five or six exercises
 
 LESSONS = PATHS[1:]  # 00 is the front door: shorter, and nothing is trained in it
