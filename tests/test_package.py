@@ -329,28 +329,6 @@ def test_the_table_of_recipes_is_the_stored_one():
     assert table == [row(r) for r in stored]
 
 
-def stored_values(cell):
-    from hlgan_lib.study.results import load
-
-    return load(ROOT / "results").values(cell, "wild", "frechet_lite0")
-
-
-def test_the_findings_quote_what_is_stored():
-    page = " ".join((ROOT / "docs" / "findings.md").read_text().split())
-    longer, earlier = (
-        json.loads((ROOT / "results" / f"{name}.json").read_text())
-        for name in ("h2l_longer", "earlier_study")
-    )
-    near, far = longer["frechet_to_shots"][1], longer["frechet_to_shots"][0]
-    assert f"(Frechet {near:.1f} instead of {far:.1f})" in page
-    assert f"({longer['l2h_psnr'][1]:.2f} instead of {longer['l2h_psnr'][0]:.2f} dB" in page
-    low, mid, high = (stored_values(f"{way}-gan")[0] for way in ("bilinear", "learned", "camera"))
-    assert f"seed 0 closes {100 * (low - mid) / (low - high):.0f} %" in page
-    low, high = earlier["share_ci"]
-    assert f"closed {earlier['share_closed']:.0%}".replace("%", " %") in page
-    assert f"({100 * low:.0f} to {100 * high:.0f} %)" in page
-
-
 def test_the_tables_of_readme_and_findings_are_those_of_the_stored_results():
     from hlgan_lib.study.results import load
     from hlgan_lib.study.tables import findings, readme_table

@@ -255,7 +255,7 @@ FIGURES: dict[str, tuple[Callable[[Stored], Figure], tuple[str, ...]]] = {
 
 
 def draw_all(stored: Stored, out: str | Path) -> Iterator[Path]:
-    """Draw every figure of which a cell was run, and the tables, with entries in manifest.json.
+    """Draw every figure of which two cells were run, and the tables, with entries in manifest.json.
 
     Args:
         stored: the results.
@@ -275,7 +275,7 @@ def draw_all(stored: Stored, out: str | Path) -> Iterator[Path]:
     }
     for name, (draw, cells) in FIGURES.items():
         seeds = {c: sorted(stored.found(c)) for c in cells}
-        if not any(seeds.values()):
+        if sum(map(bool, seeds.values())) < 2:  # nothing to compare
             continue
         yield save_figure(
             draw(stored),

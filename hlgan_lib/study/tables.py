@@ -189,13 +189,19 @@ def readme_table(stored: Stored) -> str:
     if distances:
         lines += ["", distances]
     lines.append("")
+    missing = []
     for d in ("handmade", *LEARNED):
         for key, words in NATURAL.items():
-            share = percent(stored.gaps.get(f"{key}/{d}"))
+            gap = stored.gaps.get(f"{key}/{d}")
+            if gap is None:
+                missing.append(f"{DEGRADATIONS[d]}, {words}")
+                continue
             lines.append(
                 "- Gap between bilinear and oracle that is closed by "
-                f"{DEGRADATIONS[d]}, {words}: {share}."
+                f"{DEGRADATIONS[d]}, {words}: {percent(gap)}."
             )
+    if missing:
+        lines.append(f"- Not run: {'; '.join(missing)}.")
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ RUN = {
     "beta-0.5": 1,
     "joint": 1,
     "lo-300": 1,
+    "z-none": 1,
 }
 LEVEL = {"bilinear": 19.0, "learned": 19.6, "camera": 20.5}
 

@@ -135,7 +135,7 @@ def publish(
             print(f"{name}: no weights in {folder.path}")
             continue
         state, metadata = read_weights(folder.weights)
-        stage, cfg = metadata.pop("stage"), stored_config(metadata)
+        cfg, stage = stored_config(metadata), metadata.pop("stage")
         notes = {k: v for k, v in metadata.items() if k != "config"}
         if "degradation" in notes:
             notes["degradation"] = PAIRS[name]

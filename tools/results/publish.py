@@ -56,13 +56,13 @@ def ship(stored: Stored, runs: Path, into: Path = SHIPPED) -> list[str]:
             print(f"{name} is not shipped: {run.name} is not finished and scored")
             continue
         state, metadata = read_weights(folder.weights)
-        stage = metadata.pop("stage")
+        cfg, stage = stored_config(metadata), metadata.pop("stage")
         notes = {k: v for k, v in metadata.items() if k != "config"}
         notes |= {"run": run.name, "dtype": "float16"}
         half = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
         path = into / f"{name}.safetensors"
         fresh = path.with_suffix(".new")
-        save_weights(fresh, half, stage, stored_config(metadata), notes)
+        save_weights(fresh, half, stage, cfg, notes)
         replace_if_new(path, fresh)
         weigh(into)  # load_weights checks the hash
         alt = samples(path, name, stage)
