@@ -18,7 +18,6 @@ def test_diversity_and_cost_draw_the_stored_numbers(stored):
         [r[k] for r in rows.values() for k in ("colour", "detail")]
     )
     rows = numbers.cost_rows(stored)
-    assert (
-        rows["L2H, pixel only"].seeds == (*(1.0, 1.5) * 3, 1.0, 1.0) and rows["H2L, camera"].value == 0.5
-    )
+    assert rows["L2H, pixel only"].seeds == (*(1.0, 1.5) * 3, 1.0, 1.0)
+    assert rows["H2L, camera"].value == 0.5
     assert widths(figures.cost(stored).axes[0]) == pytest.approx([r.value for r in rows.values()])
