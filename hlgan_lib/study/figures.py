@@ -36,7 +36,7 @@ from .tables import write_tables
 HUES = ("vermilion", "orange", "purple", "sky", "black", "blue", "green")
 COLOUR = {d: COLOURS[hue] for d, hue in zip(DEGRADATIONS, HUES, strict=True)}
 MARKER = dict(zip(DEGRADATIONS, MARKERS, strict=False))
-BASELINE_MARKER = {"srgan": "<", "cyclegan": "X"}
+BASELINE_MARKER = {"srgan": "<", "cyclegan": ">"}
 FILL = dict(zip(LOSSES, ("none", "full"), strict=True))
 
 

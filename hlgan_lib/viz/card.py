@@ -336,7 +336,7 @@ def _directions(page: _Page, d: dict | None, z: dict, top: int) -> None:
     ax.imshow(table, cmap=HEAT, vmin=-1, vmax=1, aspect="auto")
     for (k, p), r in np.ndenumerate(table):
         star = "*" if low[k, p] > 0 or high[k, p] < 0 else ""
-        ink = "white" if abs(r) > 0.6 else "black"
+        ink = _ink(HEAT((r + 1) / 2)[:3])
         ax.text(p, k, f"{r:+.2f}{star}", ha="center", va="center", fontsize=9, color=ink)
 
     names = []
@@ -350,6 +350,13 @@ def _directions(page: _Page, d: dict | None, z: dict, top: int) -> None:
     ax.set_xticks(range(len(governed)), governed, fontsize=9)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+
+
+def _ink(ground: Sequence[float]) -> str:
+    """Black or white, whichever stands out more from an sRGB colour in [0, 1]."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in ground]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white"
 
 
 # ---- the law of a learned camera -----------------------------------------------------------------
