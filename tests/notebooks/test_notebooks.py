@@ -28,6 +28,7 @@ EXERCISED = ("01", "02", "03", "04", "05", "06")
 KINDS = ("Predict", "Complete", "Diagnose")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 MAX_KB, MAX_LINES, MAX_COLUMNS, MAX_OUTPUT_LINES = 500, 12, 110, 65
+MAX_PLAIN = 26  # lines of a whole network in plain PyTorch, cells tagged `plain`
 MAX_CELLS = 60  # a lesson of 45 to 50 and its five or six exercises
 
 LESSONS = PATHS[1:]  # 00 is the front door: shorter, and nothing is trained in it
@@ -92,13 +93,19 @@ def test_valid_and_free_of_widget_state_and_of_this_machine(path):
     assert "\u001b[" not in text and "it/s]" not in text and "img/s]" not in text
 
 
+def lines_of(cell):
+    return len([line for line in cell.source.splitlines() if line.strip()])
+
+
 @each
 def test_small_enough_to_host(path):
     assert os.path.getsize(path) <= MAX_KB * 1024
     nb = read(path)
     assert len(nb.cells) <= MAX_CELLS
-    sizes = [len([line for line in c.source.splitlines() if line.strip()]) for c in code(nb)[1:]]
+    plain = tagged(nb, "plain")
+    sizes = [lines_of(c) for c in code(nb)[1:] if c not in plain]
     assert max(sizes) <= MAX_LINES and sum(sizes) / len(sizes) <= 8
+    assert all(lines_of(c) <= MAX_PLAIN for c in plain)
     assert len({c.id for c in nb.cells}) == len(nb.cells)
     long = [line for c in code(nb) for line in c.source.splitlines() if len(line) > MAX_COLUMNS]
     assert not long, f"code that scrolls sideways: {long[:2]}"
@@ -229,6 +236,23 @@ def test_an_exercise_is_one_answer_that_can_be_left_out(path):
         )
         comments = [line for line in cell.source.splitlines() if "# solution" in line]
         assert all(line.endswith(student.MARK) for line in comments)
+
+
+def test_a_copy_lies_one_folder_deeper():
+    cell = {"cell_type": "markdown", "metadata": {}, "source": "[words](../docs/glossary.md)"}
+    copy = student.student({"cells": [cell]})
+    assert copy["cells"][0]["source"] == ["[words](../../docs/glossary.md)"]
+    assert (student.COPIES / "../../docs/glossary.md").resolve().is_file()
+
+
+@pytest.mark.parametrize("path", PATHS[2:5], ids=lambda p: p.stem)
+def test_the_words_are_the_field_s_and_the_glossary_is_linked(path):
+    nb = read(path)
+    assert "](../docs/glossary.md)" in nb.cells[0].source
+    text = "\n".join(c.source for c in prose(nb))
+    assert not re.findall(
+        r"\b(?:piles?|poor|sharp|shots?(?! noise)|truth(?<!ground truth))\b", text
+    )
 
 
 @each
