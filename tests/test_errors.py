@@ -20,7 +20,7 @@ def fail_with(error: Exception, monkeypatch) -> None:
 def test_the_command_line_makes_one_line_of_it(kind, monkeypatch, capsys):
     fail_with(kind("size_lo must be 8\n   or more, got 4"), monkeypatch)
     assert cli.main(["info", "--preset", "quick"]) == 2
-    assert capsys.readouterr().err == "hlgan: error: size_lo must be 8 or more, got 4\n"
+    assert capsys.readouterr().err == "hlgan: error: size_lo must be 8\\n   or more, got 4\n"
 
 
 def test_a_plain_value_error_is_a_bug_and_keeps_its_traceback(monkeypatch, capsys):

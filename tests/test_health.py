@@ -72,8 +72,8 @@ def found(faces: dict, stage: str = "h2l", **changes) -> set[str]:
 
 
 HEALTHY = [
-    ("h2l", dict(seed=0)),
-    ("h2l", dict(seed=1)),
+    ("h2l", dict(seed=0, h2l_model="camera")),
+    ("h2l", dict(seed=1, h2l_model="camera")),
     ("h2l", PRESET | dict(seed=2)),
     ("h2l", dict(seed=3, skip=False, norm="batch", lr=1e-3, lr_d=1e-3)),
     ("l2h", PRESET | dict(seed=4)),

@@ -275,7 +275,8 @@ def draw_all(stored: Stored, out: str | Path) -> Iterator[Path]:
     }
     for name, (draw, cells) in FIGURES.items():
         seeds = {c: sorted(stored.found(c)) for c in cells}
-        if sum(map(bool, seeds.values())) < 2:  # nothing to compare
+        nothing = sum(map(bool, seeds.values())) < 2 or (draw is gap and not stored.gaps)
+        if nothing:  # to compare
             continue
         yield save_figure(
             draw(stored),

@@ -23,7 +23,7 @@ def refused(argv, capsys) -> str:
     [
         (["ablate", *PLAN, "x", "--only", "fog-gan"], "--only must name cells"),
         (["ablate", *PLAN, "x", "--seeds", "0"], "--seeds must be 1 or more, got 0"),
-        (["ablate", *PLAN, "x", "--only", "r1", "--jobs", "0"], "--jobs must be 1 or more, got 0"),
+        (["ablate", *PLAN, "x", "--only", "d-aug", "--jobs", "0"], "--jobs must be 1 or more, got 0"),
         (["compare", *PLAN, "x", "--seeds", "0"], "--seeds must be 1 or more, got 0"),
         (
             ["figures", "--results", "nowhere", "--out", "x"],
@@ -40,7 +40,7 @@ def test_wrong_calls_end_in_one_line(argv, words, in_tmp, capsys):
 
 def test_results_of_another_preset_are_refused_before_training(in_tmp, capsys):
     results.Stored({"preset": "study"}).save(in_tmp / "x")
-    shown = refused(["ablate", *PLAN, "x", "--only", "r1"], capsys)
+    shown = refused(["ablate", *PLAN, "x", "--only", "d-aug"], capsys)
     assert "holds results of preset study, got --preset smoke" in shown
 
 

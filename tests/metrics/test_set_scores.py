@@ -169,7 +169,9 @@ def test_the_page_shows_the_stored_distances():
 def test_fid_is_computed_at_equal_n_on_what_torchmetrics_loads(monkeypatch, faces):
     own = FrechetInceptionDistance(feature=features.features())
     monkeypatch.setattr(features, "fid_network", lambda device: own)
-    got = hl.evaluate(faces[:20], faces[20:60], metrics=["fid", "frechet_lite0"], n_boot=5)
+    got = hl.evaluate(
+        2 * faces[:20] - 1, 2 * faces[20:60] - 1, metrics=["fid", "frechet_lite0"], n_boot=5
+    )
     assert list(got) == ["fid", "frechet_lite0"]
     assert got["fid"]["n"] == 20
     assert "20 of the 40" in got["fid"]["note"]

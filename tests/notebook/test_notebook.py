@@ -68,7 +68,7 @@ def test_weights_are_the_shipped_ones_or_those_of_the_run(tmp_path, monkeypatch,
     shipped.write_bytes((run / "weights.safetensors").read_bytes())
     for module in ("hlgan_lib.inference", "hlgan_lib.notebook"):
         monkeypatch.setattr(f"{module}.shipped_weights", lambda: {"mine": shipped})
-    assert isinstance(notebook.weights("mine", True, run), hl.HighToLow)
+    assert isinstance(notebook.weights("mine", True, run), hl.networks.LearnedCamera)
     assert "shipped" in capsys.readouterr().out
     notebook.weights("mine", False, run)
     assert str(run) in capsys.readouterr().out

@@ -10,7 +10,7 @@ from hlgan_lib import LowToHigh
 from hlgan_lib.checkpoint import save_weights
 from hlgan_lib.errors import HLError
 from hlgan_lib.files import save_json
-from hlgan_lib.networks.paper import HighToLow
+from hlgan_lib.networks import high_to_low
 from hlgan_lib.runtime import one_thread
 from hlgan_lib.study.ablation import load_or_new, score_all
 from hlgan_lib.study.grid import CELLS, planned_of
@@ -41,10 +41,11 @@ def test_finished_runs_are_scored_once_and_gaps_are_closed(tmp_path):
     planned = [p for c in cells for p in planned_of(CELLS[c], "smoke", [0])]
     for p in planned:
         for run in (*p.run.needs, p.run):
-            folder, net = folder_of(run, tmp_path), {"h2l": HighToLow, "l2h": LowToHigh}[run.stage]
+            folder, net = folder_of(run, tmp_path), {"h2l": high_to_low, "l2h": LowToHigh}[run.stage]
             torch.manual_seed(len(run.name) + ord(run.name[-1]))
             save_weights(folder.weights, net(run.cfg).state_dict(), run.stage, run.cfg)
-            save_json(folder.scores, {"stage": run.stage, "images": 24, "seconds": 1})
+            about = {"stage": run.stage, "images": 24, "seconds": 1.0}
+            save_json(folder.scores, about | {"val_frechet_lite0": None, "device": "cpu"})
     said = []
     results = load_or_new(tmp_path, "smoke")
     score_all(results, planned, tmp_path, said.append)
