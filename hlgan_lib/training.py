@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -262,7 +262,8 @@ def _about(
     machine: dict[str, int | str] = {"device": place.type, "torch": torch.__version__}
     if place.type == "cpu":  # how sums are cut decides their last digits
         machine["threads"] = threads
-    return {"stage": stage, "config": cfg.as_dict(), **names, "data": data, "machine": machine}  # type: ignore[typeddict-item]
+    about = {"stage": stage, "config": cfg.as_dict(), **names, "data": data, "machine": machine}
+    return cast(About, about)
 
 
 # ---- what to train -------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -320,8 +321,10 @@ def reductions(sets: Mapping[str, FaceSet]) -> list[Reduced]:
             x, y = some_of(hi), statistics(some_of(lo))
             by_kind = {}
             for kind in ("area", "bilinear", "bicubic"):
-                options = {} if kind == "area" else {"antialias": True, "align_corners": False}
-                small = interpolate(x, lo.size, mode=kind, **options).clamp(-1, 1)  # type: ignore[arg-type]
+                options: dict[str, Any] = {"antialias": True, "align_corners": False}
+                if kind == "area":
+                    options = {}
+                small = interpolate(x, lo.size, mode=kind, **options).clamp(-1, 1)
                 by_kind[kind] = two_sample(statistics(small), y)
             fitted = [to_array(fit(to_image(image), smallest)) for image in hi.images[some(hi)]]
             by_kind["lanczos"] = two_sample(

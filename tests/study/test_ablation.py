@@ -41,7 +41,10 @@ def test_finished_runs_are_scored_once_and_gaps_are_closed(tmp_path):
     planned = [p for c in cells for p in planned_of(CELLS[c], "smoke", [0])]
     for p in planned:
         for run in (*p.run.needs, p.run):
-            folder, net = folder_of(run, tmp_path), {"h2l": high_to_low, "l2h": LowToHigh}[run.stage]
+            folder, net = (
+                folder_of(run, tmp_path),
+                {"h2l": high_to_low, "l2h": LowToHigh}[run.stage],
+            )
             torch.manual_seed(len(run.name) + ord(run.name[-1]))
             save_weights(folder.weights, net(run.cfg).state_dict(), run.stage, run.cfg)
             about = {"stage": run.stage, "images": 24, "seconds": 1.0}
