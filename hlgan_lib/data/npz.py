@@ -93,9 +93,24 @@ class _Head(NamedTuple):
 
 def _head(archive: zipfile.ZipFile, name: str) -> _Head:
     """Of the array of that name, of which no more than the head is read."""
-    with archive.open(name) as file:
-        shape, fortran_order, dtype = _read_head(file)
-    return _Head(shape, dtype, fortran_order, archive.getinfo(name))
+    info = archive.getinfo(name)
+    if info.compress_type == zipfile.ZIP_STORED and archive.filename:
+        # Of the file itself: a zip reader takes a small array whole and holds it against its
+        # checksum, where `storage.verify` names the images that are damaged.
+        with open(archive.filename, "rb") as raw:
+            _to_member(raw, info)
+            shape, fortran_order, dtype = _read_head(raw)
+    else:
+        with archive.open(name) as file:
+            shape, fortran_order, dtype = _read_head(file)
+    return _Head(shape, dtype, fortran_order, info)
+
+
+def _to_member(file: Any, info: zipfile.ZipInfo) -> None:
+    """Move to where a member's bytes begin inside the zip."""
+    file.seek(info.header_offset + LENGTHS_AT)
+    lengths = np.frombuffer(file.read(4), "<u2")
+    file.seek(info.header_offset + HEADER_BYTES + int(lengths.sum()))
 
 
 def _read_head(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -130,12 +145,8 @@ def _mapped(path: Path) -> np.ndarray | None:
         if info.compress_type != zipfile.ZIP_STORED:
             return None
     with open(path, "rb") as file:
-        # Where the .npy begins inside the zip ...
-        file.seek(info.header_offset + LENGTHS_AT)
-        lengths = np.frombuffer(file.read(4), "<u2")
-        file.seek(info.header_offset + HEADER_BYTES + int(lengths.sum()))
-
-        # ... and where, behind its own header, the bytes of the array do.
+        # Behind the zip's header the .npy's own, and behind that the bytes of the array.
+        _to_member(file, info)
         shape, fortran_order, dtype = _read_head(file)
         if dtype != np.uint8 or fortran_order or 0 in shape:
             return None

@@ -73,7 +73,7 @@ def test_a_changed_byte_is_found_and_its_block_named(path):
     at = content.find(IMAGES[5].tobytes())
     content[at + 7] ^= 1
     path.write_bytes(content)
-    with pytest.raises(HLError, match=r"is damaged: images 4 to 7 \('ä/4.png' ...\)|Bad CRC-32"):
+    with pytest.raises(HLError, match=r"is damaged: images 4 to 7 \('ä/4.png' ...\) are not what"):
         check_npz(path)
 
 
@@ -89,7 +89,7 @@ def test_a_training_refuses_a_damaged_file(path):
     content = bytearray(path.read_bytes())
     content[content.find(IMAGES[0].tobytes())] ^= 255
     path.write_bytes(content)
-    with pytest.raises(HLError, match="is damaged: images 0 to 3|Bad CRC-32"):
+    with pytest.raises(HLError, match="is damaged: images 0 to 3"):
         training._faces(path, 8, "hi")
 
 
