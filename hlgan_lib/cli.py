@@ -163,8 +163,9 @@ def main(argv: list[str] | None = None) -> int:
     open_standard_files()
     argv = sys.argv[1:] if argv is None else list(argv)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that its encoding lacks is escaped
-            stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            with contextlib.suppress(OSError):  # of a stream that another program has replaced
+                stream.reconfigure(errors="backslashreplace")  # names that its encoding lacks
     if argv == ["--version"]:
         print(f"hlgan {__version__}")
         return 0

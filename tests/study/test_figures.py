@@ -10,19 +10,7 @@ from matplotlib.colors import to_hex
 from hlgan_lib.errors import HLError
 from hlgan_lib.study import figures, numbers
 from hlgan_lib.study.grid import AXES, CELLS, planned_of
-
-RUN = {
-    "bilinear-pixel": 2,
-    "learned-pixel": 2,
-    "camera-pixel": 2,
-    "bilinear-gan": 1,
-    "learned-gan": 2,
-    "camera-gan": 1,
-    "beta-0.5": 1,
-    "joint": 1,
-    "lo-300": 1,
-    "z-none": 1,
-}
+from tests.study.conftest import RUN
 
 
 def widths(ax):

@@ -7,18 +7,7 @@ import pytest
 from hlgan_lib.errors import HLError
 from hlgan_lib.study.grid import CELLS
 from hlgan_lib.study.results import load
-
-RUN = {
-    "bilinear-pixel": 2,
-    "learned-pixel": 2,
-    "camera-pixel": 2,
-    "bilinear-gan": 1,
-    "learned-gan": 2,
-    "camera-gan": 1,
-    "beta-0.5": 1,
-    "joint": 1,
-    "lo-300": 1,
-}
+from tests.study.conftest import RUN
 
 
 def test_a_stored_run_is_found_by_cell_and_seed(stored):
