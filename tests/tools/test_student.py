@@ -159,6 +159,9 @@ def test_each_copy_is_a_notebook_without_answers_that_gives_the_master_again(pat
         nbformat.read(p, as_version=4) for p in (path, ROOT / "notebooks" / "student" / path.name)
     )
     nbformat.validate(made)
+    for cell in master.cells:  # the copy lies one folder deeper
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../docs/", "](../../docs/")
     kept = [c for c in master.cells if "instructor" not in c.metadata.get("tags", [])]
     assert [c.id for c in made.cells] == [c.id for c in kept]
     titles = [repo_url.under_title(nb.cells.pop(0).source, "") for nb in (made, master)]
