@@ -8,8 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from . import config
-from .config import RunConfig, preset
+from .config import RunConfig
 from .errors import HLError
+from .presets import preset
 
 try:
     __version__ = version("hlgan_lib")

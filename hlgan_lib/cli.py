@@ -33,8 +33,9 @@ from .commands.mistakes import (
 )
 from .commands.study import Ablate, Compare, Figures
 from .commands.train import TRAIN, Train
-from .config import PRESETS, RunConfig, preset
+from .config import RunConfig
 from .errors import HLError
+from .presets import PRESETS, preset
 from .runtime import hush, open_standard_files
 from .text import shown
 

@@ -6,85 +6,15 @@ Every field says what it means, its unit and bounds, where it comes from, and wh
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from typing_extensions import Doc
-
 from .errors import HLError
 from .schema import Misfit, checked
+from .spec import Spec
 
 STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan")
-SOURCES = ("paper", "released code", "ours")
-
-
-class Spec(Doc):
-    """What is known of a field. The command line shows it, `RunConfig` checks by it.
-
-    Args:
-        meaning: what the field means.
-        unit: its unit.
-        source: where the default comes from: `paper`, `released code` or `ours` (see
-            `docs/paper.md`).
-        why: a note on the source.
-        low: the smallest number allowed; without it any will do.
-        below: what a number must stay below.
-        power_of_two: must the number be one?
-        parts: names that the value joins by "+".
-        readers: the stages whose weights the field decides; None means every stage.
-
-    Attributes:
-        choices: the values of a field with a closed list.
-    """
-
-    def __init__(
-        self,
-        meaning: str,
-        unit: str,
-        source: str,
-        why: str = "",
-        *,
-        low: float | None = None,
-        below: float = math.inf,
-        power_of_two: bool = False,
-        parts: tuple[str, ...] = (),
-        readers: tuple[str, ...] | None = None,
-    ) -> None:
-        self.meaning, self.unit, self.source, self.why = meaning, unit, source, why
-        self.low, self.below, self.power_of_two = low, below, power_of_two
-        self.parts = parts
-        self.readers = readers
-        self.choices: tuple[str, ...] = ()
-        notes = [unit, f"{source}: {why}" if why else source]
-        if low or below < math.inf:
-            notes.append(self.bounds)
-        if readers is not None:
-            notes.append(f"only {', '.join(readers)}" if readers else "changes no weight")
-        super().__init__(f"{meaning} [{'; '.join(notes)}]")
-
-    @property
-    def bounds(self) -> str:
-        """What a number must be, in words."""
-        words = f"{self.low} or more"
-        if self.power_of_two:
-            words = f"a power of two of {words}"
-        if self.below < math.inf:
-            words += f" and below {self.below}"
-        return words
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise HLError, in one line, unless the field called `name` may have this value."""
-        if self.choices and value not in self.choices:
-            raise HLError(f"{name} must be one of {', '.join(self.choices)}, got {value!r}")
-        if self.parts and set(value.split("+")) - set(self.parts):
-            unknown = sorted(set(value.split("+")) - set(self.parts))
-            raise HLError(f"{name} must join {', '.join(self.parts)} by +, got {unknown}")
-        if self.low is not None:
-            inside = self.low <= value < self.below  # false for NaN
-            if not inside or (self.power_of_two and value & (value - 1)):
-                raise HLError(f"{name} must be {self.bounds}, got {value}: {self.meaning}")
 
 
 @dataclass(frozen=True)
@@ -563,116 +493,6 @@ def reads(stage: str, name: str) -> bool:
     return readers is None or stage in readers
 
 
-# The defaults, in the layout that is faster on most machines.
-_PAPER = RunConfig(channels_last=True)
-# What every small run shares: the improvements that make minutes on two CPU cores worth while
-# (docs/paper.md).
-_SMALL = _PAPER.replace(
-    norm="none",
-    down_first=True,
-    skip=True,
-    h2l_model="camera",
-    batch=16,
-    d_steps=1,
-    lr=1e-3,
-    lr_d=1e-4,
-    lr_d_hi=6e-4,
-    ema=0.05,
-    lr_schedule="cosine",
-    scale=0.0,
-    rotate_deg=0.0,
-    colour=0.0,
-    perceptual="lite0",
-)
-PRESETS: dict[str, RunConfig] = {
-    "smoke": _SMALL.replace(
-        h2l_width=4,
-        l2h_width=16,
-        d_width=8,
-        srgan_width=8,
-        cyclegan_width=2,
-        batch=4,
-        h2l_steps=6,
-        l2h_steps=6,
-        srgan_steps=6,
-        cyclegan_steps=6,
-        joint_steps=2,
-        n_val=8,
-        tick_images=4,
-        save_images=12,
-    ),
-    "quick": _SMALL.replace(
-        h2l_width=8,
-        l2h_width=32,
-        d_width=12,
-        amp="auto",
-        srgan_width=24,
-        cyclegan_width=8,
-        h2l_steps=300,
-        l2h_steps=150,
-        srgan_steps=150,
-        cyclegan_steps=60,
-        joint_steps=20,
-        n_val=64,
-        tick_images=160,
-        save_images=1_600,
-    ),
-    "study": _SMALL.replace(
-        h2l_width=16,
-        l2h_width=64,
-        d_width=24,
-        amp="auto",
-        srgan_width=48,
-        cyclegan_width=16,
-        h2l_steps=3_000,
-        l2h_steps=1_000,
-        srgan_steps=1_000,
-        cyclegan_steps=1_000,
-        joint_steps=50,
-        tick_images=320,
-        save_images=4_000,
-    ),
-    "colab": _SMALL.replace(
-        h2l_width=32,
-        l2h_width=128,
-        d_width=64,
-        srgan_width=64,
-        cyclegan_width=32,
-        batch=64,
-        h2l_steps=20_000,
-        l2h_steps=10_000,
-        srgan_steps=10_000,
-        cyclegan_steps=10_000,
-        joint_steps=1_000,
-        amp="auto",
-        save_images=64_000,
-    ),
-    "paper": _PAPER,
-    "modern": _PAPER.replace(
-        d_steps=1,
-        lr_d=4e-4,
-        ema=0.01,
-        d_aug=True,
-        w_r1=1.0,
-        h2l_model="camera",
-        amp="auto",
-    ),
-}
-
-
-def preset(name: str) -> RunConfig:
-    """The configuration called `name`: smoke, quick, study, colab, paper or modern.
-
-    Raises HLError when there is no such preset.
-
-    >>> preset("paper").d_steps
-    5
-    """
-    if name not in PRESETS:
-        raise HLError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}")
-    return PRESETS[name]
-
-
 # What earlier versions had for H2L's training, and the value at which it did nothing.
 _GONE = {"w_z": 0.0, "w_coarse": 0.0, "d_opponent": False}
 
@@ -715,17 +535,3 @@ def from_dict(values: dict[str, Any], stage: str = "h2l") -> RunConfig:
         return checked(values, RunConfig, "config")
     except Misfit as error:
         raise HLError(f"the stored configuration is damaged: {error}") from error
-
-
-def differences(cfg: RunConfig, base: RunConfig = _PAPER) -> dict[str, tuple]:
-    """The fields in which `cfg` differs from `base`: name -> (base value, own value).
-
-    >>> list(differences(preset("paper")))
-    []
-    """
-    differing = {}
-    for name, usual in base.as_dict().items():
-        own = getattr(cfg, name)
-        if own != usual:
-            differing[name] = (usual, own)
-    return differing

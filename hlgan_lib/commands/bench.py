@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 from typing_extensions import Doc
 
-from ..config import preset
 from ..errors import HLError
+from ..presets import preset
 from .console import table
 from .flags import Device, PresetName
 

@@ -9,7 +9,7 @@ import tyro
 from typing_extensions import Doc
 from tyro.conf import FlagCreatePairsOff
 
-from ..config import PRESETS
+from ..presets import PRESETS
 
 Switch = FlagCreatePairsOff[bool]
 if TYPE_CHECKING:

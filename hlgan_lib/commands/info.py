@@ -6,7 +6,8 @@ import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from ..config import PRESETS, RunConfig, differences, field_specs, preset
+from ..config import RunConfig, field_specs
+from ..presets import PRESETS, differences, preset
 
 PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy", "pillow", "safetensors", "tyro")
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .. import config
+from .. import presets
 from ..config import RunConfig
 from ..data.loading import load_faces
 from ..degradations import Degradation
@@ -44,7 +44,7 @@ def small(cfg: RunConfig) -> RunConfig:
 
     Networks no wider than quick's, 8 faces a batch at most, two losses.
     """
-    cfg = cfg if cfg.h2l_width <= 8 else config.preset("quick").replace(seed=cfg.seed)
+    cfg = cfg if cfg.h2l_width <= 8 else presets.preset("quick").replace(seed=cfg.seed)
     return cfg.replace(
         h2l_model="paper",
         ema=0.0,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from .. import config, losses
+from .. import losses, presets
 from ..data.loading import load_faces
 from ..degradations.handmade import bilinear, pool
 from ..tasks.two_stage import H2LTask
@@ -140,7 +140,7 @@ class _Watched(H2LTask):
     def __init__(self) -> None:
         hi, lo = load_faces("faces:train-hi")[:24], load_faces("faces:train-lo")[:24]
         rng = torch.Generator().manual_seed(0)
-        cfg = config.preset("smoke").replace(h2l_model="paper")
+        cfg = presets.preset("smoke").replace(h2l_model="paper")
         super().__init__(cfg, hi, lo, rng, torch.device("cpu"))
         self.stale = False
         self.of_d: list[Tensor] = []

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu
 
-from .. import config, losses
+from .. import losses, presets
 from ..degradations.handmade import pool
 from ..inference import new_z
 from ..networks.blocks import ResBlock
@@ -32,7 +32,7 @@ def check_degrade(mine: Callable[[HighToLow, Tensor, torch.Generator], Tensor]) 
     """A function as `degrade_anew`; tried on one face four times over, twice."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        h2l = HighToLow(config.preset("smoke")).requires_grad_(False)
+        h2l = HighToLow(presets.preset("smoke")).requires_grad_(False)
         hi, rng = val_faces(1)[0].expand(4, -1, -1, -1), torch.Generator().manual_seed(5)
         one, two = (mine(h2l, hi, rng) for _ in range(2))
         again = mine(h2l, hi, torch.Generator().manual_seed(5))

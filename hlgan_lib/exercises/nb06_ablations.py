@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ..config import preset
 from ..errors import HLError
+from ..presets import preset
 from ..study.grid import CELLS, LIBRARY, MATRIX, PIXEL, Cell
 from .checks import first, numbers
 

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .. import config
+from .. import presets
 from ..config import RunConfig
 from ..data.loading import load_faces
 from ..degradations.handmade import pool
@@ -262,7 +262,7 @@ def check_score(mine: Callable[[nn.Module, Tensor, Tensor], Tensor]) -> str | No
     hi, lo = (side.batch(slice(0, 6)) for side in load_faces("faces:val"))
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
-        net = LowToHigh(config.preset("smoke").replace(norm="batch")).train()
+        net = LowToHigh(presets.preset("smoke").replace(norm="batch")).train()
         for _ in range(4):
             net(lo.flip(0) * 0.7)  # running averages other than those of this batch
     with torch.no_grad():
@@ -425,7 +425,7 @@ def _chosen(mine: Iterable[str], of: Iterable[str]) -> str | None:
 
 def _small_task(**changes: Any) -> tuple[RunConfig, H2LTask]:
     """An H2L of 24 faces without spectral norm: the same batch gives the same numbers twice."""
-    cfg = config.preset("smoke").replace(h2l_model="paper", d_norm="none", ema=0.0, **changes)
+    cfg = presets.preset("smoke").replace(h2l_model="paper", d_norm="none", ema=0.0, **changes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         faces = load_faces("faces:train-hi")[:24], load_faces("faces:train-lo")[:24]

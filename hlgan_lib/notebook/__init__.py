@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
-from .. import config, viz
+from .. import presets, viz
 from ..config import RunConfig
 from ..errors import HLError
 from ..inference import load_weights, shipped_weights
@@ -57,7 +57,7 @@ def resolve_preset(name: str = "auto") -> str:
     """The preset meant: for "auto" HLGAN_PRESET, else "quick", on a GPU too (see docs/speed.md)."""
     if name == "auto":
         name = os.environ.get("HLGAN_PRESET") or "quick"
-    config.preset(name)  # raises HLError for an unknown one
+    presets.preset(name)  # raises HLError for an unknown one
     return name
 
 
@@ -97,7 +97,7 @@ def setup(preset: str = "auto", seed: int = 0, out: str | Path = "runs") -> Less
         HLError: for an unknown preset, and as `hosts.run_folder`.
     """
     name = resolve_preset(preset)
-    cfg = config.preset(name).replace(seed=seed)
+    cfg = presets.preset(name).replace(seed=seed)
     viz.style()
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..config import differences, preset
 from ..data.faces import to_uint8
 from ..data.loading import load_faces
 from ..degradations import DEGRADATIONS as FIXED
@@ -16,6 +15,7 @@ from ..errors import HLError
 from ..inference import load_weights, upscale
 from ..metrics.gap import gap_closed
 from ..networks.baselines import enlarged
+from ..presets import differences, preset
 from ..runtime import hardware, one_thread
 from .grid import AXES, LOSSES, Cell, Planned, plan
 from .numbers import BETWEEN

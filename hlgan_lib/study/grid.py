@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..config import RunConfig, preset
+from ..config import RunConfig
 from ..errors import HLError
+from ..presets import preset
 from .run import Run
 
 BASE = "learned-gan"

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..config import preset
 from ..data.loading import load_faces
+from ..presets import preset
 from .grid import AXES, BASELINES, CELLS, DEGRADATIONS, LEARNED, N_SHOWN, Cell
 from .results import MAX_SEEDS, Stored
 

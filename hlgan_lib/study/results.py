@@ -17,10 +17,10 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from ..config import PRESETS
 from ..degradations import DEGRADATIONS
 from ..errors import HLError
 from ..files import atomic
+from ..presets import PRESETS
 from ..schema import Misfit, checked, plain, read_json
 from .grid import CELLS, Cell, Planned, planned_of
 from .run import in_order

@@ -16,8 +16,9 @@ from typing import Any
 
 from .. import config
 from ..checkpoint import About, RunFolder
-from ..config import RunConfig, differences, reads
+from ..config import RunConfig, reads
 from ..errors import HLError
+from ..presets import differences
 from ..schema import read_json
 
 # Of the training code: raised when the same configuration gives other weights, so that keys change.

@@ -7,12 +7,12 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from hlgan_lib.analysis.z_directions import PROPERTIES, measure, walk, z_directions
-from hlgan_lib.config import preset
 from hlgan_lib.data.loading import load_faces
 from hlgan_lib.degradations.optics import blur, gaussian, srgb_decode, srgb_encode
 from hlgan_lib.errors import HLError
 from hlgan_lib.networks.camera import LAWS, LearnedCamera
 from hlgan_lib.networks.paper import HighToLow
+from hlgan_lib.presets import preset
 
 Z_DIM = 8
 WAVES = 40 / math.sqrt(Z_DIM) * torch.randn(Z_DIM, 768, generator=torch.Generator().manual_seed(5))

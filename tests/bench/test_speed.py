@@ -6,7 +6,7 @@ import pytest
 
 from hlgan_lib.bench import speed
 from hlgan_lib.cli import main
-from hlgan_lib.config import preset
+from hlgan_lib.presets import preset
 from tests.helpers import CPU, TINY, loop_of
 
 SMOKE = preset("smoke").replace(n_hi=20, n_lo=20)

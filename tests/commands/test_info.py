@@ -4,21 +4,21 @@ import pytest
 import torch
 
 import hlgan_lib as hl
-from hlgan_lib import cli, config
+from hlgan_lib import cli, config, presets
 
 
 def test_info_names_versions_presets_and_weights(capsys):
     assert cli.main(["info"]) == 0
     shown = capsys.readouterr().out
     assert torch.__version__.split("+")[0] in shown
-    assert all(name in shown for name in [*config.PRESETS, *hl.shipped_weights()])
+    assert all(name in shown for name in [*presets.PRESETS, *hl.shipped_weights()])
 
 
-@pytest.mark.parametrize("name", config.PRESETS)
+@pytest.mark.parametrize("name", presets.PRESETS)
 def test_info_prints_exactly_the_differences_of_a_preset(name, capsys):
     assert cli.main(["info", "--preset", name]) == 0
     changed, fields = capsys.readouterr().out.split("\n\n")
-    differing = config.differences(hl.preset(name))
+    differing = presets.differences(hl.preset(name))
     assert [line.split() for line in changed.splitlines()[1:]] == [
         [field, str(own), "paper:", str(paper)] for field, (paper, own) in differing.items()
     ]

@@ -16,8 +16,8 @@ from hlgan_lib.commands.mistakes import (
     unknown_command,
     unknown_flag,
 )
-from hlgan_lib.config import preset
 from hlgan_lib.errors import HLError
+from hlgan_lib.presets import preset
 
 # title of tyro's box, the arguments, the line that is made of it
 MISTAKES = [

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import interpolate, mse_loss
 
 import hlgan_lib as hl
-from hlgan_lib import config
+from hlgan_lib import presets
 from hlgan_lib.exercises import checks, nb02_h2l_gan
 from hlgan_lib.loop import Loop
 from hlgan_lib.tasks.two_stage import H2LTask
@@ -131,7 +131,7 @@ def test_what_cannot_be_an_answer_never_stops_the_notebook(check, nothing_stops)
 
 
 def test_one_update_is_the_loop_s_own():
-    cfg = config.preset("smoke").replace(h2l_model="paper", d_steps=3)
+    cfg = presets.preset("smoke").replace(h2l_model="paper", d_steps=3)
     faces = [hl.load_faces(f"faces:train-{side}")[:24] for side in ("hi", "lo")]
     loops = []
     for _ in range(2):

@@ -5,12 +5,12 @@ from collections import Counter
 import pytest
 import torch
 
-from hlgan_lib.config import differences, preset
 from hlgan_lib.data.loading import load_faces
 from hlgan_lib.errors import HLError
 from hlgan_lib.inference import new_z
 from hlgan_lib.loop import Loop
 from hlgan_lib.networks import high_to_low
+from hlgan_lib.presets import differences, preset
 from hlgan_lib.study.grid import (
     AXES,
     BASE,

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from hlgan_lib.analysis.card import degradation_card
-from hlgan_lib.config import preset
 from hlgan_lib.data.builtin import load_camera_params
 from hlgan_lib.data.loading import load_faces
 from hlgan_lib.networks.paper import HighToLow
+from hlgan_lib.presets import preset
 
 N = 44  # faces
 

@@ -10,10 +10,10 @@ from hlgan_lib import cli, health
 from hlgan_lib.analysis.card import card_files, degradation_card
 from hlgan_lib.analysis.card.numbers import OF_FACES, OF_MAKER
 from hlgan_lib.analysis.card.words import NO_TRUTH
-from hlgan_lib.config import preset
 from hlgan_lib.degradations.handmade import bilinear
 from hlgan_lib.errors import HLError
 from hlgan_lib.networks.camera import LearnedCamera
+from hlgan_lib.presets import preset
 
 N = 44
 
