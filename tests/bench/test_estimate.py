@@ -1,10 +1,6 @@
 """How long a training takes: its parts, each as often as the training has it."""
 
-import pytest
-
 from hlgan_lib.bench import estimate
-from hlgan_lib.cli import main
-from hlgan_lib.commands.bench import spoken
 from tests.helpers import TINY, loop_of, train
 
 
@@ -25,19 +21,3 @@ def test_every_part_is_measured(monkeypatch):
     assert len(asked) == 5  # three updates, a look, a tick
     assert (found.update_s, found.look_s, found.tick_s) == (2.0, 2.0, 2.0)
     assert found.start_s > 0 and found.seconds > 6 * 2 + 6 * 2
-
-
-def test_the_command_says_it_in_words(monkeypatch, capsys):
-    made = estimate.Estimate(4000.0, 1.0, 0.25, 0.001, 3.0)
-    monkeypatch.setattr(estimate, "estimate", lambda cfg, stage, **how: made)
-    assert main(["bench", "--estimate", "colab"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("colab") and said.count("66.7 min") == 2 and "250 ms" in said
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.25, "250 ms"), (30, "30 s"), (600, "10 min"), (9000, "2.5 h"), (864_000, "10 days")],
-)
-def test_durations_in_the_unit_that_fits(seconds, words):
-    assert spoken(seconds) == words
