@@ -135,7 +135,7 @@ def markdown(stored: Stored) -> str:
             "these scores are no results.**",
         ]
     for test, part in test_tables(stored).items():
-        lines += ["", f"## {TESTS[test].capitalize()}: {ABOUT[test]}", "", part]
+        lines += ["", f"## On {TESTS[test]}: {ABOUT[test]}", "", part]
     lines += ["", "## Reported elsewhere", "", reported_table(), ""]
     return "\n".join(lines)
 

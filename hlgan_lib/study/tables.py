@@ -87,7 +87,7 @@ def heading(stored: Stored) -> str:
 
 # ---- whole tables --------------------------------------------------------------------------------
 def axis_table(stored: Stored, axis: str) -> str:
-    """The cells of an axis, a row each, on the three tests.
+    """The cells of an axis, a row each, on the three tests; of what was not run the names.
 
     Args:
         stored: the results.
@@ -96,20 +96,23 @@ def axis_table(stored: Stored, axis: str) -> str:
     Returns:
         The table as Markdown.
     """
-    head = [f"{METRICS[m]}, {TESTS[t]}" for t, m, _ in COLUMNS]
-    lines = [
-        markdown_row(["variant", "seeds", *head, "minutes"]),
-        "|---" * (len(head) + 3) + "|",
-    ]
     found = run_cells(stored, AXES[axis].cells)
-    for c in found:
-        runs = list(stored.found(c).values())
-        scores = [number(runs, *column) for column in COLUMNS]
-        lines.append(markdown_row([CELLS[c].label, len(runs), *scores, _minutes(runs)]))
     missing = [CELLS[c].label for c in AXES[axis].cells if c not in found]
+    parts = []
+    if len(found) > 1:  # one variant alone answers nothing
+        head = [f"{METRICS[m]}, {TESTS[t]}" for t, m, _ in COLUMNS]
+        lines = [
+            markdown_row(["variant", "seeds", *head, "minutes"]),
+            "|---" * (len(head) + 3) + "|",
+        ]
+        for c in found:
+            runs = list(stored.found(c).values())
+            scores = [number(runs, *column) for column in COLUMNS]
+            lines.append(markdown_row([CELLS[c].label, len(runs), *scores, _minutes(runs)]))
+        parts.append("\n".join(lines))
     if missing:
-        lines += ["", f"Not run: {', '.join(missing)}."]
-    return "\n".join(lines)
+        parts.append(f"Not run: {'; '.join(missing)}.")
+    return "\n\n".join(parts)
 
 
 def against(stored: Stored, cell: str, base: str, test: str, metric: str) -> str:
@@ -279,9 +282,14 @@ CLAIMS = (
 def findings(stored: Stored) -> str:
     """The numbers of docs/findings.md: shares of the gap, then a line a comparison."""
     lines = [heading(stored), "", gap_table(stored), ""]
+    missing: dict[str, None] = {}  # their labels, each once
     for cell, base, test, metric in CLAIMS:
-        said = against(stored, cell, base, test, metric)
-        lines.append(f"- {TESTS[test].capitalize()}. {said}")
+        absent = [CELLS[c].label for c in (cell, base) if not stored.found(c)]
+        missing.update(dict.fromkeys(absent))
+        if not absent:
+            lines.append(f"- On {TESTS[test]}. {against(stored, cell, base, test, metric)}")
+    if missing:
+        lines.append(f"- Not run: {'; '.join(missing)}.")
     return "\n".join(lines)
 
 

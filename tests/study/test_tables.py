@@ -33,4 +33,11 @@ def test_the_block_of_the_readme_is_regenerated_to_the_byte():
 def test_a_row_without_runs_says_so(stored):
     assert tables.number([], "camera", "psnr", 2) == "not run"
     assert tables.percent(None) == "not run"
-    assert "not run" in tables.findings(stored)
+    said = tables.findings(stored).splitlines()
+    assert said[-1].startswith("- Not run: ") and not any("not run" in line for line in said)
+    assert any(line.startswith("- On real LR. PSNR (dB): learned camera, pixel") for line in said)
+
+
+def test_an_axis_of_one_run_variant_is_no_table(stored):
+    text = tables.axis_table(stored, "parts")
+    assert text.startswith("Not run: ") and "EMA" in text and "|" not in text
