@@ -12,7 +12,7 @@ def test_tables_hold_the_stored_numbers(stored):
     rows = tables.axis_table(stored, "matrix").splitlines()
     learned = next(r for r in rows if r.startswith("| learned camera, pixel only"))
     assert "| 19.61 +- 0.01 |" in learned and "| 2 |" in learned
-    assert rows[-1].startswith("Not run: blur + bilinear, pixel only, hand-made")
+    assert rows[-1].startswith("Not run: blur + bilinear, pixel only; hand-made")
     readme = tables.readme_table(stored)
     assert (
         "40% (95 % interval 30% to 50%)" in readme
@@ -39,5 +39,5 @@ def test_a_row_without_runs_says_so(stored):
 
 
 def test_an_axis_of_one_run_variant_is_no_table(stored):
-    text = tables.axis_table(stored, "parts")
-    assert text.startswith("Not run: ") and "EMA" in text and "|" not in text
+    text = tables.axis_table(stored, "paper")
+    assert text.startswith("Not run: ") and "batch norm" in text and "|" not in text
