@@ -51,7 +51,7 @@ def test_what_is_said_of_the_earlier_network(stored):
     assert f"closed {100 * earlier['share_closed']:.0f} % ({ends[0]} to {ends[1]} %)" in PAGE
     longer = json.loads((ROOT / "results" / "h2l_longer.json").read_text())
     far, near = longer["frechet_to_shots"]
-    assert f"(Frechet {near:.1f} instead of {far:.1f})" in PAGE
+    assert f"(Fréchet {near:.1f} instead of {far:.1f})" in PAGE
     usual, longest = longer["l2h_psnr"]
     assert f"({longest:.2f} instead of {usual:.2f} dB" in PAGE
 

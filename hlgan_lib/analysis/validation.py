@@ -233,7 +233,7 @@ def _diversity(hi: Tensor, generator: torch.Generator) -> Iterator[Row]:
 
 
 def _sets(hi: Tensor, generator: torch.Generator) -> Iterator[Row]:
-    """Gaussian features 1 apart: Frechet distance 1, accuracy at best Phi(1/2)."""
+    """Gaussian features 1 apart: Fréchet distance 1, accuracy at best Phi(1/2)."""
     a, b = (torch.randn(6000, 4, generator=generator, dtype=torch.float64) for _ in range(2))
     b[:, 0] += 1
     apart = "Gaussians 1 apart"

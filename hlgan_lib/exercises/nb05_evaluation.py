@@ -57,7 +57,7 @@ def check_decibels(mine: Callable[[Tensor, Tensor], Tensor]) -> str | None:
 
 
 def mean_part(a: Tensor, b: Tensor) -> Tensor:
-    """The first part of the Frechet distance of two sets of features (N, d).
+    """The first part of the Fréchet distance of two sets of features (N, d).
 
     |mu_a - mu_b|^2, a scalar.
     """
@@ -94,7 +94,7 @@ def check_mean_part(mine: Callable[[Tensor, Tensor], Tensor]) -> str | None:
 
 
 def check_fewer(mine: float) -> str | None:
-    """How many times further apart 20 faces are than 600, all of one crowd, by Frechet distance."""
+    """How many times further apart 20 faces are than 600, all of one crowd, by Fréchet distance."""
     if isinstance(mine, bool) or not isinstance(mine, (int, float)):
         return f"a number is expected, and this is of type {type(mine).__name__}."
     return first(
@@ -162,7 +162,7 @@ def check_share(mine: Callable[[float, float, float], float]) -> str | None:
 def slipped(
     fake: Tensor, real: Tensor, seen: Tensor, reference: Tensor
 ) -> dict[str, tuple[float, float]]:
-    """(mean PSNR, Frechet distance) of restored faces by the three slips of SLIPS, unnamed.
+    """(mean PSNR, Fréchet distance) of restored faces by the three slips of SLIPS, unnamed.
 
     fake, real: pairs (B, 3, H, W) in [-1, 1]; seen, reference: features (B, d) of the restored and
     of HR faces. Raises HLError for fewer than 20 pairs.

@@ -1,4 +1,4 @@
-"""Distances of two sets of features: Frechet distance and kernel distance."""
+"""Distances of two sets of features: Fréchet distance and kernel distance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KERNEL_AT_MOST = 2000
 
 
 def frechet(a: Tensor, b: Tensor) -> float:
-    """Frechet distance of the Gaussians fitted to two sets of features, in float64.
+    """Fréchet distance of the Gaussians fitted to two sets of features, in float64.
 
         d^2 = |mu_a - mu_b|^2 + tr(S_a + S_b - 2 (S_a^1/2 S_b S_a^1/2)^1/2)
 

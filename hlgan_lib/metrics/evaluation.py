@@ -1,6 +1,6 @@
 """Scores of pairs and of sets of faces, all at once.
 
-A number says what it is: `frechet_lite0` is a Frechet distance on EfficientNet-Lite0; only one on
+A number says what it is: `frechet_lite0` is a Fréchet distance on EfficientNet-Lite0; only one on
 Inception is `fid`. `docs/metrics.md` says for each number how it is computed, against what it was
 checked, and what it must not be compared with.
 """

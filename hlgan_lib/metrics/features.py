@@ -180,7 +180,7 @@ def parts_of(images: Tensor | FaceSet, device: torch.device, batch: int = 64) ->
 def enlarge_lo(lo: Tensor) -> Tensor:
     """How small pictures come before the features: bicubic to 64x64, clipped to [0, 1].
 
-    Source: ours. The Frechet distance to clean pictures rises with every step of added blur, noise,
+    Source: ours. The Fréchet distance to clean pictures rises with every step of added blur, noise,
     colour shift and JPEG (a test). With nearest and bilinear it did so too, but nearest answers to
     a first JPEG at once and little to a stronger one, and bilinear answers to noise less.
 
@@ -220,7 +220,7 @@ def downloaded(name: str, make: Callable[[], nn.Module]) -> nn.Module:
 
 
 def fid_network(device: torch.device) -> Any:
-    """torchmetrics' Frechet distance on Inception features; its `inception` is the network."""
+    """torchmetrics' Fréchet distance on Inception features; its `inception` is the network."""
     from torchmetrics.image.fid import FrechetInceptionDistance
 
     return downloaded("fid", lambda: FrechetInceptionDistance().to(device))

@@ -34,7 +34,7 @@ def gap_closed(
 
     Args:
         low: without reference, a score a face such as PSNR, (seeds, faces); with it, a list over
-            seeds of features (N, d), whose Frechet distance to the reference is the score.
+            seeds of features (N, d), whose Fréchet distance to the reference is the score.
         mid: the same of the method between, on the same faces.
         high: the same of the high method, on the same faces.
         reference: features (M, d), M at least N: compared at equal n.
@@ -116,7 +116,7 @@ def _one_length(methods: dict[str, list[Tensor]], reference: Tensor | None) -> i
     if reference is not None and (reference.ndim != 2 or len(reference) < n):
         raise HLError(
             f"reference must be features (M, d) with M at least {n}, got {tuple(reference.shape)}: "
-            "Frechet distances are compared at equal n only"
+            "Fréchet distances are compared at equal n only"
         )
     return n
 

@@ -35,7 +35,7 @@ Pictures = FaceSet | Tensor  # a tensor is float (N, 3, H, W) in [0, 1]
 class Network(NamedTuple):
     """A feature network: its description beside a score, its d numbers, and load(device) -> f.
 
-    f takes pictures (B, 3, H, W) in [0, 1] to features (B, d). rounds: of a Frechet distance's
+    f takes pictures (B, 3, H, W) in [0, 1] to features (B, d). rounds: of a Fréchet distance's
     bootstrap at most.
     """
 
@@ -270,7 +270,7 @@ def drift(
 ) -> dict[str, dict[str, dict]]:
     """The same pictures under `clean`, `clean` with one step of `paper` at a time, and `paper`.
 
-    The score is the Frechet distance on the network's features. Source: ours.
+    The score is the Fréchet distance on the network's features. Source: ours.
 
     Args:
         made: name -> restored pictures; FaceSets, or float (N, 3, H, W) in [0, 1], as real and

@@ -28,6 +28,7 @@ from .numbers import (
     matrix_rows,
     plane_points,
     sweep_points,
+    written,
 )
 from .panels import draw_bars, draw_gap, draw_sweep, finish, name_rows, words_of
 from .results import Stored
@@ -75,13 +76,12 @@ def scores(stored: Stored, cells: Sequence[str]) -> Figure:
     figure = blank(9.6, 1.0 + 0.3 * len(psnr))
     left, right = figure.subplots(1, 2, sharey=True)
     draw_bars(left, psnr, "PSNR on real LR images (dB), more is better", points=True)
-    draw_bars(right, distance, "Frechet (Lite0) to HR faces, less is better")
+    draw_bars(right, distance, "Fréchet (Lite0) to HR faces, less is better")
     floor = stored.about["floors"]["frechet_lite0"]
     right.axvline(floor, color="black", linestyle="--", linewidth=1.2)
     right.set_title(f"dashed: floor {floor:.0f}", fontsize=8)
-    alt = (
-        f"PSNR in dB: {words_of(psnr)}. Frechet distance: {words_of(distance)}; floor {floor:.4g}."
-    )
+    said = f"{words_of(distance)}; floor {written(floor)}"
+    alt = f"PSNR in dB: {words_of(psnr)}. Fréchet distance: {said}."
     return finish(figure, stored, alt)
 
 
@@ -133,7 +133,7 @@ def plane(stored: Stored, also: Mapping[str, tuple[Stored, str]] | None = None) 
             fillstyle=FILL.get(loss, "full"),
             markeredgewidth=1.6,
         )
-        said.append(f"{label} {np.mean(seeds[0]):.4g} dB, {np.mean(seeds[1]):.4g}")
+        said.append(f"{label} {written(np.mean(seeds[0]))} dB, {written(np.mean(seeds[1]))}")
 
     # What they are held against: bicubic, the reader's own, the floor.
     bicubic = stored.references["bicubic"]
@@ -148,7 +148,7 @@ def plane(stored: Stored, also: Mapping[str, tuple[Stored, str]] | None = None) 
     for name, (own, cell) in (also or {}).items():
         x, y = (own.values(cell, test, metric) for test, metric in SHOWN)
         ax.plot(x, y, marker="$me$", color="black", linestyle="none", markersize=16, label=name)
-        said.append(f"{name} {np.mean(x):.4g} dB, {np.mean(y):.4g}")
+        said.append(f"{name} {written(np.mean(x))} dB, {written(np.mean(y))}")
     floor = stored.about["floors"]["frechet_lite0"]
     ax.axhline(floor, color="black", linestyle="--", linewidth=1, label="floor")
 
@@ -157,10 +157,10 @@ def plane(stored: Stored, also: Mapping[str, tuple[Stored, str]] | None = None) 
     quiet(
         ax,
         "PSNR on real LR images (dB): right is nearer to the ground truth",
-        "Frechet distance (Lite0): low looks like faces",
+        "Fréchet distance (Lite0): low looks like faces",
     )
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, frameon=False)
-    alt = "Plane of PSNR and Frechet distance, mean over seeds: " + "; ".join(said)
+    alt = "Plane of PSNR and Fréchet distance, mean over seeds: " + "; ".join(said)
     return finish(figure, stored, alt)
 
 
@@ -178,7 +178,7 @@ def sweep(stored: Stored, names: Sequence[str]) -> Figure:
     """
     figure = blank(9.0, 0.4 + 2.7 * len(names))
     rows = figure.subplots(len(names), 2, squeeze=False)
-    labels = ("PSNR (dB), more is better", "Frechet (Lite0), less is better")
+    labels = ("PSNR (dB), more is better", "Fréchet (Lite0), less is better")
     said = []
     for row, name in zip(rows, names, strict=True):
         axis, points = AXES[name], sweep_points(stored, name)
@@ -188,9 +188,9 @@ def sweep(stored: Stored, names: Sequence[str]) -> Figure:
             quiet(ax, axis.xlabel, labels[k])
         words = []
         for x, (psnr, distance) in points.items():
-            words.append(f"{x:g} {psnr.value:.4g} dB and {distance.value:.4g}")
+            words.append(f"{x:g} {written(psnr.value)} dB and {written(distance.value)}")
         said.append(f"{axis.xlabel}: {', '.join(words)}")
-    return finish(figure, stored, "PSNR and Frechet distance over " + "; over ".join(said))
+    return finish(figure, stored, "PSNR and Fréchet distance over " + "; over ".join(said))
 
 
 def diversity(stored: Stored) -> Figure:
@@ -224,8 +224,9 @@ def cost(stored: Stored) -> Figure:
     rows = cost_rows(stored)
     figure = blank(7.2, 1.0 + 0.36 * len(rows))
     xlabel = textwrap.fill(f"minutes a training ({stored.about['hardware']})", 80)
-    draw_bars(figure.add_subplot(), rows, xlabel, digits=3)
-    return finish(figure, stored, "Minutes a training: " + words_of(rows))
+    draw_bars(figure.add_subplot(), rows, xlabel, "{:.1f}".format)
+    said = words_of(rows, "{:.1f}".format)
+    return finish(figure, stored, "Minutes a training: " + said)
 
 
 # ---- all of them ---------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ TESTS = {"camera": "real LR", "clean": "bilinear LR", "wild": "real LR, unpaired
 METRICS = {
     "psnr": "PSNR (dB)",
     "ssim": "SSIM",
-    "frechet_lite0": "Frechet (Lite0)",
+    "frechet_lite0": "Fréchet (Lite0)",
     "kernel_lite0": "kernel (Lite0)",
     "consistency": "consistency (dB)",
 }

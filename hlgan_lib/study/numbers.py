@@ -19,7 +19,7 @@ SHOWN = (("camera", "psnr"), ("wild", "frechet_lite0"))  # test and metric of mo
 # The degradations whose share of the gap is taken: those between bilinear and the oracle.
 BETWEEN = tuple(d for d in DEGRADATIONS if d not in ("bilinear", "camera"))
 # Each share of the gap by the measure that its loss is after.
-NATURAL = {"psnr/pixel": "PSNR, pixel only", "frechet_lite0/gan": "Frechet, GAN-led"}
+NATURAL = {"psnr/pixel": "PSNR, pixel only", "frechet_lite0/gan": "Fréchet, GAN-led"}
 
 
 class Bar(NamedTuple):
@@ -33,6 +33,21 @@ class Bar(NamedTuple):
     low: float | None
     high: float | None
     seeds: tuple[float, ...]
+
+
+def written(value: float) -> str:
+    """A score to a hundredth of a dB, a distance to a whole number.
+
+    >>> written(20.6), written(19), written(784.4)
+    ('20.60', '19.00', '784')
+    """
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def no_ratio(gap: dict) -> str:
+    """What is said of a gap whose share would mean nothing: both ends, and what lies between."""
+    low, mid, high = (written(gap[k]) for k in ("low", "mid", "high"))
+    return f"no ratio: from {low} over {mid} to {high}"
 
 
 def bar_of(runs: Sequence[dict], test: str, metric: str) -> Bar | None:
@@ -134,7 +149,7 @@ def gap_rows(stored: Stored) -> dict[str, dict]:
 
 
 def plane_points(stored: Stored) -> dict[str, tuple[tuple[float, ...], ...]]:
-    """cell -> PSNR of each seed (dB), Frechet distance of each seed: the matrix, the baselines."""
+    """cell -> PSNR of each seed (dB), Fréchet distance of each seed: the matrix, the baselines."""
     points = {}
     for c in run_cells(stored, (*AXES["matrix"].cells, *(b.id for b in BASELINES))):
         points[c] = tuple(tuple(stored.values(c, *score)) for score in SHOWN)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from matplotlib.axes import Axes
 
 from ..viz.canvas import COLOURS, CYCLE, Figure, quiet, with_alt
-from .numbers import Bar
+from .numbers import Bar, no_ratio, written
 from .results import Stored
 
 
@@ -26,7 +26,11 @@ def name_rows(ax: Axes, names: list[str], xlabel: str) -> None:
 
 
 def draw_bars(
-    ax: Axes, rows: dict[str, Bar], xlabel: str, digits: int = 4, points: bool = False
+    ax: Axes,
+    rows: dict[str, Bar],
+    xlabel: str,
+    words: Callable[[float], str] = written,
+    points: bool = False,
 ) -> None:
     """Horizontal bars with interval and number; or points, for a scale on which 0 means nothing.
 
@@ -34,7 +38,7 @@ def draw_bars(
         ax: where to draw.
         rows: label -> score; None where it was not run.
         xlabel: what is measured, with its unit.
-        digits: of the numbers.
+        words: how a score is written.
         points: draw a point, not a bar.
     """
     for i, b in enumerate(rows.values()):
@@ -48,7 +52,7 @@ def draw_bars(
             interval = [[b.value - low], [end - b.value]]
             ax.errorbar(b.value, i, xerr=interval, color="black", capsize=3, linewidth=1.2)
         ax.annotate(
-            f"{b.value:.{digits}g}",
+            words(b.value),
             (end, i),
             (6, 0),
             va="center",
@@ -72,8 +76,7 @@ def draw_gap(ax: Axes, at: int, gap: dict) -> str:
     """
     ratio = gap["ratio"]
     if ratio is None:
-        words = f"no ratio: from {gap['low']:.4g} over {gap['mid']:.4g} to {gap['high']:.4g}"
-        ax.text(0.02, at, words, va="center", fontsize=8)
+        ax.text(0.02, at, no_ratio(gap), va="center", fontsize=8)
         return "no ratio"
     low = min(gap["ratio_ci"][0], ratio)
     high = max(gap["ratio_ci"][1], ratio)
@@ -98,9 +101,9 @@ def draw_sweep(ax: Axes, bars: list[Bar], colour: str) -> None:
     ax.set_xlim(-0.5, len(bars) - 0.5)
 
 
-def words_of(rows: Mapping[str, Bar]) -> str:
+def words_of(rows: Mapping[str, Bar], words: Callable[[float], str] = written) -> str:
     """Bars in words, for alt texts."""
-    return ", ".join(f"{name} {b.value:.4g}" for name, b in rows.items())
+    return ", ".join(f"{name} {words(b.value)}" for name, b in rows.items())
 
 
 def finish(figure: Figure, stored: Stored, alt: str) -> Figure:

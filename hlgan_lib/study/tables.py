@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..files import atomic
 from .grid import AXES, BASELINES, CELLS, DEGRADATIONS, LEARNED, LOSSES, METRICS, TESTS
-from .numbers import BETWEEN, NATURAL, Bar, bar_of, bar_of_cell, run_cells
+from .numbers import BETWEEN, NATURAL, Bar, bar_of, bar_of_cell, no_ratio, run_cells, written
 from .results import Stored
 
 COLUMNS = (  # test, metric, digits
@@ -66,7 +66,7 @@ def percent(gap: dict | None) -> str:
     if gap is None:
         return "not run"
     if gap["ratio"] is None:
-        return f"no ratio: from {gap['low']:.4g} over {gap['mid']:.4g} to {gap['high']:.4g}"
+        return no_ratio(gap)
     low, high = gap["ratio_ci"]
     return f"{gap['ratio']:.0%} (95 % interval {low:.0%} to {high:.0%})"
 
@@ -140,8 +140,8 @@ def against(stored: Stored, cell: str, base: str, test: str, metric: str) -> str
     if ranges:
         scatter = f"seeds range over {max(ranges):.3g}"
     return (
-        f"{METRICS[metric]}: {CELLS[cell].label} {a.value:.4g}, "
-        f"{CELLS[base].label} {b.value:.4g}, difference {a.value - b.value:+.3g} ({scatter})"
+        f"{METRICS[metric]}: {CELLS[cell].label} {written(a.value)}, "
+        f"{CELLS[base].label} {written(b.value)}, difference {a.value - b.value:+.3g} ({scatter})"
     )
 
 
@@ -164,7 +164,7 @@ def gap_table(stored: Stored) -> str:
 
 def _gap_cells(gap: dict) -> list[str]:
     """The last five cells of a row of `gap_table`."""
-    scores = [f"{gap[k]:.4g}" for k in ("low", "mid", "high")]
+    scores = [written(gap[k]) for k in ("low", "mid", "high")]
     if gap["ratio"] is None:
         return [*scores, "no ratio", gap["note"].split(": ")[-1]]
     low, high = gap["ratio_ci"]
@@ -175,9 +175,9 @@ def _gap_cells(gap: dict) -> list[str]:
 README_COLUMNS = (  # heading, then as in COLUMNS
     ("PSNR dB, real LR", "camera", "psnr", 2),
     ("SSIM, real LR", "camera", "ssim", 3),
-    ("Frechet, real LR", "wild", "frechet_lite0", 0),
+    ("Fréchet, real LR", "wild", "frechet_lite0", 0),
     ("PSNR dB, bilinear LR", "clean", "psnr", 2),
-    ("Frechet, bilinear LR", "clean", "frechet_lite0", 0),
+    ("Fréchet, bilinear LR", "clean", "frechet_lite0", 0),
 )
 
 
@@ -249,7 +249,7 @@ def _distances_of_degradations(stored: Stored) -> str:
     for d in ("bilinear", "handmade", "camera"):
         fixed[d] = stored.references[f"h2l:{d}"]["scores"]["frechet_lite0"]["value"]
     return (
-        "How far degraded images lie from the camera's own of the same people (Frechet): "
+        "How far degraded images lie from the camera's own of the same people (Fréchet): "
         f"{', '.join(learned)}; bilinear {fixed['bilinear']:.0f}, "
         f"hand-made {fixed['handmade']:.0f}, the camera again {fixed['camera']:.0f}."
     )

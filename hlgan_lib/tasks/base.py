@@ -223,7 +223,7 @@ class Task(ABC):
         return Discriminator(c.size_hi, c.d_width, c.d_pool, norm=c.d_norm)
 
     def distance_to_hi(self, restore: Callable[[Tensor], Tensor]) -> float:
-        """Frechet distance (Lite0 features) of restored held-out LR images to HR ones."""
+        """Fréchet distance (Lite0 features) of restored held-out LR images to HR ones."""
         n = min(len(self.val_hi), len(self.val_lo))
         fake = self.in_batches(restore, self.val_lo)[:n]
         real = self.val_hi.batch(slice(0, n), self.device)

@@ -24,7 +24,7 @@ from .two_stage import L2HTask
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 VGG_DEPTH = 36  # layers: to relu5_4, before its pool
-# Blocks: other features, and less deep, than those of the Frechet distance (means of the 8th).
+# Blocks: other features, and less deep, than those of the Fréchet distance (means of the 8th).
 LITE0_DEPTH = 5
 # Generated images that CycleGAN's discriminators see again, as in 1703.10593.
 HISTORY = 50
@@ -207,5 +207,5 @@ class CycleGANTask(Task):
         return grid([lo, nets["cyclegan"](lo), hi, nets["spoil"](hi)])
 
     def validate(self, nets: nn.ModuleDict) -> float:
-        """Frechet distance (Lite0 features) of restored real LR images to HR ones."""
+        """Fréchet distance (Lite0 features) of restored real LR images to HR ones."""
         return self.distance_to_hi(nets["cyclegan"])

@@ -143,7 +143,7 @@ class H2LTask(Task):
         return grid([hi, *self._over_z(nets, N_PREVIEW_Z), lo])
 
     def validate(self, nets: nn.ModuleDict) -> float:
-        """Frechet distance (Lite0 features) of degraded held-out faces to real LR ones."""
+        """Fréchet distance (Lite0 features) of degraded held-out faces to real LR ones."""
         n = min(len(self.val_hi), len(self.val_lo))
         rng = self.fixed_rng()
 
@@ -221,7 +221,7 @@ class L2HTask(Task):
         return grid([lo, nets[self.product](lo), hi])
 
     def validate(self, nets: nn.ModuleDict) -> float:
-        """Frechet distance (Lite0 features) of restored held-out faces to the HR ones."""
+        """Fréchet distance (Lite0 features) of restored held-out faces to the HR ones."""
         rng = self.fixed_rng()
 
         def there_and_back(hi: Tensor) -> Tensor:
@@ -285,5 +285,5 @@ class JointTask(H2LTask):
         return grid([hi, lo_fake, nets["l2h"](lo_fake), lo, nets["l2h"](lo)])
 
     def validate(self, nets: nn.ModuleDict) -> float:
-        """Frechet distance (Lite0 features) of restored real LR images to HR ones."""
+        """Fréchet distance (Lite0 features) of restored real LR images to HR ones."""
         return self.distance_to_hi(nets["l2h"])

@@ -135,7 +135,7 @@ def draw_card(
     ax = page.axes(940, top + 558, 240, 124)
     _distances(ax, distances, "frechet_lite0")
     unit = f"to real LR faces, n = {distances['n']}; black: floor"
-    _heading(ax, unit, "Frechet distance (Lite0)")
+    _heading(ax, unit, "Fréchet distance (Lite0)")
 
     _directions(page, card["directions"], card["z"], top + 740)
     if law:

@@ -40,7 +40,7 @@ def test_gap_closed_finds_the_known_share_of_scores():
 
 
 def test_gap_closed_is_the_same_for_scores_that_should_be_small():
-    """Frechet distances 9, 4 and 1 of Gaussians shifted by 3, 2 and 1: 5/8 of the gap."""
+    """Fréchet distances 9, 4 and 1 of Gaussians shifted by 3, 2 and 1: 5/8 of the gap."""
     sets = [features(s, seeds=2, rng=i) for i, s in enumerate((3.0, 2.0, 1.0))]
     got = gap_closed(*sets, reference=features(0.0, 900, rng=9)[0], n_boot=100)
     assert got["ratio"] == pytest.approx(0.625, abs=0.06)

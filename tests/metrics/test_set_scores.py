@@ -156,7 +156,7 @@ def test_the_page_shows_the_stored_distances():
     root = Path(hl.__file__).parents[1]
     stored = json.loads((root / "results" / "protocols.json").read_text())
     page = (root / "docs" / "metrics.md").read_text()
-    assert f"Frechet distance (Lite0), {stored['about']['n']} of `faces:test`" in page
+    assert f"Fréchet distance (Lite0), {stored['about']['n']} of `faces:test`" in page
     for name, by in stored["scores"].items():
         assert (
             f"| {name} | " + " | ".join(f"{score['value']:.0f}" for score in by.values()) + " |"

@@ -186,8 +186,8 @@ def hero(about: dict, n: int = 8, seed: int = 0, into: Path = ROOT / "figures") 
 
 def large_table(about: dict) -> str:
     """README's table of the large weights, as Markdown."""
-    titles = ["L2H trained on", "PSNR dB, real LR", "SSIM, real LR", "Frechet, real LR"]
-    titles += ["PSNR dB, bilinear LR", "Frechet, bilinear LR", "images seen"]
+    titles = ["L2H trained on", "PSNR dB, real LR", "SSIM, real LR", "Fréchet, real LR"]
+    titles += ["PSNR dB, bilinear LR", "Fréchet, bilinear LR", "images seen"]
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     labels = (
         "**learned camera** (`l2h`)",
@@ -213,7 +213,7 @@ def card(name: str, entry: dict, cfg: hl.RunConfig, alt: str) -> str:
     if entry["stage"] == "h2l":
         distance = scores["frechet_lite0"]["value"]
         measured = (
-            "Frechet distance (EfficientNet-Lite0, n = 600) of its pictures of `faces:test` to "
+            "Fréchet distance (EfficientNet-Lite0, n = 600) of its pictures of `faces:test` to "
             f"the camera's own: {distance:.1f}"
         )
         data = "`faces:train-hi` and, unpaired, `faces:train-lo`"
@@ -223,7 +223,7 @@ def card(name: str, entry: dict, cfg: hl.RunConfig, alt: str) -> str:
         (low, high), distance = psnr["ci"], scores["wild"]["frechet_lite0"]["value"]
         measured = (
             f"on `faces:test` (n = 600): PSNR {psnr['value']:.2f} dB [{low:.2f}, {high:.2f}], "
-            f"SSIM {ssim:.3f}, Frechet distance (EfficientNet-Lite0) to `faces:train-hi` "
+            f"SSIM {ssim:.3f}, Fréchet distance (EfficientNet-Lite0) to `faces:train-hi` "
             f"{distance:.0f}"
         )
         data = f"{notes['hi']}, degraded: {notes['degradation']}"

@@ -197,7 +197,7 @@ def robustness_table(stored: dict) -> str:
 def cleared_table(stored: dict) -> str:
     """What the devices that were taken out had been worth, as Markdown."""
     lines = [
-        "| the discriminator of LR images also had | Frechet to real LR | PSNR, dB |",
+        "| the discriminator of LR images also had | Fréchet to real LR | PSNR, dB |",
         "|---|---|---|",
     ]
     for label, row in stored["cleared"].items():

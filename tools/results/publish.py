@@ -132,7 +132,7 @@ def card(name: str, run: Run, stored: Stored, alt: str) -> str:
             for d in ("bilinear", "camera")
         }
         scores = (
-            f"Frechet distance (EfficientNet-Lite0, n = {about['n']}) to the camera's shots "
+            f"Fréchet distance (EfficientNet-Lite0, n = {about['n']}) to the camera's shots "
             "of `faces:test`: "
             f"{s['frechet_lite0']['value']:.1f}; bilinear {others['bilinear']:.1f}, the "
             "camera itself "
@@ -143,7 +143,7 @@ def card(name: str, run: Run, stored: Stored, alt: str) -> str:
         scores = (
             f"on `faces:test` (n = {about['n']}): PSNR {s['camera']['psnr']['value']:.2f} "
             f"dB [{low:.2f}, "
-            f"{high:.2f}], SSIM {s['camera']['ssim']['value']:.3f}, Frechet distance "
+            f"{high:.2f}], SSIM {s['camera']['ssim']['value']:.3f}, Fréchet distance "
             "(EfficientNet-Lite0) to "
             f"`faces:train-hi` {s['wild']['frechet_lite0']['value']:.0f}; floor "
             f"{about['floors']['frechet_lite0']:.0f}"
