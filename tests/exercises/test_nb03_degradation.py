@@ -2,8 +2,6 @@
 
 import statistics
 
-import pytest
-
 import hlgan_lib as hl
 from hlgan_lib import analysis, inference
 from hlgan_lib.exercises import checks, nb03_degradation
@@ -67,24 +65,6 @@ CASES = {
         ],
     ),
 }
-
-
-checked = pytest.mark.parametrize("check", CASES, ids=lambda check: check.__name__)
-
-
-def test_every_check_is_tried(checks_of):
-    assert checks_of(nb03_degradation) == set(CASES)
-
-
-@checked
-def test_the_reference_passes_and_each_mistake_has_its_own_hint(check, each_has_its_own_hint):
-    reference, mistakes = CASES[check]
-    each_has_its_own_hint(check, reference(), mistakes)
-
-
-@checked
-def test_what_cannot_be_an_answer_never_stops_the_notebook(check, nothing_stops):
-    nothing_stops(check)
 
 
 def test_each_suspect_lacks_its_one_thing():
