@@ -1,10 +1,11 @@
-"""Tiny runs for tests of training: six updates, made pictures, loops of every stage."""
+"""Tiny runs for tests of training: six updates, made pictures, loops of every stage. Noise."""
 
 import torch
 from torch import nn
+from torch.nn.functional import conv2d, pad
 
 import hlgan_lib as hl
-from hlgan_lib import training
+from hlgan_lib import cli, training
 from hlgan_lib.data.faces import FaceSet
 from hlgan_lib.loop import Loop
 
@@ -130,3 +131,34 @@ def untrainable(right):
         (detached, "gradient is cut off"),
         (made_anew, "gradient is cut off"),
     ]
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def noise(shape, sigma, seed=0):
+    """Of spread sigma in full scale 1, for pictures in [-1, 1]."""
+    return 2 * sigma * torch.randn(shape, generator=seeded(seed))
+
+
+def noisy(x, sigma):
+    """Pictures in [0, 1] with noise, still in [0, 1]."""
+    return (x + sigma * torch.randn(x.shape, generator=seeded())).clamp(0, 1)
+
+
+def blurred(x, sigma):
+    """Pictures (B, 3, H, W) under a Gaussian."""
+    t = torch.arange(-4.0, 5)
+    k = torch.exp(-0.5 * (t / sigma) ** 2)
+    k = (k / k.sum()).expand(3, 1, -1)
+    x = pad(x, (4, 4, 4, 4), mode="reflect")
+    return conv2d(conv2d(x, k[:, :, :, None], groups=3), k[:, :, None], groups=3)
+
+
+def refused(argv, capsys) -> str:
+    """The one line with which a command ends."""
+    assert cli.main([str(a) for a in argv]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith("hlgan: error: ") and shown.err.count("\n") == 1, shown.err
+    return shown.err

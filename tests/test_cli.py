@@ -10,6 +10,7 @@ import torch
 
 import hlgan_lib as hl
 from hlgan_lib import cli
+from tests.helpers import refused
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,14 +21,6 @@ def hlgan(*argv, **options):
     return subprocess.Popen(
         [sys.executable, "-m", "hlgan_lib.cli", *map(str, argv)], env=env, text=True, **options
     )
-
-
-def refused(argv, capsys) -> str:
-    """The one line with which a command ends."""
-    assert cli.main([str(a) for a in argv]) == 2
-    shown = capsys.readouterr()
-    assert shown.err.startswith("hlgan: error: ") and shown.err.count("\n") == 1, shown.err
-    return shown.err
 
 
 def test_help_answers_without_torch():

@@ -5,13 +5,7 @@ import torch
 
 from hlgan_lib.analysis.camera_validation import validate_on_camera
 from hlgan_lib.data.builtin import load_camera_params
-from hlgan_lib.data.loading import load_faces
 from hlgan_lib.errors import HLError
-
-
-@pytest.fixture(scope="module")
-def val():
-    return load_faces("faces:val")
 
 
 def test_on_the_cameras_own_shots(val):

@@ -7,15 +7,7 @@ from hlgan_lib import analysis
 from hlgan_lib.data.loading import load_faces
 from hlgan_lib.degradations.handmade import bilinear
 from hlgan_lib.errors import HLError
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-@pytest.fixture(scope="module")
-def val():
-    return load_faces("faces:val")
+from tests.helpers import seeded
 
 
 def test_two_sample_is_at_chance_for_one_set_and_sure_for_two():

@@ -9,10 +9,7 @@ from hlgan_lib.data.loading import load_faces
 from hlgan_lib.degradations.handmade import bilinear
 from hlgan_lib.degradations.jpeg import jpeg_inside_photograph
 from hlgan_lib.errors import HLError
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.helpers import seeded
 
 
 @pytest.fixture(scope="module")

@@ -8,30 +8,11 @@ import torch
 
 from hlgan_lib import analysis
 from hlgan_lib.data.builtin import load_camera_params
-from hlgan_lib.data.loading import load_faces
 from hlgan_lib.degradations.camera import Camera
 from hlgan_lib.degradations.handmade import pool
 from hlgan_lib.degradations.optics import srgb_decode, srgb_encode
 from hlgan_lib.errors import HLError
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def noise(shape, sigma, seed=0):
-    """Of spread sigma in full scale 1, for pictures in [-1, 1]."""
-    return 2 * sigma * torch.randn(shape, generator=seeded(seed))
-
-
-@pytest.fixture(scope="module")
-def val():
-    return load_faces("faces:val")
-
-
-@pytest.fixture(scope="module")
-def hi(val):
-    return val.hi.batch(slice(0, 64))
+from tests.helpers import noise, seeded
 
 
 def test_noise_curve_recovers_noise_that_grows_with_brightness(hi):

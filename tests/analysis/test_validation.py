@@ -8,7 +8,6 @@ from torchmetrics.image.kid import poly_mmd
 
 from hlgan_lib.analysis import validation
 from hlgan_lib.analysis.blur import _gaussian_reduce
-from hlgan_lib.data.loading import load_faces
 from hlgan_lib.errors import HLError
 
 # The largest error of any row, in its unit; what is blind by nature is asserted to be blind below.
@@ -30,11 +29,6 @@ BOUNDS = {
     ("z_directions", "directions"): 0,
     ("z_directions", "cosine"): 0.05,
 }
-
-
-@pytest.fixture(scope="module")
-def val():
-    return load_faces("faces:val")
 
 
 @pytest.fixture(scope="module")

@@ -13,20 +13,9 @@ from safetensors.torch import save_file
 import hlgan_lib as hl
 from hlgan_lib import cli
 from hlgan_lib.checkpoint import read_weights
+from tests.helpers import refused
 
-
-def train(stage, out, *flags):
-    """Arguments of a training of seconds; l2h on bilinear."""
-    more = ["--degradation", "bilinear"] if stage == "l2h" else []
-    return ["train", stage, "--preset", "smoke", "--out", str(out), *more, *map(str, flags)]
-
-
-def refused(argv, capsys) -> str:
-    """The one line with which a command ends."""
-    assert cli.main([str(a) for a in argv]) == 2
-    shown = capsys.readouterr()
-    assert shown.err.startswith("hlgan: error: ") and shown.err.count("\n") == 1, shown.err
-    return shown.err
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def contents(folder: Path) -> dict:
@@ -38,24 +27,6 @@ def save_picture(path: Path, size: int, seed: int = 0, width: int | None = None)
     pixels = np.random.default_rng(seed).integers(0, 255, (size, width or size, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
     return path
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Tiny networks are fastest so, and bit for bit means with the same threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """A folder with finished runs of both stages."""
-    folder = tmp_path_factory.mktemp("runs")
-    assert cli.main(train("h2l", folder / "h2l")) == 0
-    assert cli.main(train("l2h", folder / "l2h")) == 0
-    return folder
 
 
 def pixels(path: Path) -> torch.Tensor:

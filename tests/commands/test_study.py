@@ -7,15 +7,9 @@ import pytest
 from hlgan_lib import cli
 from hlgan_lib.study import ablation, compare, results
 from hlgan_lib.study.train_all import Outcome
+from tests.helpers import refused
 
 PLAN = ["--preset", "smoke", "--out"]
-
-
-def refused(argv, capsys) -> str:
-    assert cli.main([str(a) for a in argv]) == 2
-    shown = capsys.readouterr().err
-    assert shown.startswith("hlgan: error: ") and shown.count("\n") == 1
-    return shown
 
 
 @pytest.mark.parametrize(

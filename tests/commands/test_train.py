@@ -16,24 +16,14 @@ import hlgan_lib as hl
 from hlgan_lib import cli
 from hlgan_lib.commands import flags
 from hlgan_lib.loop import Loop
+from tests.commands.runs import train
+from tests.helpers import refused
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ROOT = Path(__file__).parents[2]
 
 TIMES = ("seconds", "rate")
-
-
-def train(stage, out, *flags):
-    """Arguments of a training of seconds; l2h on bilinear."""
-    more = ["--degradation", "bilinear"] if stage == "l2h" else []
-    return ["train", stage, "--preset", "smoke", "--out", str(out), *more, *map(str, flags)]
-
-
-def refused(argv, capsys) -> str:
-    """The one line with which a command ends."""
-    assert cli.main([str(a) for a in argv]) == 2
-    shown = capsys.readouterr()
-    assert shown.err.startswith("hlgan: error: ") and shown.err.count("\n") == 1, shown.err
-    return shown.err
 
 
 def result(out: Path) -> dict:
@@ -51,24 +41,6 @@ def result(out: Path) -> dict:
 
 def contents(folder: Path) -> dict:
     return {p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Tiny networks are fastest so, and bit for bit means with the same threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """A folder with finished runs of both stages."""
-    folder = tmp_path_factory.mktemp("runs")
-    assert cli.main(train("h2l", folder / "h2l")) == 0
-    assert cli.main(train("l2h", folder / "l2h")) == 0
-    return folder
 
 
 def test_flags_make_the_configuration():

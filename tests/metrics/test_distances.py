@@ -13,11 +13,6 @@ from hlgan_lib.metrics import distances, features
 from hlgan_lib.metrics.distances import frechet, kernel_distance
 
 
-@pytest.fixture(scope="module")
-def hi():
-    return (hl.load_faces("faces:val:hi").batch(slice(0, 48)) + 1) / 2
-
-
 def cloud(n, d, seed, shift=0.0):
     g = torch.Generator().manual_seed(seed)
     return torch.randn(n, d, generator=g, dtype=torch.float64) * torch.linspace(0.1, 3, d) + shift

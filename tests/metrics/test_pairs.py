@@ -5,11 +5,11 @@ import pytest
 import torch
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-from torch.nn.functional import conv2d, pad
 
 import hlgan_lib as hl
 from hlgan_lib import metrics
 from hlgan_lib.degradations.handmade import bilinear, pool
+from tests.helpers import blurred, noisy
 
 
 @pytest.fixture(scope="module")
@@ -128,30 +128,6 @@ def test_consistency_refuses_what_does_not_fit(real):
         metrics.consistency(real, lo[:3])
     with pytest.raises(hl.HLError, match="did you pass lo"):
         metrics.consistency(lo, real)
-
-
-@pytest.fixture(scope="module")
-def hi():
-    return (hl.load_faces("faces:val:hi").batch(slice(0, 48)) + 1) / 2
-
-
-@pytest.fixture(scope="module")
-def lo(hi):
-    return (bilinear(hi * 2 - 1) + 1) / 2
-
-
-def blurred(x, sigma):
-    t = torch.arange(-4.0, 5)
-    k = torch.exp(-0.5 * (t / sigma) ** 2)
-    k = (k / k.sum()).expand(3, 1, -1)
-    x = pad(x, (4, 4, 4, 4), mode="reflect")
-    return conv2d(conv2d(x, k[:, :, :, None], groups=3), k[:, :, None], groups=3)
-
-
-def noisy(x, sigma):
-    return (x + sigma * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))).clamp(
-        0, 1
-    )
 
 
 @pytest.mark.parametrize("size", [16, 64])

@@ -15,6 +15,7 @@ from hlgan_lib.reliability.calibration import (
 )
 from hlgan_lib.reliability.signs import SIGNS
 from hlgan_lib.reliability.trust import trust
+from tests.helpers import refused
 
 CFG = hl.preset("smoke")
 
@@ -56,13 +57,6 @@ def test_wrong_inputs_are_named(networks):
         trust(l2h, HighToLow(CFG.replace(size_lo=8)), LO.batch())
     with pytest.raises(hl.HLError, match="lo must be"):
         calibrate(l2h, h2l, lo=HI)
-
-
-def refused(argv, capsys) -> str:
-    assert cli.main([str(a) for a in argv]) == 2
-    shown = capsys.readouterr()
-    assert shown.err.startswith("hlgan: error: ") and shown.err.count("\n") == 1, shown.err
-    return shown.err
 
 
 @pytest.fixture(scope="module")
