@@ -74,6 +74,7 @@ unit: $(STAMP)
 # What make test does with a few hundred damaged files and ten kills, with N and KILLS of them: hours on one core.
 fuzz: $(STAMP)
 	OMP_NUM_THREADS=1 $(PY) -m tests.faults.fuzz --n $(N) --seed $(SEED)
+	OMP_NUM_THREADS=1 $(PY) -m tests.faults.fuzz --n $(N) --seed $(SEED) --what datasets
 	OMP_NUM_THREADS=1 $(PY) -m tests.faults.kills --n $(KILLS) --seed $(SEED)
 
 # On a copy, so that runs and figures land in .scratch and the committed notebooks stay as they are; the students'

@@ -149,7 +149,7 @@ CHECKS = (
         ("gan", "pix"),
         _pixels_unheard,
         "the loss terms are out of proportion: the GAN loss is hundreds of times the pixel loss, "
-        "which holds faces in place no more; try a larger --w-pix or a smaller --w-gan",
+        "which holds the image in place no more; try a larger --w-pix or a smaller --w-gan",
     ),
 )
 

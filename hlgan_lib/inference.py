@@ -46,6 +46,7 @@ ROLES = {"h2l": "h2l", "l2h": "l2h", "srgan": "l2h", "cyclegan": "l2h"}
 AUTHORS = (".pkl", ".pth", ".pt")  # endings of files in the authors' format
 SHIPPED = Path(__file__).parent / "weights"
 BATCH = 64  # images that go through a network at once
+SCALE = 4  # HR pixels a side that become one LR pixel, where nothing else says so
 Weights = str | Path | nn.Module
 
 
@@ -276,13 +277,13 @@ def _drawing_z(h2l: H2L) -> Degradation:
 
 @torch.no_grad()
 def shots(degradation: str | Degradation | H2L, hi: Tensor, n: int = 1, seed: int = 0) -> Tensor:
-    """n LR images of each face: a learned degradation draws a new z, the camera new parameters.
+    """n LR images of each HR one: a learned degradation draws a new z, the camera new parameters.
 
     Args:
         degradation: as in `hl.train` ("learned:W", "bilinear", "bicubic", "blur", "handmade",
             "camera", a function (hi, generator) -> lo), or an H2L network.
         hi: (B, 3, S, S) in [-1, 1].
-        n: how many of each face.
+        n: how many of each image.
         seed: of all that is drawn; the same seed gives the same images.
 
     Returns:
@@ -296,7 +297,9 @@ def shots(degradation: str | Degradation | H2L, hi: Tensor, n: int = 1, seed: in
     if isinstance(degradation, nn.Module):
         make = _drawing_z(cast(H2L, degradation.to(hi.device).eval()))
     else:
-        make = resolve_degradation(degradation, RunConfig(size_hi=hi.shape[-1]), hi.device)
+        side = hi.shape[-1]
+        cfg = RunConfig(size_hi=side, size_lo=side // SCALE)
+        make = resolve_degradation(degradation, cfg, hi.device)
     generator = torch.Generator(hi.device).manual_seed(seed)
     draws = []
     for _ in range(n):

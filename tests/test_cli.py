@@ -75,7 +75,7 @@ WRONG = [
         "of a finished h2l run",
     ),
     (["degrade", "--weights", "nowhere", "--input", "faces:val", "--out", "{}"], "weights must be"),
-    (["upscale", "--weights", "x"], "--input, --out"),
+    (["upscale", "--weights", "x"], "missing: --out"),
     (["evaluate", "--fake", "faces:val", "--real", "faces:val:hi"], "faces:val:hi or faces:val:lo"),
     (["prepare", "folder", "nowhere", "--out", "{}.npz"], "SRC must be a folder"),
     (["prepare", "celeba", ".", "--out", "{}.npz"], "img_align_celeba"),

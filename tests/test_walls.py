@@ -1,6 +1,8 @@
 """The walls between core and wings hold; each contract sees the import that it forbids."""
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -104,3 +106,31 @@ def test_commands_and_runtime_import_no_torch():
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert ran.returncode == 0, ran.stderr
+
+
+SPEAKS = {"HLError", "warn", "warning", "info", "Check"}  # what a user reads comes from these
+
+
+def spoken(path: Path) -> list[str]:
+    """The texts of a module's errors, warnings, log lines and health checks."""
+    texts = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in SPEAKS:
+            inner = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
+            texts.append(" ".join(text for text in inner if isinstance(text, str)))
+    return texts
+
+
+def test_the_core_speaks_of_images_not_of_faces():
+    """It serves any object: only the shipped sets are faces."""
+    [core] = [c for c in CONTRACTS if c["id"] == "core"]
+    said = []
+    for module in core["source_modules"]:
+        path = ROOT / module.replace(".", "/")
+        files = sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        for file in files:
+            if file.name not in ("builtin.py", "cascade.py"):
+                said += [(file.name, text) for text in spoken(file)]
+    assert len(said) > 100
+    wrong = [(name, t) for name, t in said if re.search(r"\bfaces?\b(?!:)|\bpeople\b", t)]
+    assert not wrong

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from typing_extensions import Doc
 
@@ -24,6 +24,10 @@ from .flags import (
     Source,
     Switch,
 )
+
+if TYPE_CHECKING:
+    from ..data.faces import FaceSet
+    from ..prepare.photograph import Found
 
 CARD_AT_LEAST = 40  # faces, `analysis.card.AT_LEAST`: help imports no torch
 
@@ -92,9 +96,16 @@ class Degrade:
 class Upscale:
     """Restore LR images with L2H; a PNG for each, under the name of its file."""
 
-    weights: Annotated[str, Doc(WEIGHTS)]
-    input: Annotated[str, Doc(f"LR images: a picture, {FACES}")]
     out: Annotated[Path, Doc("folder for the PNGs")]
+    weights: Annotated[str, Doc(WEIGHTS)] = "l2h"
+    input: Annotated[Source, Doc(f"LR images: a picture, {FACES}")] = None
+    faces: Annotated[
+        File,
+        Doc(
+            "instead of --input: a photograph of one or more people, whose faces are found, "
+            "restored, numbered and shown on one sheet (needs hlgan_lib[faces])"
+        ),
+    ] = None
     fit: Annotated[
         Switch, Doc("crop and reduce pictures of other sizes (nothing is enlarged), do not refuse")
     ] = False
@@ -109,10 +120,25 @@ class Upscale:
 
     def run(self) -> int:
         from ..files import out_folder
-        from .pictures import TRUST, upscale_files, upscale_with_trust
+        from .pictures import (
+            TRUST,
+            find_in_photograph,
+            save_faces_sheet,
+            upscale_files,
+            upscale_with_trust,
+        )
 
         device = pick_device(self.device)
-        arguments = self.input, self.out, self.fit, device, bar, self.overwrite
+        if (self.input is None) == (self.faces is None) or (self.faces and self.fit):
+            raise HLError(
+                "give LR images as --input, which --fit may crop, or one photograph as --faces"
+            )
+        found = None
+        images: str | FaceSet = self.input or ""
+        if self.faces:
+            found = find_in_photograph(self.weights, self.faces, self.out, device, self.overwrite)
+            images = found.faces
+        arguments = images, self.out, self.fit, device, bar, self.overwrite
         tables = []
         if self.trust:
             written, doubtful = upscale_with_trust(
@@ -127,8 +153,25 @@ class Upscale:
             )
         else:
             written = upscale_files(self.weights, *arguments)
+        if found:
+            tables.append(save_faces_sheet(found, written, self.out))
+            say_found(found, tables[-1])
         _say_written("upscale", self.out, len(written), [*written, *tables])
         return 0
+
+
+def say_found(found: Found, sheet: Path) -> None:
+    """How many faces a photograph has, and which of them lose more than they gain."""
+    size = found.faces.size[0]
+    n = len(found.boxes)
+    say(f"found {n} {'face' if n == 1 else 'faces'} in {found.faces.source}: see {sheet}")
+    for place, why in found.skipped:
+        say(f"left out {place}: {why}")
+    if found.large:
+        say(
+            f"{len(found.large)} of {n} are much larger than {size}x{size}, to which they were "
+            f"reduced, and look better in the photograph than restored{some(found.large)}"
+        )
 
 
 def _say_written(command: str, out: Path, n: int, written: list[Path]) -> None:

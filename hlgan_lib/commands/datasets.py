@@ -15,7 +15,7 @@ from ..prepare.kinds import KINDS
 from ..prepare.plan import Options
 from ..prepare.pool import Made
 from .console import bar
-from .flags import FACES, File, Number
+from .flags import FACES, File, Number, Switch
 
 USUAL = Options()
 READ = {  # flags that some kinds read
@@ -23,6 +23,7 @@ READ = {  # flags that some kinds read
     "poses": (File, "a list of the pictures to take, one a line"),
     "boxes": (File, "the CSV of boxes; boxes.csv in the folder"),
     "n_held_out": (int, "faces of the test part, whole photographs [faces]"),
+    "faces": (Switch, "look for faces where no box is known (needs hlgan_lib[faces])"),
 }
 
 
@@ -34,9 +35,9 @@ class Prepare:
     src: Annotated[Positional[str], Doc("the folder, .zip or .tar (hub: the dataset's name)")]
     out: Annotated[Path, Doc("the FaceSet file, .npz")]
     size: Annotated[Number, Doc("side [pixels]; 64 for hi, 16 for lo")] = None
-    n: Annotated[int, Doc("faces at most [faces], a seeded choice; 0 takes all")] = USUAL.n
+    n: Annotated[int, Doc("images at most [images], a seeded choice; 0 takes all")] = USUAL.n
     seed: Annotated[int, Doc("seed of every choice made at random [number]")] = USUAL.seed
-    contact_sheet: Annotated[File, Doc("also a PNG of 64 evenly spaced faces")] = None
+    contact_sheet: Annotated[File, Doc("also a PNG of 64 evenly spaced images")] = None
     workers: Annotated[Number, Doc("processes; one a core for more than a few files")] = None
 
     def run(self) -> int:

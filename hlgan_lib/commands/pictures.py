@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
@@ -14,22 +14,27 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from ..data.faces import FaceSet, to_uint8
+from ..data.faces import FaceSet, to_float, to_uint8
 from ..data.folder import check_apart
 from ..data.loading import load_faces
 from ..data.matching import without_ending
+from ..data.pictures import read_image, to_array
 from ..degradations.handmade import bilinear
 from ..errors import HLError
-from ..files import out_folder, save_json, save_png, user_path
-from ..inference import H2L, degrade, load_weights, new_z, upscale
+from ..files import atomic, out_folder, save_json, save_png, user_path
+from ..inference import H2L, Weights, degrade, load_weights, new_z, upscale
 from ..networks.baselines import enlarged
+from ..prepare.detector import NO_FACE
+from ..prepare.photograph import Found, find_faces
 from ..text import shown as printable
 from . import outputs
 
 BATCH = 64
 N_SHOWN, N_SHOWN_Z = 8, 4
 TRUST = "trust.csv"
+SHEET = "-faces.png"
 ADD_FIT = "add --fit to crop and reduce them (nothing is enlarged)"
+Device = str | torch.device
 Progress = Callable[[Iterable], Iterable]  # wraps the batches, to show how far the work is
 LONGEST = 255  # bytes of a file's name, of every usual file system
 
@@ -68,8 +73,8 @@ def degrade_files(
 
 
 def upscale_files(
-    weights: str | Path,
-    source: str | Path,
+    weights: Weights,
+    source: str | Path | FaceSet,
     out: str | Path,
     fit: bool = False,
     device: str | torch.device = "cpu",
@@ -92,9 +97,9 @@ def upscale_files(
 
 
 def upscale_with_trust(
-    weights: str | Path,
+    weights: Weights,
     h2l: str | Path,
-    source: str | Path,
+    source: str | Path | FaceSet,
     out: str | Path,
     fit: bool = False,
     device: str | torch.device = "cpu",
@@ -128,8 +133,69 @@ def upscale_with_trust(
     return paths, doubtful
 
 
-def load_lo(source: str | Path, size: int, fit: bool) -> FaceSet:
+def find_in_photograph(
+    weights: Weights,
+    photo: str | Path,
+    out: str | Path,
+    device: Device = "cpu",
+    overwrite: bool = False,
+) -> Found:
+    """The faces of a photograph, cut as LR images for these weights.
+
+    Raises HLError where there are none, where their sheet may not be written, as `find_faces`.
+    """
+    folder = check_folder(out, photo)
+    outputs.claim("upscale", folder, [sheet_path(photo, folder)], overwrite=overwrite)
+    l2h: Any = load_weights(weights, stage="l2h", device=device)
+    found = find_faces(photo, l2h.cfg.size_lo)
+    if not found.boxes:
+        why = f" ({found.skipped[0][0]}: {found.skipped[0][1]})" if found.skipped else ""
+        raise HLError(
+            f"--faces {photo}: {NO_FACE}{why}: cut one out by hand and give it as --input with "
+            "--fit"
+        )
+    return found
+
+
+def sheet_path(photo: str | Path, folder: Path) -> Path:
+    """Where the sheet of a photograph's faces goes."""
+    return folder / f"{Path(photo).stem}{SHEET}"
+
+
+def save_faces_sheet(found: Found, written: list[Path], out: str | Path) -> Path:
+    """One picture beside the restored faces: the photograph, numbered, and a column a face."""
+    folder = out_folder(out)
+    path = sheet_path(found.faces.source, folder)
+    restored = np.stack([to_array(read_image(file)) for file in written])
+    size = restored.shape[-1]
+    sides = {
+        "photograph": found.cut(size).images,
+        f"{found.faces.size[0]} pixels": found.faces.images,
+        "restored": restored,
+    }
+    parts = [found.numbered()]
+    for first in range(0, len(written), N_SHOWN):
+        chosen = slice(first, first + N_SHOWN)
+        rows = {}
+        for label, images in sides.items():
+            rows[label] = to_float(torch.from_numpy(images[chosen].copy()))
+        numbers = [str(number) for number in range(1, len(written) + 1)][chosen]
+        pixels = sheet(rows, heads=numbers).numpy().transpose(1, 2, 0)
+        parts.append(Image.fromarray(pixels))
+    whole = Image.new("RGB", (max(p.width for p in parts), sum(p.height for p in parts)), "white")
+    y = 0
+    for part in parts:
+        whole.paste(part, (0, y))
+        y += part.height
+    atomic(path, lambda file: whole.save(file, "png"))
+    outputs.record("upscale", folder, [path])
+    return path
+
+
+def load_lo(source: str | Path | FaceSet, size: int, fit: bool) -> FaceSet:
     """LR images that are size x size already, or made so where `fit`."""
+    if isinstance(source, FaceSet):
+        return source
     if _is_built_in(source):
         lo = load_faces(source, role="lo")
     elif fit:
@@ -185,10 +251,10 @@ def output_names(names: tuple[str, ...], endings: list[str]) -> list[str]:
     return made
 
 
-def check_folder(out: str | Path, source: str | Path) -> Path:
+def check_folder(out: str | Path, source: str | Path | FaceSet) -> Path:
     """The folder of the outputs. HLError where it is a file, or lies among the inputs."""
     folder = out_folder(out)
-    check_apart(folder, source)
+    check_apart(folder, source.source if isinstance(source, FaceSet) else source)
     return folder
 
 
@@ -331,16 +397,24 @@ def demo(
     yield written(table)
 
 
-def sheet(rows: dict[str, Tensor], tile: int = 96, margin: int = 84) -> Tensor:
-    """Labelled rows of images in [-1, 1], each enlarged to `tile` pixels -> uint8 (3, H, W)."""
+def sheet(
+    rows: dict[str, Tensor], tile: int = 96, margin: int = 84, heads: Sequence[str] = ()
+) -> Tensor:
+    """Labelled rows of images in [-1, 1], each enlarged to `tile` pixels -> uint8 (3, H, W).
+
+    heads: what stands above the columns.
+    """
     n = max(len(row) for row in rows.values())
     pitch = tile + 2
-    canvas = Image.new("RGB", (margin + n * pitch, len(rows) * pitch), "white")
+    top = 18 if heads else 0
+    canvas = Image.new("RGB", (margin + n * pitch, top + len(rows) * pitch), "white")
     draw = ImageDraw.Draw(canvas)
+    for x, head in enumerate(heads):
+        draw.text((margin + x * pitch + tile // 2, top // 2), head, fill="black", anchor="mm")
     for y, (label, row) in enumerate(rows.items()):
-        draw.text((6, y * pitch + tile // 2 - 6), label, fill="black")
+        draw.text((6, top + y * pitch + tile // 2 - 6), label, fill="black")
         for x, picture in enumerate(to_uint8(row).cpu().numpy()):
             image = Image.fromarray(picture.transpose(1, 2, 0))
             image = image.resize((tile, tile), Image.Resampling.NEAREST)
-            canvas.paste(image, (margin + x * pitch, y * pitch))
+            canvas.paste(image, (margin + x * pitch, top + y * pitch))
     return torch.from_numpy(np.array(canvas).transpose(2, 0, 1))

@@ -40,7 +40,7 @@ class Sampler:
         if batch < 1 or len(faces) < 1:
             raise HLError(
                 f"Sampler needs a batch and a set of at least 1, got batch {batch} and "
-                f"{len(faces)} faces"
+                f"{len(faces)} images"
             )
         self.images = _on_device(faces.images, torch.device(device))
         self.n_batch = batch

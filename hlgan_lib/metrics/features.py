@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from ..data.cascade import grey_of, load_cascade
 from ..data.faces import FaceSet, to_uint8, unit_range
 from ..errors import HLError
 
@@ -284,7 +285,7 @@ def lpips_network(device: torch.device) -> nn.Module:
 def face_rate(images: FaceSet | Tensor) -> float:
     """The share of pictures in which OpenCV's Haar cascade `alt2` finds a face.
 
-    Each is doubled in size first.     A floor against nonsense, no score of quality: nearly all
+    Each is doubled in size first. A floor against nonsense, no score of quality: nearly all
     faces pass, few shuffled ones. Source: Viola and Jones (2001).
 
     Args:
@@ -296,7 +297,7 @@ def face_rate(images: FaceSet | Tensor) -> float:
     Raises:
         HLError: where OpenCV or its cascades are missing, and for smaller pictures.
     """
-    detector = _face_detector()
+    detector = load_cascade()
     pictures = images.images if isinstance(images, FaceSet) else to_uint8(images).cpu().numpy()
     if not len(pictures) or min(pictures.shape[-2:]) < 48:
         raise HLError(
@@ -305,30 +306,8 @@ def face_rate(images: FaceSet | Tensor) -> float:
     return sum(_has_face(detector, picture) for picture in pictures) / len(pictures)
 
 
-def _face_detector() -> Any:
-    """OpenCV's cascade, or HLError."""
-    try:
-        import cv2.data
-
-        path = str(cv2.data.haarcascades) + "haarcascade_frontalface_alt2.xml"
-        detector = cv2.CascadeClassifier(path)
-        missing = detector.empty()
-    except (ImportError, AttributeError):
-        missing = True
-    if missing:
-        raise HLError(
-            "face_rate needs OpenCV 4 with its Haar cascades, got none (5.x ships none): "
-            'pip install "opencv-python-headless<5"'
-        )
-    return detector
-
-
 def _has_face(detector: Any, picture: np.ndarray) -> bool:
     """Does it find a face in the picture, uint8 (3, H, W)?"""
-    import cv2
-
-    rgb = np.ascontiguousarray(picture.transpose(1, 2, 0))
-    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    grey = cv2.resize(grey, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    grey = grey_of(picture.transpose(1, 2, 0), 2)
     found = detector.detectMultiScale(grey, scaleFactor=1.05, minNeighbors=3, minSize=(40, 40))
     return len(found) > 0

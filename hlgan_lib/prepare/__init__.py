@@ -3,7 +3,8 @@
 - `trees`: a folder, or a zip or tar read in place.
 - `plan`: what a kind says: which faces are where; its card.
 - `kinds`: one module a dataset.
-- `cropping`: from a file to its faces.
+- `cropping`: from a file to its faces. `detector` finds them where no box is known.
+- `photograph`: the faces of one photograph, numbered.
 - `pool`: many files at once, stopped and gone on with.
 - `paper`: the paper's sets, composed of what is there.
 
@@ -23,6 +24,7 @@ from PIL import Image
 from ..data.pictures import MAX_SHRINK
 from ..errors import HLError
 from ..files import atomic
+from .detector import check_detector
 from .kinds import KINDS
 from .pool import Made, Progress, make_file
 
@@ -113,20 +115,24 @@ def prepare_file(
         raise HLError(f"--size must be at least 1 pixel, got {size}")
     asked = chosen.options(role=role, size=size, **options)
     out = checked_out(out, contact_sheet)
+    if asked.faces:
+        check_detector()
 
     # What to read ...
     tree = chosen.open(src, asked)
     plan = chosen.plan(tree, asked)
     plan.of_size(asked)
     plan.at_most(asked.n, asked.seed)
+    if asked.faces:
+        plan.search()
     if not plan.n_faces:
-        raise HLError(f"{src} must hold usable faces, got none{first_of(plan.skipped)}")
+        raise HLError(f"{src} must hold usable pictures, got none{first_of(plan.skipped)}")
 
     # ... and the reading.
     about = {"kind": kind, "src": str(src), "role": role, "size": size, "split": asked.split}
     made = make_file(tree, plan, size, out, about | {"seed": asked.seed}, workers, progress)
     if not made.n:
-        raise HLError(f"{src} must hold usable faces, got none{first_of(made.skipped)}")
+        raise HLError(f"{src} must hold usable pictures, got none{first_of(made.skipped)}")
     report(made, str(src), role)
     if contact_sheet:
         save_contact_sheet(Path(contact_sheet).expanduser(), made.path)

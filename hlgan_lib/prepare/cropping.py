@@ -14,7 +14,8 @@ from PIL import Image
 
 from ..data.pictures import fit, read_image, to_array
 from ..errors import HLError
-from .plan import Box, Face, Job
+from .detector import NO_FACE, find_boxes
+from .plan import Box, Face, Job, face_name
 
 MIN_INSIDE = 0.7  # share of a box's area that must lie in the picture
 EYES_TO_MOUTH = 2.6  # of a tight box's side there are so many distances from the eyes to the mouth
@@ -52,26 +53,47 @@ def cut_job(job: Job, content: Path | bytes | str, size: int, limit: float, cut:
         if isinstance(content, str):
             raise HLError(content)
         file = io.BytesIO(content) if isinstance(content, bytes) else content
-        whole = all(face.box is None for face in job.faces)
+        whole = all(face.box is None for face in job.faces) and not job.search
         image = read_image(file, 4 * size if whole else None, job.file)
+        faces = searched(job, image) if job.search else job.faces
     except HLError as error:
         cut.skipped += [(face.name, str(error)) for face in job.faces]
         return
-    for face in job.faces:
+    for face in faces:
         try:
             if face.box is None:
                 side = float(min(image.size))
                 square = fit(image, size)
             else:
                 x, y, side = square_of(face.box, image.size, size)
-                inner = (x, y, x + side, y + side)
-                square = image.resize((size, size), Image.Resampling.LANCZOS, inner)
+                square = cut_square(image, (x, y, side), size)
         except HLError as error:
             cut.skipped.append((face.name, str(error)))
             continue
         cut.images.append(to_array(square))
         cut.faces.append(face)
         cut.n_shrunk += side > limit * size
+
+
+def searched(job: Job, image: Image.Image) -> tuple[Face, ...]:
+    """The faces that a detector finds in a photograph, each with the columns of the file.
+
+    Raises:
+        HLError: where it finds none.
+    """
+    boxes = find_boxes(image)
+    if not boxes:
+        raise HLError(NO_FACE)
+    columns = job.faces[0].columns
+    names = [face_name(job.faces[0].name, k, len(boxes)) for k in range(len(boxes))]
+    return tuple(Face(name, box, columns) for name, box in zip(names, boxes, strict=True))
+
+
+def cut_square(image: Image.Image, square: tuple[float, float, float], size: int) -> Image.Image:
+    """The square (x, y, side) of an RGB image, which it lies in, reduced to size x size."""
+    x, y, side = square
+    inner = (x, y, x + side, y + side)
+    return image.resize((size, size), Image.Resampling.LANCZOS, inner)
 
 
 def square_of(box: Box, picture: tuple[int, int], size: int) -> tuple[float, float, float]:
@@ -100,7 +122,7 @@ def square_of(box: Box, picture: tuple[int, int], size: int) -> tuple[float, flo
         )
     side = min(max(w, h), wide, high)
     if side < size:
-        raise HLError(f"face must be at least {size} pixels, got {side:g}: nothing is enlarged")
+        raise HLError(f"box must be at least {size} pixels, got {side:g}: nothing is enlarged")
     left = min(max(x + w / 2 - side / 2, 0), wide - side)
     top = min(max(y + h / 2 - side / 2, 0), high - side)
     return left, top, side

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 
 from ..data.pictures import MAX_SHRINK
@@ -36,10 +36,18 @@ class Face:
 
 @dataclass(frozen=True)
 class Job:
-    """One file, which is read once, and its faces."""
+    """One file, which is read once, and its faces.
+
+    Attributes:
+        file: its name in the tree.
+        faces: what is to be cut of it.
+        search: the faces are not known: a detector looks for them, and `faces` is the one face
+            whose name and columns they get.
+    """
 
     file: str
     faces: tuple[Face, ...]
+    search: bool = False
 
 
 def face_name(file: str, k: int, n: int) -> str:
@@ -91,7 +99,7 @@ class Plan:
                 if face.box is None or options.size <= face.side <= largest:
                     faces.append(face)
             if faces:
-                kept.append(Job(job.file, tuple(faces)))
+                kept.append(replace(job, faces=tuple(faces)))
         self.jobs = kept
         if n_small:
             self.notes.append(f"{n_small:,} faces are smaller than {options.size} pixels: left out")
@@ -111,8 +119,16 @@ class Plan:
         for job in self.jobs:
             faces = tuple(face for face in job.faces if face.name in chosen)
             if faces:
-                kept.append(Job(job.file, faces))
+                kept.append(replace(job, faces=faces))
         self.jobs = kept
+
+    def search(self) -> None:
+        """Let a detector look for the faces of each file of which no box is known."""
+        unknown = [all(face.box is None for face in job.faces) for job in self.jobs]
+        self.jobs = [
+            replace(job, search=search) for job, search in zip(self.jobs, unknown, strict=True)
+        ]
+        self.notes.append(f"{sum(unknown):,} files are searched for faces")
 
 
 @dataclass(frozen=True)
@@ -129,6 +145,8 @@ class Options:
         poses: a file that lists the pictures to take, one a line (vggface2).
         boxes: a CSV of boxes (boxes).
         n_held_out: faces of the test part, whole photographs (wider).
+        faces: a detector looks for the faces where the dataset has no boxes (folder, celeba, hub);
+            `n` counts files then.
     """
 
     role: str = "hi"
@@ -140,6 +158,7 @@ class Options:
     poses: Path | None = None
     boxes: Path | None = None
     n_held_out: int = 3000
+    faces: bool = False
 
 
 COMMON = ("role", "size", "seed", "n")

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 import hlgan_lib as hl
 from hlgan_lib import cli
 from hlgan_lib.checkpoint import read_weights
+from hlgan_lib.prepare import photograph
 from tests.helpers import refused
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -364,3 +365,61 @@ def test_the_cards_help_names_its_minimum(capsys):
     assert CARD_AT_LEAST == AT_LEAST
     assert cli.main(["card", "--help"]) == 0
     assert f"at least {AT_LEAST}" in " ".join(capsys.readouterr().out.split())
+
+
+# ---- the faces of a photograph -------------------------------------------------------------------
+@pytest.fixture
+def group(tmp_path, monkeypatch):
+    """A photograph of three people and a detector that knows where they are."""
+    hi = hl.load_faces("faces:test:hi").images
+    pixels = np.full((100, 300, 3), 90, np.uint8)
+    boxes = []
+    for k, (x, side) in enumerate(((10, 64), (100, 24), (200, 64))):
+        face = Image.fromarray(hi[k].transpose(1, 2, 0)).resize((side, side))
+        pixels[20 : 20 + side, x : x + side] = np.asarray(face)
+        boxes.append((float(x), 20.0, float(side), float(side)))
+    path = tmp_path / "party.jpg"
+    Image.fromarray(pixels).save(path, quality=95)
+    monkeypatch.setattr(photograph, "find_boxes", lambda image: boxes)
+    return path
+
+
+def test_the_faces_of_a_photograph_are_restored_numbered_and_on_one_sheet(
+    runs, group, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    argv = ["upscale", "--weights", runs / "l2h", "--faces", group, "--out", out]
+    assert cli.main([str(a) for a in argv]) == 0
+    said = capsys.readouterr().out
+    names = ["party-1.png", "party-2.png", "party-3.png"]
+    assert sorted(p.name for p in out.glob("*.png")) == [*names, "party-faces.png"]
+    found = hl.find_faces(group)
+    restored = hl.data.to_uint8(hl.upscale(runs / "l2h", found.faces.batch())).numpy()
+    for name, image in zip(names, restored):
+        assert np.array_equal(pixels(out / name).numpy(), image)
+    assert "found 3 faces in" in said and "wrote 3 pictures" in said
+    assert "2 of 3 are much larger than 16x16" in said and ": party-1.png, party-3.png" in said
+    with Image.open(out / "party-faces.png") as sheet:
+        assert sheet.height > 100 + 3 * 96 and sheet.width >= 300
+    assert cli.main([str(a) for a in argv]) == 0, "the same command may write over its own files"
+
+
+def test_the_faces_of_a_photograph_with_their_trust_by_the_shipped_weights(group, tmp_path):
+    out = tmp_path / "out"
+    argv = ["upscale", "--faces", group, "--out", out, "--trust"]
+    assert cli.main([str(a) for a in argv]) == 0
+    rows = (out / "trust.csv").read_text().splitlines()
+    assert len(rows) == 4 and rows[1].startswith("party-1.png")
+
+
+def test_a_photograph_that_gives_nothing_is_one_line(runs, group, tmp_path, monkeypatch, capsys):
+    argv = ["upscale", "--weights", runs / "l2h", "--out", tmp_path / "out"]
+    for more in ([], ["--faces", group, "--fit"], ["--faces", group, "--input", group]):
+        said = refused([*argv, *more], capsys)
+        assert "give LR images as --input, which --fit may crop, or one photograph" in said
+    monkeypatch.setattr(photograph, "find_boxes", lambda image: [(0.0, 0.0, 9.0, 9.0)])
+    said = refused([*argv, "--faces", group], capsys)
+    assert "9x9 at 0, 0: box must be at least 16 pixels" in said
+    monkeypatch.setattr(photograph, "find_boxes", lambda image: [])
+    assert "no face found" in refused([*argv, "--faces", group], capsys)
+    assert not (tmp_path / "out").exists()

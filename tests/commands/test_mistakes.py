@@ -28,7 +28,7 @@ MISTAKES = [
         "Unrecognized options: --flp, did you mean --flip",
     ),
     ("Missing subcommand", ["train"], "Expected one of {h2l, l2h, joint, srgan, cyclegan}"),
-    ("Required options", ["upscale", "--weights", "x"], "missing: --input, --out"),
+    ("Required options", ["degrade", "--weights", "x"], "missing: --input, --out"),
     (
         "Missing argument",
         ["info", "--preset"],

@@ -27,6 +27,12 @@ def test_pictures_are_files_and_seeded(name, hi):
     assert name == "clean" or not torch.equal(lo, taken(name, hi, seed=1))
 
 
+@pytest.mark.parametrize("name", OTHER_CAMERAS)
+def test_smaller_pictures_give_smaller_ones(name, hi):
+    lo = taken(name, bilinear(hi, 32))
+    assert lo.shape == (64, 3, 8, 8) and lo.abs().max() <= 1
+
+
 def test_each_has_its_fault(hi):
     plain = (bilinear(hi) + 1) / 2
     at = {name: (taken(name, hi) + 1) / 2 for name in OTHER_CAMERAS}

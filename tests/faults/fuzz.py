@@ -33,6 +33,7 @@ from hlgan_lib.reliability.calibration import CALIBRATION, Calibration
 from hlgan_lib.study import tables
 from hlgan_lib.study.results import load
 from hlgan_lib.study.run import key_of
+from tests.faults.fuzz_datasets import Datasets
 from tests.faults.mutations import mutated
 from tests.helpers import LO, TINY, loop_of, train
 
@@ -214,12 +215,12 @@ def _after(n: int):
     return lambda: next(count) == n
 
 
-def fuzz(n: int, seed: int, folder: Path, first: int = 0) -> Report:
+def fuzz(n: int, seed: int, folder: Path, first: int = 0, what: str = "stored") -> Report:
     """Read n damaged files; the input number i is the same in every run of the same seed."""
     report = Report()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        stored = Stored(folder)
+        stored = INPUTS[what](folder)
         names = [name for name, (_, share) in stored.kinds.items() for _ in range(share)]
         for i in range(first, first + n):
             rng = random.Random(f"{seed}-{i}")
@@ -250,6 +251,10 @@ def fuzz(n: int, seed: int, folder: Path, first: int = 0) -> Report:
     return report
 
 
+# What the library stored, and what users bring.
+INPUTS = {"stored": Stored, "datasets": Datasets}
+
+
 def _peak_kb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -259,11 +264,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Damage stored files and read them.")
     parser.add_argument("--n", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--what", choices=INPUTS, default="stored")
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
     args = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        report = fuzz(args.n, args.seed, Path(folder), args.first)
+        report = fuzz(args.n, args.seed, Path(folder), args.first, args.what)
     print(report.table())
     print(f"{len(report.faults)} faults")
     return 1 if report.faults else 0

@@ -15,6 +15,13 @@ def test_damaged_files_are_read_or_refused_in_one_line(tmp_path):
     assert report.refused["cache"] == 0
 
 
+def test_damaged_datasets_are_read_or_refused_in_one_line(tmp_path):
+    report = fuzz(60, 0, tmp_path, what="datasets")
+    assert report.faults == []
+    assert {"picture", "dataset", "zip", "tar"} <= report.seconds.keys()
+    assert report.read["dataset"] > 5 and report.refused.total() > 5
+
+
 def test_the_same_number_is_the_same_input(tmp_path):
     a, b = (fuzz(3, 0, tmp_path / name, first=5) for name in "ab")
     assert (a.read, a.refused) == (b.read, b.refused)

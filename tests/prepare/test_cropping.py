@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from hlgan_lib.errors import HLError
-from hlgan_lib.prepare.cropping import box_of_points, square_of
+from hlgan_lib.prepare import cropping
+from hlgan_lib.prepare.cropping import Cut, box_of_points, cut_job, square_of
+from hlgan_lib.prepare.detector import NO_FACE
+from hlgan_lib.prepare.plan import Face, Job
+from tests.prepare.makers import coloured, save
 
 
 @pytest.mark.parametrize(
@@ -46,3 +50,22 @@ def test_landmarks_of_other_numbers_are_refused():
     x, y, w, h = box_of_points(points)
     assert w == h and x < points[:, 0].min() and x + w > points[:, 0].max()
     assert y < points[:, 1].min() and y + h > points[:, 1].max() - 0.01 * h
+
+
+def test_faces_that_are_looked_for_are_cut_like_those_of_a_list(tmp_path, monkeypatch):
+    """A stand-in for the detector; the real one is in test_detector.py."""
+    boxes = [(10.0, 10.0, 20.0, 20.0), (50.0, 10.0, 30.0, 30.0), (90.0, 0.0, 9.0, 9.0)]
+    monkeypatch.setattr(cropping, "find_boxes", lambda image: boxes)
+    levels = {(10, 10, 20): 70, (50, 10, 30): 140}
+    save(tmp_path / "a.png", coloured(120, 50, levels))
+    cut = Cut()
+    job = Job("a.png", (Face("a.png", None, (("person", 7),)),), search=True)
+    cut_job(job, tmp_path / "a.png", 16, 1.5, cut)
+    assert [round(image.mean()) for image in cut.images] == [70, 139]
+    assert [face.name for face in cut.faces] == ["a#0.png", "a#1.png"]
+    assert all(face.columns == (("person", 7),) for face in cut.faces)
+    assert cut.skipped[0][0] == "a#2.png" and cut.n_shrunk == 1
+
+    monkeypatch.setattr(cropping, "find_boxes", lambda image: [])
+    cut_job(job, tmp_path / "a.png", 16, 1.5, cut)
+    assert cut.skipped[1] == ("a.png", NO_FACE)

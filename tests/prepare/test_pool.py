@@ -76,7 +76,7 @@ def test_another_job_starts_anew(folder, tmp_path, monkeypatch):
 def test_nothing_usable_leaves_nothing_behind(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.png").write_bytes(b"")
-    with pytest.raises(HLError, match="must hold usable faces, got none .*a.png"):
+    with pytest.raises(HLError, match="must hold usable pictures, got none .*a.png"):
         prepare("folder", tmp_path / "in", tmp_path / "x.npz")
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 

@@ -84,4 +84,4 @@ def points_of(text: str) -> dict[str, np.ndarray]:
     return points
 
 
-CELEBA = Kind(CARD, plan, splits=("all", *PARTS))
+CELEBA = Kind(CARD, plan, splits=("all", *PARTS), reads=("faces",))

@@ -66,4 +66,10 @@ def plan(tree: Tree, options: Options) -> Plan:
     return Plan([Job(file, (Face(file),)) for file in tree.files])
 
 
-HUB = Kind(CARD, plan, splits=("train", "validation", "test"), open=open_hub)
+HUB = Kind(
+    CARD,
+    plan,
+    splits=("train", "validation", "test"),
+    reads=("faces",),
+    open=open_hub,
+)

@@ -36,11 +36,13 @@ FOLDER = Kind(
         getting="Put them into a folder, a zip or a tar. Sub-folders are read too.",
         layout="any format that Pillow reads. The middle of each picture is cut as a square and "
         "reduced. `--role lo` for LR.",
-        pitfalls="A photograph of a room is no face: cut faces first (`hlgan prepare boxes`). "
+        pitfalls="A photograph of a room is no face: `--faces` looks for the faces of each picture "
+        "(needs the extra `faces`), `hlgan prepare boxes` takes boxes of your own. "
         "Smaller pictures are skipped, as enlarging invents detail. LR pictures should have "
         "about 16 pixels already.",
     ),
     folder,
+    reads=("faces",),
 )
 
 

@@ -1,38 +1,15 @@
 """AFLW in its owners' layout: a database of faces, some without a box or a photograph."""
 
-import sqlite3
-
 import pytest
 
 from hlgan_lib.errors import HLError
 from hlgan_lib.prepare import prepare, prepare_file
-from tests.prepare.makers import coloured, save, zipped
+from tests.prepare.makers import aflw_of, zipped
 
 
 @pytest.fixture
 def aflw(tmp_path):
-    root = tmp_path / "aflw"
-    picture = coloured(300, 200, {(20, 20, 70): 200, (150, 60, 80): 90})
-    save(root / "data/flickr/0/image00002.png", picture)
-    base = sqlite3.connect(root / "data/aflw.sqlite")
-    base.executescript("""
-        CREATE TABLE FaceImages (image_id INTEGER, db_id TEXT, file_id TEXT, filepath TEXT,
-            bw INTEGER, width INTEGER, height INTEGER);
-        CREATE TABLE Faces (face_id INTEGER, file_id TEXT, db_id TEXT);
-        CREATE TABLE FaceRect (face_id INTEGER, x INTEGER, y INTEGER, w INTEGER, h INTEGER,
-            annot_type_id INTEGER);
-        INSERT INTO FaceImages VALUES (1, 'AFLW', 'image00002.png', '0/image00002.png', 0, 9, 9);
-        INSERT INTO FaceImages VALUES (2, 'AFLW', 'image00013.jpg', '2/image00013.jpg', 0, 9, 9);
-        INSERT INTO Faces VALUES (39341, 'image00002.png', 'AFLW');
-        INSERT INTO Faces VALUES (39342, 'image00002.png', 'AFLW');
-        INSERT INTO Faces VALUES (39343, 'image00002.png', 'AFLW');
-        INSERT INTO Faces VALUES (39344, 'image00013.jpg', 'AFLW');
-        INSERT INTO FaceRect VALUES (39341, 20, 20, 70, 70, 1);
-        INSERT INTO FaceRect VALUES (39342, 150, 60, 80, 80, 1);
-        INSERT INTO FaceRect VALUES (39344, 1, 1, 80, 80, 1);
-    """)
-    base.close()
-    return root
+    return aflw_of(tmp_path / "aflw")
 
 
 def test_several_faces_of_a_photograph_by_their_boxes(aflw, tmp_path):
