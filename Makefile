@@ -103,7 +103,7 @@ results: $(STAMP)
 	$(VENV)/bin/hlgan ablate --preset study --jobs $(JOBS) --out $(STUDY)
 	$(VENV)/bin/hlgan compare --preset study --jobs $(JOBS) --out $(STUDY)
 	$(PY) tools/results/publish.py $(STUDY)
-	$(VENV)/bin/hlgan figures --results results --out figures
+	$(VENV)/bin/hlgan figures --results results --out figures --overwrite
 	OMP_NUM_THREADS=1 $(PY) tools/results/why.py $(STUDY)
 	for tool in card trust protocols teaching; do OMP_NUM_THREADS=1 $(PY) tools/results/$$tool.py || exit 1; done
 

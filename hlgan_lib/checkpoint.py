@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import warnings
 from collections.abc import Iterator
@@ -19,9 +18,19 @@ from torch import Tensor, nn
 from . import config
 from .config import RunConfig
 from .errors import HLError
-from .files import Lock, append, atomic, check_zip, out_folder, save_json, save_png, sweep
+from .files import (
+    Lock,
+    append,
+    atomic,
+    check_zip,
+    out_folder,
+    save_json,
+    save_png,
+    sweep,
+    user_path,
+)
 from .schema import checked, loads, plain, read_json
-from .text import shown
+from .text import as_json, shown
 
 
 class OtherRun(HLError):
@@ -81,7 +90,7 @@ def save_weights(
     Raises:
         HLError: where it cannot be written.
     """
-    metadata = {"stage": stage, "config": json.dumps(cfg.as_dict())}
+    metadata = {"stage": stage, "config": as_json(cfg.as_dict())}
     metadata |= {k: shown(v) for k, v in (extra or {}).items()}
     tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
     data = safetensors_bytes(tensors, metadata=metadata)
@@ -232,7 +241,7 @@ class RunFolder:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = user_path(path)
         self.config = self.path / "config.json"
         self.log = self.path / "log.jsonl"
         self.samples = self.path / "samples"
@@ -351,7 +360,7 @@ class RunFolder:
                 warnings.warn(
                     f"{self.log} has {n_damaged} damaged lines, which are left out", stacklevel=2
                 )
-            kept = "".join(json.dumps(e) + "\n" for e in entries if e["step"] <= step)
+            kept = "".join(as_json(e) + "\n" for e in entries if e["step"] <= step)
             atomic(self.log, lambda file: file.write(kept.encode()))
         for sample in self.samples.glob("*.png"):
             ours = re.fullmatch(r"[0-9]{7,18}", sample.stem)  # not a copy that somebody made
@@ -368,7 +377,7 @@ class RunFolder:
         Raises:
             HLError: where it cannot be written.
         """
-        append(self.log, json.dumps(entry))
+        append(self.log, as_json(entry))
 
 
 def _differing(stored: About, about: About) -> list[str]:

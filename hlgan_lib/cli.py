@@ -13,7 +13,8 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
+from pathlib import Path
 from typing import Annotated, Any, Union
 
 import tyro
@@ -35,6 +36,7 @@ from .commands.study import Ablate, Compare, Figures
 from .commands.train import TRAIN, Train
 from .config import RunConfig
 from .errors import HLError
+from .files import user_path
 from .presets import PRESETS, preset
 from .runtime import hush, open_standard_files
 from .text import shown
@@ -77,7 +79,8 @@ def parse(argv: list[str]) -> Any:
     try:
         if wrong is None:
             with _room_for_words(), contextlib.redirect_stderr(said):
-                return _command(argv, cfg)
+                command = _command(argv, cfg)
+                return replace(command, **_user_paths(command))
     except SystemExit as end:
         if not end.code:
             raise
@@ -104,6 +107,12 @@ def _command(argv: list[str], cfg: RunConfig) -> Any:
     """What tyro makes of the arguments."""
     about = "Learn image degradation first, then super-resolution. --version: of this library."
     return tyro.cli(_union(COMMANDS, cfg), prog="hlgan", description=about, args=argv)
+
+
+def _user_paths(command: Any) -> dict[str, Path]:
+    """The paths of a command as a person meant them, `~` expanded."""
+    values = {field.name: getattr(command, field.name) for field in fields(command)}
+    return {name: user_path(v) for name, v in values.items() if isinstance(v, Path)}
 
 
 def _what_is_wrong(argv: list[str], path: list[str], cfg: RunConfig, said: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import secrets
 import socket
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from PIL import Image
 
 from .errors import HLError
+from .text import as_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +39,7 @@ PART = ".part"  # ending of files that are being written; their names begin with
 
 
 # ---- writing -------------------------------------------------------------------------------------
-def atomic(path: str | Path, write: Callable[[BinaryIO], Any]) -> None:
+def atomic(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Write a file whole or not at all: to a neighbour, flushed to the disk, then renamed.
 
     The neighbour is each writer's own, so two processes may write the same file; the last one wins.
@@ -51,7 +51,6 @@ def atomic(path: str | Path, write: Callable[[BinaryIO], Any]) -> None:
     Raises:
         HLError: in one line, when the disk is full or the folder cannot be written.
     """
-    path = Path(path)
     part = path.with_name(f".{secrets.token_hex(8)}{PART}")
     with _in_one_line(path):
         try:
@@ -67,7 +66,7 @@ def atomic(path: str | Path, write: Callable[[BinaryIO], Any]) -> None:
             raise
 
 
-def append(path: str | Path, line: str) -> None:
+def append(path: Path, line: str) -> None:
     """Add a line to a text file, in one piece.
 
     Raises:
@@ -85,7 +84,7 @@ def sweep(folder: Path) -> None:
 
 
 @contextmanager
-def _in_one_line(path: str | Path) -> Iterator[None]:
+def _in_one_line(path: Path) -> Iterator[None]:
     """What the system refuses becomes an HLError that says what to do."""
     try:
         yield
@@ -193,13 +192,13 @@ def check_zip(path: Path) -> None:
         raise ValueError(f"{claimed:,} bytes claimed in a file of {path.stat().st_size:,}")
 
 
-def save_json(path: str | Path, values: dict[str, Any]) -> None:
-    """Write `values` as indented JSON, atomically."""
-    text = json.dumps(values, indent=1) + "\n"
+def save_json(path: Path, values: dict[str, Any]) -> None:
+    """Write `values` as indented JSON, atomically; NaN and infinity as null."""
+    text = as_json(values, indent=1) + "\n"
     atomic(path, lambda file: file.write(text.encode()))
 
 
-def save_png(path: str | Path, picture: Tensor) -> None:
+def save_png(path: Path, picture: Tensor) -> None:
     """Write a picture, uint8 (3, H, W), atomically."""
     image = Image.fromarray(picture.permute(1, 2, 0).contiguous().cpu().numpy())
     atomic(path, lambda file: image.save(file, "png"))

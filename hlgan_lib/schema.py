@@ -109,7 +109,8 @@ def checked(value: Any, kind: Any, at: str = "it") -> Any:
         _that(isinstance(value, list), value, list, at)
         return [checked(v, inner[0], f"{at}[{i}]") for i, v in enumerate(value)]
     if kind in (int, float):
-        return _that(_is_number(value, kind), value, kind, at)
+        fits = _that(_is_number(value, kind), value, kind, at)
+        return kind(fits)  # an int where a float is meant may be beyond all that torch takes
     return _that(isinstance(value, NoneType if kind is None else kind), value, kind, at)
 
 

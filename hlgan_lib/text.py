@@ -1,8 +1,11 @@
-"""Any text as one printable line: names of files may hold anything but a slash and a NUL."""
+"""Text that leaves the library: any name as one printable line, any values as JSON."""
 
 from __future__ import annotations
 
+import json
+import math
 import unicodedata
+from typing import Any
 
 
 def shown(text: object) -> str:
@@ -28,3 +31,36 @@ def shown(text: object) -> str:
 
 def _is_printable(c: str) -> bool:
     return c.isprintable() or unicodedata.category(c) == "Zs"  # spaces of other scripts
+
+
+def as_json(values: Any, **style: Any) -> str:
+    """Values as JSON, the one way in which the library writes it.
+
+    JSON has no NaN and no infinity, and other programs refuse a file that holds one: a number that
+    is not finite was not measured, and becomes null.
+
+    Args:
+        values: nested dictionaries and lists of plain values.
+        style: what `json.dumps` takes beside them, such as indent.
+
+    Returns:
+        The text.
+
+    Raises:
+        TypeError: for a value that JSON has no form for.
+
+    >>> as_json({"psnr": math.inf, "ssim": 1.0, "faces": [math.nan, 2]})
+    '{"psnr": null, "ssim": 1.0, "faces": [null, 2]}'
+    """
+    return json.dumps(_finite(values), allow_nan=False, **style)
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for each number that is not finite."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(own) for key, own in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(own) for own in value]
+    return value

@@ -32,7 +32,7 @@ from .data.loading import load_faces
 from .data.npz import check_npz
 from .degradations import DEGRADATIONS, Degradation
 from .errors import HLError
-from .files import save_json
+from .files import save_json, user_path
 from .health import LONGEST, diagnose
 from .inference import NETWORKS, load_weights, resolve_degradation
 from .loop import Loop, Tick, TrainingDiverged
@@ -198,7 +198,7 @@ def _close_earlier(folder: RunFolder) -> None:
 def _faces(source: str | Path | FaceSet, size: int, role: str, n: int = 0) -> FaceSet:
     """The faces of that size, or n of them, evenly spaced; a FaceSet file is checked whole."""
     if isinstance(source, (str, Path)) and str(source).endswith(".npz"):
-        check_npz(Path(source).expanduser())
+        check_npz(user_path(source))
     faces = source if isinstance(source, FaceSet) else load_faces(source, size, role=role)
     assert isinstance(faces, FaceSet)  # no Pairs, as a role is asked for
     if faces.size != (size, size):

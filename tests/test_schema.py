@@ -90,3 +90,8 @@ def test_a_file_is_read_into_its_type(tmp_path):
 def test_a_value_is_shown_short_and_plain():
     assert shortened("\x1b[31mred\n") == r"str '\x1b[31mred\n'"
     assert len(shortened("x" * 10_000)) < 70 and shortened({"a": 1}) == "dict"
+
+
+def test_a_number_of_the_type_float_is_a_float_however_it_is_written():
+    whole = checked({"a": 3, "b": 10**30}, dict[str, float])
+    assert whole == {"a": 3.0, "b": 1e30} and {type(v) for v in whole.values()} == {float}

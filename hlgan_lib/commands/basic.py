@@ -177,12 +177,10 @@ def say_found(found: Found, sheet: Path) -> None:
 def _say_written(command: str, out: Path, n: int, written: list[Path]) -> None:
     """How many pictures were written, and what an earlier run left beside them."""
     from ..files import out_folder
-    from .outputs import leftovers
+    from .outputs import say_leftovers
 
     say(f"wrote {n} pictures to {out}")
-    left = leftovers(command, out_folder(out), written)
-    if left:
-        say(f"{len(left)} files of an earlier run are still there{some(left)}")
+    say_leftovers(command, out_folder(out), written)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,16 +270,14 @@ class Card:
 
     def run(self) -> int:
         from ..analysis.card import FILES, card_files
-        from ..data.folder import check_apart
         from ..files import out_folder
-        from . import outputs
+        from .outputs import writing
 
-        folder = out_folder(self.out)
-        check_apart(folder, self.hi, self.lo)
-        paths = [folder / name for name in FILES]
-        outputs.claim("card", folder, paths, overwrite=self.overwrite)
-        card, written = card_files(self.weights, self.hi, self.lo, self.out, self.seed)
-        outputs.record("card", folder, paths)
+        out = out_folder(self.out)
+        paths = [out / name for name in FILES]
+        sources = self.hi, self.lo
+        with writing("card", paths, folder=out, sources=sources, overwrite=self.overwrite):
+            card, written = card_files(self.weights, self.hi, self.lo, out, self.seed)
         for line in (*card["verdicts"], *(f"wrote {path}" for path in written)):
             say(line)
         return 0

@@ -12,7 +12,7 @@ from typing_extensions import Doc
 from ..errors import HLError
 from ..presets import preset
 from .console import table
-from .flags import Device, PresetName
+from .flags import Device, Overwrite, PresetName
 
 if TYPE_CHECKING:
     from ..bench.estimate import Estimate
@@ -38,6 +38,7 @@ class Bench:
         tyro.conf.arg(metavar="PRESET"),
         Doc("how long its trainings take here, from half a minute each of measuring; no bench"),
     ] = None
+    overwrite: Overwrite = False
     device: Device = None
 
     def run(self) -> int:
@@ -49,17 +50,19 @@ class Bench:
     def _bench(self, stages: tuple[str, ...]) -> int:
         from ..bench.speed import bench
         from ..files import out_folder, save_json
+        from .outputs import writing
 
-        out_folder(self.out)
+        path = out_folder(self.out) / "bench.json"
         cfg = preset(self.preset)
-        result = bench(cfg, stages, device=self.device, seconds=self.seconds, say=print)
-        save_json(self.out / "bench.json", {"preset": self.preset} | result)
+        with writing("bench", [path], folder=self.out, overwrite=self.overwrite):
+            result = bench(cfg, stages, device=self.device, seconds=self.seconds, say=print)
+            save_json(path, {"preset": self.preset} | result)
         head = f"{self.preset}, batch {result['batch']}, {result['hardware']}"
         table(rows_of(result), f"{head}, {result['threads']} threads; plain / ours is a ratio")
         for stage, speed in result["stages"].items():
             shares = [f"{name} {share:.0%}" for name, share in speed["time"].items()]
             print(f"time of an update, {stage}: {', '.join(shares)}")
-        print(f"wrote {self.out / 'bench.json'}")
+        print(f"wrote {path}")
         return 0
 
     def _estimate(self, stages: tuple[str, ...]) -> int:

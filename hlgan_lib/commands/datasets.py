@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -10,12 +11,13 @@ from typing_extensions import Doc
 from tyro.conf import Positional
 
 from ..errors import HLError
-from ..prepare import prepare_file, shown
+from ..prepare import checked_out, prepare_file, shown
 from ..prepare.kinds import KINDS
 from ..prepare.plan import Options
 from ..prepare.pool import Made
 from .console import bar
-from .flags import FACES, File, Number, Switch
+from .flags import FACES, File, Number, Overwrite, Switch
+from .outputs import record, writing
 
 USUAL = Options()
 READ = {  # flags that some kinds read
@@ -39,13 +41,32 @@ class Prepare:
     seed: Annotated[int, Doc("seed of every choice made at random [number]")] = USUAL.seed
     contact_sheet: Annotated[File, Doc("also a PNG of 64 evenly spaced images")] = None
     workers: Annotated[Number, Doc("processes; one a core for more than a few files")] = None
+    overwrite: Overwrite = False
 
     def run(self) -> int:
+        out, sheet = checked_out(self.out, self.contact_sheet), self.contact_sheet
+        source = None if self.KIND == "hub" else self.src  # a name there, no folder
+        with ExitStack() as stack:
+            for path, flag in ((out, "--out"), (sheet, "--contact-sheet")):
+                if path:
+                    writes = writing(
+                        "prepare",
+                        [path],
+                        sources=[source],
+                        overwrite=self.overwrite,
+                        flag=flag,
+                    )
+                    stack.enter_context(writes)
+            say(self.prepare(out))
+        return 0
+
+    def prepare(self, out: Path) -> Made:
+        """Read the dataset and write its file."""
         own = {key: getattr(self, key) for key in ("role", "split", *READ) if hasattr(self, key)}
-        made = prepare_file(
+        return prepare_file(
             self.KIND,
             self.src,
-            self.out,
+            out,
             size=self.size,
             contact_sheet=self.contact_sheet,
             workers=self.workers,
@@ -54,8 +75,6 @@ class Prepare:
             seed=self.seed,
             **own,
         )
-        say(made)
-        return 0
 
 
 def say(made: Made) -> None:
@@ -114,20 +133,33 @@ class PreparePaper:
     n_held_out: Annotated[int, Doc("LR faces held out for the test [faces]")] = USUAL.n_held_out
     seed: Annotated[int, Doc("seed of every choice made at random [number]")] = USUAL.seed
     workers: Annotated[Number, Doc("processes; one a core for more than a few files")] = None
+    overwrite: Overwrite = False
 
     def run(self) -> int:
-        from ..prepare.paper import composition, prepare_paper
+        from ..files import out_folder
+        from ..prepare.paper import composition, files_of, prepare_paper
 
         kinds = "celeba", "aflw", "ls3dw", "vggface2", "wider"
-        rows = prepare_paper(
-            {kind: getattr(self, kind) for kind in kinds},
-            self.out,
-            seed=self.seed,
-            n_held_out=self.n_held_out,
-            poses=self.poses,
-            workers=self.workers,
-            progress=bar,
-        )
+        sources = {kind: getattr(self, kind) for kind in kinds}
+        out = out_folder(self.out)
+        paths = files_of(sources, out)
+        with writing(
+            "prepare paper",
+            paths,
+            folder=out,
+            sources=sources.values(),
+            overwrite=self.overwrite,
+        ):
+            rows = prepare_paper(
+                sources,
+                out,
+                seed=self.seed,
+                n_held_out=self.n_held_out,
+                poses=self.poses,
+                workers=self.workers,
+                progress=bar,
+                wrote=lambda path: record("prepare paper", out, [path]),
+            )
         print(composition(rows))
         return 0
 
@@ -142,19 +174,20 @@ class Audit:
 
     files: Annotated[Positional[tuple[str, ...]], Doc(f"datasets: {FACES}")]
     out: Annotated[Path, Doc("the page, .html")] = Path("audit.html")
+    overwrite: Overwrite = False
 
     def run(self) -> int:
         from ..prepare.audit import audit
         from ..prepare.audit_page import save_page
 
-        out = self.out.expanduser()
-        if out.suffix != ".html" or out.is_dir():
-            raise HLError(f"--out must be a file that ends in .html, got {out}")
-        report = audit(list(self.files))
-        save_page(report, out)
+        if self.out.suffix != ".html" or self.out.is_dir():
+            raise HLError(f"--out must be a file that ends in .html, got {self.out}")
+        with writing("audit", [self.out], sources=self.files, overwrite=self.overwrite):
+            report = audit(list(self.files))
+            save_page(report, self.out)
         for line in report.sentences():
             print(shown(line))
-        print(f"wrote {out}")
+        print(f"wrote {self.out}")
         return 0
 
 

@@ -8,13 +8,62 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from ..data.folder import check_no_input
+from ..data.folder import check_apart, check_no_input
 from ..errors import HLError
+from ..text import as_json
+from .console import say, some
 
 LIST = ".hlgan-written.jsonl"
+
+
+@contextmanager
+def writing(
+    command: str,
+    paths: Sequence[Path],
+    *,
+    folder: Path | None = None,
+    sources: Iterable[str | Path | None] = (),
+    overwrite: bool = False,
+    flag: str = "--out",
+) -> Iterator[None]:
+    """Around the work of a command: check what it will write, then note what it wrote.
+
+    What an earlier, larger run left beside it is named.
+
+    Args:
+        command: the name of the command that writes.
+        paths: what it may write.
+        folder: where it writes, its --out; None where that is one file.
+        sources: what it reads, in none of which the paths may lie.
+        overwrite: files of others may be replaced.
+        flag: what an error about the sources calls out.
+
+    Raises:
+        HLError: before the work, as `claim` and `check_apart`.
+    """
+    for path in paths:
+        check_apart(path, *sources, flag=flag)
+    place = folder or paths[0].parent
+    claim(command, place, paths, overwrite=overwrite)
+    before = {path: _state(path) for path in paths}
+    try:
+        yield
+    finally:  # of a work that failed half way too
+        written = [path for path in paths if _state(path) not in (None, before[path])]
+        record(command, place, written)
+    if folder:
+        say_leftovers(command, folder, written)
+
+
+def say_leftovers(command: str, folder: Path, written: Iterable[Path]) -> None:
+    """Name what an earlier run of the command left beside what this one wrote."""
+    left = leftovers(command, folder, written)
+    if left:
+        say(f"{len(left)} files of an earlier run are still there{some(left)}")
 
 
 def claim(
@@ -54,7 +103,7 @@ def record(command: str, folder: Path, paths: Iterable[Path]) -> None:
     lines = []
     for path in paths:
         entry = {"command": command, "name": _name(path, folder), "state": _state(path)}
-        lines.append(json.dumps(entry) + "\n")
+        lines.append(as_json(entry) + "\n")
     if lines:
         with open(folder / LIST, "a", encoding="ascii") as file:
             file.writelines(lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from ..data.faces import FaceSet, to_float, to_uint8
 from ..data.folder import check_apart
-from ..data.loading import load_faces
+from ..data.loading import load_faces, sizes_of
 from ..data.matching import without_ending
 from ..data.pictures import read_image, to_array
 from ..degradations.handmade import bilinear
@@ -201,17 +200,19 @@ def load_lo(source: str | Path | FaceSet, size: int, fit: bool) -> FaceSet:
     elif fit:
         lo = _one_side(source, "--input", size, minimum=1)
     else:
-        try:
-            lo = _one_side(source, "--input", minimum=1)
-        except HLError as error:
-            if "square and of one size" in str(error):
-                raise HLError(
-                    f"--input {source} holds pictures of several shapes, the network takes "
-                    f"{size}x{size}: {ADD_FIT}"
-                ) from error
-            raise
+        _check_heads(source, size)
+        lo = _one_side(source, "--input", minimum=1)
     _check_size(lo, size, source, ADD_FIT)
     return lo
+
+
+def _check_heads(source: str | Path, size: int) -> None:
+    """Refuse pictures of another size by their heads: large ones would take the memory first."""
+    others = [found for found in sizes_of(source) if found != (size, size)]
+    if others:
+        width, height = others[0]
+        holds = f"{width}x{height} pictures" if len(others) == 1 else "pictures of several sizes"
+        raise HLError(f"--input {source} holds {holds}, the network takes {size}x{size}: {ADD_FIT}")
 
 
 def _is_built_in(source: str | Path) -> bool:
@@ -316,6 +317,7 @@ def evaluate_files(
             raise HLError(f"--json {json} is a folder: give the name of a file")
         check_apart(file, fake, real, lo, train, flag="--json")
         outputs.claim("evaluate", file.parent, [file], overwrite=overwrite)
+    _check_alike(fake, real)
     fakes, reals = _one_side(fake, "--fake"), _one_side(real, "--real")
     los = _one_side(lo, "--lo") if lo else None
     trains = _one_side(train, "--train") if train else None
@@ -331,10 +333,20 @@ def evaluate_files(
         train=trains,
     )
     if file:
-        finite = {name: _finite(score) for name, score in scores.items()}
-        save_json(file, {"fake": printable(fake), "real": printable(real)} | finite)
+        save_json(file, {"fake": printable(fake), "real": printable(real)} | scores)
         outputs.record("evaluate", file.parent, [file])
     return scores
+
+
+def _check_alike(fake: str | Path, real: str | Path) -> None:
+    """Refuse two folders of pictures of different sizes before any picture is decoded."""
+    a, b = sizes_of(fake), sizes_of(real)
+    if len(a) == len(b) == 1 and a.keys() != b.keys():
+        (width, height), (real_width, real_height) = *a, *b
+        raise HLError(
+            f"--fake and --real must hold pictures of one size, got {width}x{height} and "
+            f"{real_width}x{real_height}: did you mix up hi and lo?"
+        )
 
 
 def _one_side(source: str | Path, flag: str, size: int | None = None, minimum: int = 2) -> FaceSet:
@@ -342,12 +354,6 @@ def _one_side(source: str | Path, flag: str, size: int | None = None, minimum: i
     if not isinstance(faces, FaceSet):
         raise HLError(f"{flag} {source} holds pairs: ask for {source}:hi or {source}:lo")
     return faces
-
-
-def _finite(score: dict) -> dict:
-    """The score without infinite numbers, which JSON does not have."""
-    infinite = [k for k, v in score.items() if isinstance(v, float) and not math.isfinite(v)]
-    return score | dict.fromkeys(infinite)
 
 
 # ---- the demo ------------------------------------------------------------------------------------

@@ -30,7 +30,17 @@ class _Plan:
         Number,
         Doc("trainings side by side, a thread each [processes]; one a core, one alone on CUDA"),
     ] = None
+    overwrite: Overwrite = False
     device: Device = None
+
+    def check(self) -> None:
+        """Refuse a folder with arrays that belong to no study; a study is read, and added to."""
+        from ..files import out_folder
+        from .outputs import claim
+
+        out = out_folder(self.out)
+        if not (out / "ablation.json").is_file():
+            claim("ablate", out, [out / "ablation.npz"], overwrite=self.overwrite)
 
     def finish(self, outcome: Outcome, stop: Stop) -> int:
         """Say what became of the plan; the exit code."""
@@ -55,8 +65,13 @@ class Compare(_Plan):
     def run(self) -> int:
         from ..files import out_folder
         from ..study.compare import compare
+        from .outputs import writing
 
-        with stop_signals() as stop:
+        self.check()
+        out = out_folder(self.out)
+        paths = [out / "compare.md", out / "compare.json"]
+        writes = writing("compare", paths, folder=out, overwrite=self.overwrite)
+        with stop_signals() as stop, writes:
             outcome = compare(
                 self.preset,
                 self.out,
@@ -67,7 +82,7 @@ class Compare(_Plan):
             )
             code = self.finish(outcome, stop)
         if not code:
-            print((out_folder(self.out) / "compare.md").read_text())
+            print(paths[0].read_text())
         return code
 
 
@@ -85,6 +100,7 @@ class Ablate(_Plan):
     def run(self) -> int:
         from ..study.ablation import ablate
 
+        self.check()
         device = pick_device(self.device)
         with stop_signals() as stop:
             outcome = ablate(
@@ -114,22 +130,17 @@ class Figures:
     overwrite: Overwrite = False
 
     def run(self) -> int:
-        from ..data.folder import check_apart
         from ..files import out_folder
-        from ..study.figures import draw_all
+        from ..study.figures import FILES, draw_all
         from ..study.results import load
+        from .outputs import writing
 
         here, clone = Path("results"), Path(__file__).parents[2] / "results"
         folder = self.results or next((p for p in (here, clone) if p.is_dir()), here)
         stored = load(folder)
         out = out_folder(self.out)
-        check_apart(out, folder)
-        theirs = out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").is_file()
-        if theirs and not self.overwrite:
-            raise HLError(
-                f"--out {self.out} holds files, and no manifest.json of figures among them: choose "
-                "another folder, or add --overwrite"
-            )
-        for path in draw_all(stored, out):
-            say(f"wrote {path}")
+        paths = [out / name for name in FILES]
+        with writing("figures", paths, folder=out, sources=[folder], overwrite=self.overwrite):
+            for path in draw_all(stored, out):
+                say(f"wrote {path}")
         return 0

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import HLError
-from ..files import atomic
+from ..files import atomic, user_path
 from .storage import write_images
 
 SLACK = 1.001  # rounding beyond [-1, 1]
@@ -113,7 +113,7 @@ class FaceSet:
         Raises:
             HLError: for another ending, a missing folder, a full disk.
         """
-        path = Path(path)
+        path = user_path(path)
         if path.suffix != ".npz":
             raise HLError(f"a FaceSet file must end in .npz, got {path}")
         if not path.parent.is_dir():

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, overload
 
@@ -21,7 +22,7 @@ from .builtin import BUILT_IN, SIZES, built_in
 from .faces import FaceSet, Pairs
 from .folder import Listing, input_files
 from .npz import load_npz
-from .pictures import MAX_SHRINK, fit, read_unnamed, to_array, to_image
+from .pictures import MAX_SHRINK, fit, read_unnamed, size_of, to_array, to_image
 
 log = logging.getLogger("hlgan")
 
@@ -126,6 +127,8 @@ def _read_files(
     names: list[str] = []
     skipped = list(listing.skipped)
     n_shrunk = n_small = 0
+    if size is None:
+        _check_heads(_sizes(listing.files, root), root)
     for file in listing.files:
         name = file.relative_to(root).as_posix()
         try:
@@ -138,11 +141,8 @@ def _read_files(
         if not names:  # the first image that can be used decides the size of the set
             images = np.empty((len(listing.files), 3, square.height, square.width), np.uint8)
         goal = images.shape[3]
-        if size is None and image.size != (goal, goal):
-            raise HLError(
-                f"pictures of {root} must be square and of one size where none is asked for, got "
-                f"{name} of {image.width}x{image.height}: give size (64 for hi, 16 for lo)"
-            )
+        if size is None and image.size != (goal, goal):  # its head had said otherwise
+            _check_heads({(goal, goal): names[0] if names else name, image.size: name}, root)
         n_shrunk += min(image.size) > MAX_SHRINK * goal
         images[len(names)] = to_array(square)
         names.append(name)
@@ -153,6 +153,40 @@ def _read_files(
     if role == "lo":
         _warn_shrunk(n_shrunk, size, len(names))
     return FaceSet(images[: len(names)], tuple(names), str(root), tuple(skipped))
+
+
+def sizes_of(source: str | Path) -> dict[tuple[int, int], str]:
+    """The sizes of the images of a folder, or of one image, by their heads alone.
+
+    Args:
+        source: as in `load_faces`; of built-in names and .npz files nothing is known.
+
+    Returns:
+        (width, height) -> the name of the first image of that size.
+    """
+    path = user_path(source)
+    if path.is_dir():
+        return _sizes(input_files(path).files, path)
+    return _sizes([path] if path.is_file() else [], path.parent)
+
+
+def _sizes(files: Iterable[Path], root: Path) -> dict[tuple[int, int], str]:
+    sizes: dict[tuple[int, int], str] = {}
+    for file in files:
+        with suppress(HLError):
+            sizes.setdefault(size_of(file), file.relative_to(root).as_posix())
+    return sizes
+
+
+def _check_heads(sizes: dict[tuple[int, int], str], root: Path) -> None:
+    """Refuse images that cannot be one set before any of them is decoded."""
+    first = min(next(iter(sizes), (0, 0)))
+    for (width, height), name in sizes.items():
+        if (width, height) != (first, first):
+            raise HLError(
+                f"pictures of {root} must be square and of one size where none is asked for, got "
+                f"{name} of {width}x{height}: give size (64 for hi, 16 for lo)"
+            )
 
 
 def _log_skipped(skipped: list[tuple[str, str]], n: int, root: Path) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from ..errors import HLError
+from ..files import user_path
 
 MAX_PIXELS = 64_000_000  # larger images are not decoded: 200 MB as RGB
 MAX_SHRINK = 1.5  # an LR image reduced by more has lost what H2L should learn
@@ -58,13 +59,15 @@ def read_image(
         HLError: where it cannot be read or its type does not say what white is, and for more than
             MAX_PIXELS pixels, before decoding.
     """
+    if isinstance(path, (str, Path)):
+        path = user_path(path)
     try:
         return read_unnamed(path, at_least)
     except HLError as error:
         raise HLError(f"cannot read {name or path}: {error}") from error
 
 
-def read_unnamed(path: str | Path | BinaryIO, at_least: int | None = None) -> Image.Image:
+def read_unnamed(path: Path | BinaryIO, at_least: int | None = None) -> Image.Image:
     """`read_image`, whose error holds the reason alone: a folder names and counts what it skips."""
     try:
         with warnings.catch_warnings():
@@ -85,6 +88,21 @@ def read_unnamed(path: str | Path | BinaryIO, at_least: int | None = None) -> Im
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         raise HLError(str(error.strerror)) from error
     except Exception as error:  # on hostile bytes Pillow's decoders raise anything
+        raise HLError(reason(error)) from error
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of an image file by its head, as it is stored; no pixel is decoded.
+
+    Raises:
+        HLError: where it is no image.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=_formats()) as image:
+                return image.size
+    except Exception as error:  # as `read_unnamed`
         raise HLError(reason(error)) from error
 
 

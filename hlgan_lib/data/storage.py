@@ -20,6 +20,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import HLError
+from ..files import user_path
+from ..text import as_json
 
 BLOCK = 4096  # images a hash: 50 MB of 64x64
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip's first moment: the same images make the same file
@@ -103,7 +105,7 @@ class ImageFile:
             _add_array(archive, "names.npy", np.array(names, dtype=np.str_))
             for name, values in (columns or {}).items():
                 _add_array(archive, f"{COLUMNS}{name}.npy", np.asarray(values))
-            archive.writestr(zipfile.ZipInfo(ABOUT, EPOCH), json.dumps(known, indent=1))
+            archive.writestr(zipfile.ZipInfo(ABOUT, EPOCH), as_json(known, indent=1))
 
     @property
     def _hash_open(self) -> bool:
@@ -191,7 +193,7 @@ def load_about(path: str | Path) -> dict[str, Any]:
         HLError: for a file that is none.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(user_path(path)) as archive:
             if ABOUT not in archive.namelist():
                 return {}
             return json.loads(archive.read(ABOUT))
@@ -212,7 +214,7 @@ def load_columns(path: str | Path) -> dict[str, np.ndarray]:
         HLError: for a file that is none.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(user_path(path), allow_pickle=False) as file:
             keys = [key for key in file.files if key.startswith(COLUMNS)]
             return {key.removeprefix(COLUMNS): file[key] for key in keys}
     except (OSError, ValueError, zipfile.BadZipFile) as error:

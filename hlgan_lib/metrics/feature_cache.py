@@ -7,7 +7,6 @@ any time.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
 import warnings
@@ -23,7 +22,8 @@ from torch import Tensor
 
 from ..data.faces import FaceSet
 from ..errors import HLError
-from ..files import PART, atomic
+from ..files import PART, atomic, user_path
+from ..text import as_json
 
 KEEP = 64  # entries; the ones that were used longest ago go first
 FORMAT = 1
@@ -34,8 +34,8 @@ HOUR = 3600.0  # seconds: no entry takes as long to write
 def folder() -> Path:
     """HLGAN_CACHE, or hlgan_lib in XDG_CACHE_HOME, or in ~/.cache."""
     if own := os.environ.get("HLGAN_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "hlgan_lib"
+        return user_path(own)
+    return user_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "hlgan_lib"
 
 
 def digest(images: FaceSet | Tensor, about: dict) -> str:
@@ -50,7 +50,7 @@ def digest(images: FaceSet | Tensor, about: dict) -> str:
     """
     array = images.images if isinstance(images, FaceSet) else images.detach().cpu().numpy()
     head = {"format": FORMAT, "shape": list(array.shape), "dtype": str(array.dtype), **about}
-    sha = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    sha = hashlib.sha256(as_json(head, sort_keys=True).encode())
     for start in range(0, len(array), 256):  # a memory-mapped set is read in pieces
         sha.update(np.ascontiguousarray(array[start : start + 256]).data)
     return sha.hexdigest()
@@ -106,7 +106,7 @@ def _read(path: Path, n: int) -> Tensor | None:
 def _write(path: Path, features: Tensor, about: dict) -> None:
     small = features.float().contiguous()  # networks give float32, so that nothing is lost
     kept = small if torch.equal(small.double(), features) else features.contiguous()
-    metadata = {"sha256": _sum(kept), "about": json.dumps(about)}
+    metadata = {"sha256": _sum(kept), "about": as_json(about)}
     data = safetensors_bytes({"features": kept}, metadata=metadata)
     atomic(path, lambda file: file.write(data))
     _forget(path.parent)

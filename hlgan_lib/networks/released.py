@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..config import RunConfig
 from ..errors import HLError
-from ..files import check_zip
+from ..files import check_zip, user_path
 
 
 class _Block(nn.Module):
@@ -91,8 +91,9 @@ class ReleasedLowToHigh(nn.Module):
         Raises:
             HLError: for a file of another kind, and for other weights.
         """
+        path = user_path(path)
         try:
-            check_zip(Path(path))
+            check_zip(path)
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # a stranger's file raises whatever the unpickler meets first
             raise HLError(

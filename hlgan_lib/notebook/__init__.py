@@ -21,6 +21,7 @@ import torch
 from .. import presets, viz
 from ..config import RunConfig
 from ..errors import HLError
+from ..files import user_path
 from ..inference import load_weights, shipped_weights
 from . import hosts
 from .live_training import health_line as health_line
@@ -159,7 +160,7 @@ def evidence() -> Stored | None:
 
 def _folder_with(name: str, quiet: bool = False) -> Path | None:
     if "HLGAN_RESULTS" in os.environ:
-        places = [Path(os.environ["HLGAN_RESULTS"])]
+        places = [user_path(os.environ["HLGAN_RESULTS"])]
     else:
         above = (Path.cwd(), *Path.cwd().parents)
         places = [p / "results" for p in above if (p / "pyproject.toml").is_file()]

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from ..errors import HLError
+from ..files import user_path
 
 DRIVE = Path("/content/drive")  # where Colab shows a reader's Drive once it is mounted
 GPU_HELP = {
@@ -91,7 +92,7 @@ def run_folder(out: str | Path, preset: str) -> Path:
     Raises:
         HLError: where Drive is not given, or the folder cannot be made.
     """
-    here, folder = host(), Path(out)
+    here, folder = host(), user_path(out)
     if here == "colab" and folder.is_relative_to(DRIVE):
         from google.colab import drive
 

@@ -15,6 +15,7 @@ from ..checkpoint import OtherRun, RunFolder
 from ..config import RunConfig
 from ..data.pictures import read_image, to_array
 from ..errors import HLError
+from ..files import user_path
 from ..loop import Loop, Tick
 
 
@@ -23,7 +24,7 @@ def fresh(folder: str | Path) -> Path:
 
     Raises HLError where the folder holds something that is no run.
     """
-    folder = Path(folder)
+    folder = user_path(folder)
     if folder.is_dir() and any(folder.iterdir()):
         if not (folder / "config.json").is_file():
             raise HLError(f"{folder} holds other files than a run: choose another folder for OUT")

@@ -23,7 +23,7 @@ from PIL import Image
 
 from ..data.pictures import MAX_SHRINK
 from ..errors import HLError
-from ..files import atomic
+from ..files import atomic, user_path
 from .detector import check_detector
 from .kinds import KINDS
 from .pool import Made, Progress, make_file
@@ -135,19 +135,19 @@ def prepare_file(
         raise HLError(f"{src} must hold usable pictures, got none{first_of(made.skipped)}")
     report(made, str(src), role)
     if contact_sheet:
-        save_contact_sheet(Path(contact_sheet).expanduser(), made.path)
+        save_contact_sheet(user_path(contact_sheet), made.path)
     return made
 
 
 def checked_out(out: str | Path, contact_sheet: str | Path | None) -> Path:
     """The path to write to. Raises HLError where it, or that of the sheet, cannot be right."""
-    out = Path(out).expanduser()
+    out = user_path(out)
     if out.suffix != ".npz":
         raise HLError(f"--out must end in .npz, got {out}")
-    if contact_sheet and Path(contact_sheet).suffix.lower() != ".png":
+    if contact_sheet and user_path(contact_sheet).suffix.lower() != ".png":
         raise HLError(f"--contact-sheet must end in .png, got {contact_sheet}")
     for path in (out, contact_sheet):
-        if path is not None and Path(path).expanduser().is_dir():
+        if path is not None and user_path(path).is_dir():
             raise HLError(f"{path} is a folder: give the name of a file")
     return out
 

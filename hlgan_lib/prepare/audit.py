@@ -11,7 +11,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from ..data.loading import load_faces
 from ..data.npz import check_npz
 from ..data.pictures import fit, to_array, to_image
 from ..errors import HLError
+from ..files import user_path
 from ..runtime import one_thread
 
 SIDE = 16  # of the small grey versions, pixels
@@ -170,7 +170,7 @@ def audit(sources: list[str]) -> Report:
     checked = {}
     for source in sources:
         if source.endswith(".npz"):
-            checked[source] = check_npz(Path(source).expanduser())
+            checked[source] = check_npz(user_path(source))
         faces = load_faces(source)
         if isinstance(faces, Pairs):
             sets |= {f"{source}:hi": faces.hi, f"{source}:lo": faces.lo}

@@ -13,7 +13,7 @@ from PIL import Image
 from ..data.faces import FaceSet
 from ..data.pictures import to_image
 from ..data.storage import load_about
-from ..files import atomic
+from ..files import atomic, user_path
 from ..viz.canvas import Figure, encode
 from ..viz.charts import histograms
 from . import contact, shown
@@ -41,7 +41,7 @@ def save_page(report: Report, path: str | Path) -> None:
         path: the .html file.
     """
     text = page(report)
-    atomic(path, lambda file: file.write(text.encode("utf-8", "replace")))
+    atomic(user_path(path), lambda file: file.write(text.encode("utf-8", "replace")))
 
 
 def page(report: Report) -> str:
@@ -108,9 +108,7 @@ def of_audit(audit: Audit) -> list[str]:
     parts += [one(audit.faces, i, words(audit.faces.names[i])) for i in audit.least]
     skipped = list(audit.faces.skipped)
     if audit.name.endswith(".npz"):
-        skipped += [
-            tuple(row) for row in load_about(Path(audit.name).expanduser()).get("skipped", [])
-        ]
+        skipped += [tuple(row) for row in load_about(audit.name).get("skipped", [])]
     if skipped:
         parts.append(f"<h3>{len(skipped):,} files were left out</h3><ul>")
         parts += [f"<li>{words(n)}: {words(why)}</li>" for n, why in skipped[:50]]

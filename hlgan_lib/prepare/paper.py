@@ -6,7 +6,7 @@ together. LR: more than 50,000 small faces of WIDER FACE, and 3,000 more held ou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from ..data.npz import load_npz
 from ..data.storage import BLOCK, ImageFile, load_about
 from ..errors import HLError
-from ..files import atomic
+from ..files import atomic, out_folder
 from . import prepare_file
 from .pool import Progress
 
@@ -69,6 +69,17 @@ class Row:
     notes: tuple[str, ...] = ()
 
 
+def files_of(sources: Mapping[str, Path | None], out: Path) -> list[Path]:
+    """The files that `prepare_paper` writes: of each source given, and each goal."""
+    parts = [part for part in PARTS if sources.get(part.kind) is not None]
+    goals = dict.fromkeys(part.goal for part in parts)
+    return [*(_path_of(part, out) for part in parts), *(out / f"{goal}.npz" for goal in goals)]
+
+
+def _path_of(part: Part, out: Path) -> Path:
+    return out / "parts" / f"{part.goal}-{part.kind}.npz"
+
+
 def prepare_paper(
     sources: Mapping[str, Path | None],
     out: str | Path,
@@ -78,6 +89,7 @@ def prepare_paper(
     poses: Path | None = None,
     workers: int | None = None,
     progress: Progress = iter,
+    wrote: Callable[[Path], None] = lambda path: None,
 ) -> list[Row]:
     """Make hi.npz, lo.npz and lo-test.npz of the sources that are given.
 
@@ -92,6 +104,7 @@ def prepare_paper(
         poses: VGGFace2's list of pictures, one a line.
         workers: processes, as in `prepare_file`.
         progress: shows how far the work is.
+        wrote: is given each part once it is there.
 
     Returns:
         The composition, a row a source and a row a file.
@@ -103,9 +116,7 @@ def prepare_paper(
     if not given:
         flags = ", ".join(f"--{kind}" for kind in dict.fromkeys(part.kind for part in PARTS))
         raise HLError(f"hlgan prepare paper needs at least one of {flags}, got none")
-    out = Path(out).expanduser()
-    if out.is_file():
-        raise HLError(f"--out {out} is a file: give a folder")
+    out = out_folder(out)
     rows = []
     for goal, stated in STATED.items():
         made: list[Path] = []
@@ -120,8 +131,9 @@ def prepare_paper(
                 options["n_held_out"] = n_held_out
             if part.kind == "vggface2" and poses:
                 options["poses"] = poses
-            path = out / "parts" / f"{goal}-{part.kind}.npz"
+            path = _path_of(part, out)
             n, notes = make_part(part.kind, src, path, options, workers, progress)
+            wrote(path)
             rows.append(Row(goal, part.kind, n, part.stated, tuple(notes)))
             made.append(path)
             total += n

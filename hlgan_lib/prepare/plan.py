@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 from ..data.pictures import MAX_SHRINK
 from ..errors import HLError
+from ..files import user_path
 from .trees import Tree, open_tree
 
 Box = tuple[float, float, float, float]  # x, y of the upper left corner, width, height: pixels
@@ -233,4 +235,6 @@ class Kind:
             known = ", ".join(self.splits) or "nothing, as this kind has no parts"
             raise HLError(f"--split must be one of {known}, got {split}")
         chosen = {key: value for key, value in given.items() if value is not None}
+        for key in {"poses", "boxes"} & chosen.keys():
+            chosen[key] = user_path(cast(str, chosen[key]))
         return Options(**chosen)  # type: ignore[arg-type]

@@ -26,6 +26,7 @@ import numpy as np
 from ..data.pictures import MAX_SHRINK
 from ..data.storage import ImageFile
 from ..errors import HLError
+from ..text import as_json
 from .cropping import Cut, cut_job
 from .plan import Face, Job, Plan
 from .trees import Tree
@@ -102,7 +103,7 @@ def make_file(
     out.parent.mkdir(parents=True, exist_ok=True)
     if not lines:
         unfinished.unlink(missing_ok=True)
-        journal.write_text(json.dumps({"job": job_print}) + "\n")
+        journal.write_text(as_json({"job": job_print}) + "\n")
     with open(unfinished, "r+b" if unfinished.exists() else "w+b") as file:
         images = ImageFile(file, (size, size), len(kept))
         with open(journal, "a") as log:
@@ -121,7 +122,7 @@ def make_file(
                 file.flush()
                 if k % SYNC == SYNC - 1:
                     os.fsync(file.fileno())
-                log.write(json.dumps(line) + "\n")
+                log.write(as_json(line) + "\n")
                 log.flush()
                 take(line, made, kept)
         if kept:

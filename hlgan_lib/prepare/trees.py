@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from ..data.pictures import reason
 from ..errors import HLError
+from ..files import user_path
 
 MAX_BYTES = 256 << 20  # of one file: a larger one is no picture and no list of boxes
 MAX_FILES = 5_000_000  # members of an archive
@@ -219,7 +220,7 @@ def open_tree(src: str | Path) -> Tree:
     Raises:
         HLError: where there is none.
     """
-    path = Path(src).expanduser()
+    path = user_path(src)
     if path.is_dir():
         return FolderTree(path)
     if path.is_file() and path.suffix.lower() == ".zip":

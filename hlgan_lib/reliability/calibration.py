@@ -15,7 +15,7 @@ from ..checkpoint import fingerprint
 from ..data.faces import FaceSet
 from ..data.loading import load_faces
 from ..errors import HLError
-from ..files import save_json
+from ..files import save_json, user_path
 from ..inference import SHIPPED, Weights, load_weights
 from ..networks.blocks import check_images
 from ..rng import subsample
@@ -91,12 +91,12 @@ class Calibration:
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON."""
-        save_json(Path(path), asdict(self))
+        save_json(user_path(path), asdict(self))
 
     @classmethod
     def load(cls, path: str | Path) -> Calibration:
         """Read what `save` wrote. Raises HLError where the file is none."""
-        return read_json(Path(path), cls, "calibration", "write it with Calibration.save")
+        return read_json(user_path(path), cls, "calibration", "write it with Calibration.save")
 
 
 def calibrate(

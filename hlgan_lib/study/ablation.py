@@ -12,6 +12,7 @@ from ..data.faces import to_uint8
 from ..data.loading import load_faces
 from ..degradations import DEGRADATIONS as FIXED
 from ..errors import HLError
+from ..files import out_folder, user_path
 from ..inference import load_weights, upscale
 from ..metrics.gap import gap_closed
 from ..networks.baselines import enlarged
@@ -82,7 +83,7 @@ def train_and_score(
     Returns:
         Which runs are finished, and which failed.
     """
-    out = Path(out).expanduser()
+    out = out_folder(out)
     scored: Collection[str] = ()
     if (out / "ablation.json").is_file():
         # The wrong folder is refused before anything is trained.
@@ -107,7 +108,7 @@ def load_or_new(folder: str | Path, preset_name: str) -> Stored:
     Raises:
         HLError: for results of another preset.
     """
-    if (Path(folder) / "ablation.json").is_file():
+    if (user_path(folder) / "ablation.json").is_file():
         stored = load(folder)
         if stored.about["preset"] != preset_name:
             raise HLError(

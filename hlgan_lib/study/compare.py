@@ -7,9 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import HLError
-from ..files import atomic, save_json
+from ..files import atomic, save_json, user_path
 from .ablation import train_and_score
 from .grid import AXES, CELLS, METRICS, TESTS, Cell, planned_of
+from .numbers import said
 from .reported import REPORTED, SURE, reported_table
 from .results import Stored, load
 from .tables import markdown_row
@@ -104,7 +105,7 @@ def write(stored: Stored, out: str | Path) -> None:
         stored: the results.
         out: the folder.
     """
-    out = Path(out).expanduser()
+    out = user_path(out)
     values = {
         "about": stored.about,
         "tests": table(stored),
@@ -174,7 +175,7 @@ def cell_text(metric: str, score: dict | None) -> str:
     if score is None:
         return ""
     digits = DIGITS[metric]
-    text = f"{score['value']:.{digits}f}"
+    text = said(score["value"], f".{digits}f")
     if score["ci"]:
         low, high = score["ci"]
         text += f" [{low:.{digits}f}, {high:.{digits}f}]"

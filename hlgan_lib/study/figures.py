@@ -133,7 +133,9 @@ def plane(stored: Stored, also: Mapping[str, tuple[Stored, str]] | None = None) 
             fillstyle=FILL.get(loss, "full"),
             markeredgewidth=1.6,
         )
-        said.append(f"{label} {written(np.mean(seeds[0]))} dB, {written(np.mean(seeds[1]))}")
+        said.append(
+            f"{label} {written(float(np.mean(seeds[0])))} dB, {written(float(np.mean(seeds[1])))}"
+        )
 
     # What they are held against: bicubic, the reader's own, the floor.
     bicubic = stored.references["bicubic"]
@@ -148,7 +150,7 @@ def plane(stored: Stored, also: Mapping[str, tuple[Stored, str]] | None = None) 
     for name, (own, cell) in (also or {}).items():
         x, y = (own.values(cell, test, metric) for test, metric in SHOWN)
         ax.plot(x, y, marker="$me$", color="black", linestyle="none", markersize=16, label=name)
-        said.append(f"{name} {written(np.mean(x))} dB, {written(np.mean(y))}")
+        said.append(f"{name} {written(float(np.mean(x)))} dB, {written(float(np.mean(y)))}")
     floor = stored.about["floors"]["frechet_lite0"]
     ax.axhline(floor, color="black", linestyle="--", linewidth=1, label="floor")
 
@@ -253,6 +255,9 @@ FIGURES: dict[str, tuple[Callable[[Stored], Figure], tuple[str, ...]]] = {
     "parts.png": (lambda s: scores(s, PARTS), PARTS),
     "cost.png": (cost, tuple(CELLS)),
 }
+
+
+FILES = (*FIGURES, "tables.md", "manifest.json")  # what `draw_all` may write
 
 
 def draw_all(stored: Stored, out: str | Path) -> Iterator[Path]:

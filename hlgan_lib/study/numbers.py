@@ -5,6 +5,7 @@ A variant that was not run is left out; the tables name it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -35,13 +36,22 @@ class Bar(NamedTuple):
     seeds: tuple[float, ...]
 
 
+def said(value: float, spec: str) -> str:
+    """A number in that format; NaN in words.
+
+    >>> said(19.614, ".1f"), said(float("nan"), ".1f")
+    ('19.6', 'not measured')
+    """
+    return "not measured" if math.isnan(value) else f"{value:{spec}}"
+
+
 def written(value: float) -> str:
     """A score to a hundredth of a dB, a distance to a whole number.
 
     >>> written(20.6), written(19), written(784.4)
     ('20.60', '19.00', '784')
     """
-    return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
+    return said(value, ".2f" if abs(value) < 100 else ".0f")
 
 
 def no_ratio(gap: dict) -> str:

@@ -8,7 +8,7 @@ else.
 from __future__ import annotations
 
 import io
-import json
+import math
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,9 +19,10 @@ import numpy as np
 
 from ..degradations import DEGRADATIONS
 from ..errors import HLError
-from ..files import atomic
+from ..files import atomic, user_path
 from ..presets import PRESETS
 from ..schema import Misfit, checked, plain, read_json
+from ..text import as_json
 from .grid import CELLS, Cell, Planned, planned_of
 from .run import in_order
 
@@ -44,13 +45,14 @@ class Stored:
         parts = []
         for name in ("about", "runs", "references", "gaps"):
             entries = getattr(self, name).items()
-            rows = ",".join(f"\n{json.dumps(k)}:{json.dumps(v)}" for k, v in entries)
+            rows = ",".join(f"\n{as_json(k)}:{as_json(v)}" for k, v in entries)
             parts.append(f'"{name}":{{{rows}}}')
         text = "{" + ",\n".join(parts) + "}\n"
         packed = io.BytesIO()
         np.savez_compressed(packed, allow_pickle=False, **self.arrays)
-        atomic(Path(folder) / "ablation.npz", lambda file: file.write(packed.getvalue()))
-        atomic(Path(folder) / "ablation.json", lambda file: file.write(text.encode()))
+        path = user_path(folder) / "ablation.json"
+        atomic(path.with_suffix(".npz"), lambda file: file.write(packed.getvalue()))
+        atomic(path, lambda file: file.write(text.encode()))
 
     def planned(self, cell: Cell | str) -> list[Planned]:
         """The stored trainings of a cell, seed by seed; empty where it was not run."""
@@ -86,14 +88,17 @@ class Stored:
 
 
 # ---- reading -------------------------------------------------------------------------------------
+Known = float | None  # null in the file: not measured; NaN once it is read
+
+
 class Measured(TypedDict):
     """A score, and its interval where one was taken."""
 
-    value: float
+    value: Known
     ci: list[float] | None
 
 
-Metrics = dict[str, Measured | dict[str, float]]  # the latter: diversity
+Metrics = dict[str, Measured | dict[str, Known]]  # the latter: diversity
 
 
 class Floors(TypedDict):
@@ -129,7 +134,7 @@ class StoredRun(_StoredRun, total=False):
 
     changed: dict[str, Any]
     scores: dict[str, Any]
-    psnr_faces: list[float]
+    psnr_faces: list[Known]
 
 
 class Reference(TypedDict):
@@ -143,9 +148,9 @@ class Gap(TypedDict):
 
     ratio: float | None
     ratio_ci: list[float] | None
-    low: float
-    mid: float
-    high: float
+    low: Known
+    mid: Known
+    high: Known
     note: str | None
 
 
@@ -170,7 +175,7 @@ SPREADS = {"total", "colour", "detail"}
 
 def load(folder: str | Path) -> Stored:
     """What is stored in a folder. Raises HLError where nothing is, or where it cannot be read."""
-    path = Path(folder).expanduser() / "ablation.json"
+    path = user_path(folder) / "ablation.json"
     if not path.is_file():
         raise HLError(
             f"no stored results at {path}: run hlgan ablate --out {folder}, "
@@ -198,7 +203,11 @@ def _check(stored: Stored) -> None:
     needed = {"bicubic", *(f"h2l:{name}" for name in DEGRADATIONS)}
     if stored.references and not needed <= stored.references.keys():
         raise Misfit(f"references must be {', '.join(sorted(needed))}")
+    for gap in stored.gaps.values():
+        _to_nan(gap, "low", "mid", "high")
     for name, entry in entries.items():
+        if "psnr_faces" in entry:
+            entry["psnr_faces"] = [math.nan if x is None else x for x in entry["psnr_faces"]]
         scores = entry.get("scores")
         if name.startswith("h2l"):
             _check_metrics(scores, DEGRADED, name)
@@ -213,11 +222,19 @@ def _check_metrics(scores: Any, metrics: tuple[str, ...], name: str) -> None:
     if missing:
         raise Misfit(f"{name}.scores lacks {', '.join(missing)}")
     for metric in metrics:
-        one = kept[metric]
+        one = scores[metric]
+        _to_nan(one, *(SPREADS if metric == "diversity" else {"value"}))
         whole = SPREADS <= one.keys() if metric == "diversity" else "value" in one
         ends = one.get("ci")
         if not whole or (ends is not None and len(ends) != 2):
             raise Misfit(f"{name}.scores.{metric} must be a value and two ends of its interval")
+
+
+def _to_nan(entry: dict[str, Any], *keys: str) -> None:
+    """NaN for what was not measured, so that what is computed of it is not known either."""
+    for key in keys:
+        if key in entry and entry[key] is None:
+            entry[key] = math.nan
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

@@ -7,7 +7,6 @@ weights.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,8 +17,10 @@ from .. import config
 from ..checkpoint import About, RunFolder
 from ..config import RunConfig, reads
 from ..errors import HLError
+from ..files import user_path
 from ..presets import differences
 from ..schema import read_json
+from ..text import as_json
 
 # Of the training code: raised when the same configuration gives other weights, so that keys change.
 VERSION = 1
@@ -76,7 +77,7 @@ def _digest(stage: str, cfg: RunConfig, sources: dict[str, str]) -> str:
     for name, (_, own) in differences(cfg, RunConfig()).items():
         if reads(stage, name) and name != "amp":  # amp: rounding, as of another device
             changed[name] = own
-    text = json.dumps([VERSION, stage, sources, changed], sort_keys=True)
+    text = as_json([VERSION, stage, sources, changed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
@@ -93,7 +94,7 @@ def key_of(config_json: str | Path, came_from: tuple[Path, ...] = ()) -> str:
         HLError: where the file, or that of a run that it started from, cannot be read, and for a
             run on other images than the shipped ones.
     """
-    path = Path(config_json)
+    path = user_path(config_json)
     if path.resolve() in came_from:
         raise HLError(f"{path} must be of a run that started from another one, got itself")
     about: dict[str, Any] = read_json(path, About, "the config.json of a run", "give its path")
@@ -151,4 +152,4 @@ def folder_of(run: Run, out: str | Path) -> RunFolder:
     Returns:
         Its run folder.
     """
-    return RunFolder(Path(out) / "runs" / run.name)
+    return RunFolder(user_path(out) / "runs" / run.name)

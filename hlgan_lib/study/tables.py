@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..files import atomic
+from ..files import atomic, user_path
 from .grid import AXES, BASELINES, CELLS, DEGRADATIONS, LEARNED, LOSSES, METRICS, TESTS
-from .numbers import BETWEEN, NATURAL, Bar, bar_of, bar_of_cell, no_ratio, run_cells, written
+from .numbers import BETWEEN, NATURAL, Bar, bar_of, bar_of_cell, no_ratio, run_cells, said, written
 from .results import Stored
 
 COLUMNS = (  # test, metric, digits
@@ -45,8 +46,8 @@ def number(runs: list[dict], test: str, metric: str, digits: int) -> str:
     bar = bar_of(runs, test, metric)
     if bar is None:
         return "not run"
-    value = f"{bar.value:.{digits}f}"
-    if len(bar.seeds) == 1:
+    value = said(bar.value, f".{digits}f")
+    if len(bar.seeds) == 1 or math.isnan(bar.value):
         return value
     return f"{value} +- {_range(bar) / 2:.{digits}f}"
 
@@ -139,9 +140,10 @@ def against(stored: Stored, cell: str, base: str, test: str, metric: str) -> str
     scatter = "one seed each, scatter unknown"
     if ranges:
         scatter = f"seeds range over {max(ranges):.3g}"
+    difference = said(a.value - b.value, "+.3g")
     return (
         f"{METRICS[metric]}: {CELLS[cell].label} {written(a.value)}, "
-        f"{CELLS[base].label} {written(b.value)}, difference {a.value - b.value:+.3g} ({scatter})"
+        f"{CELLS[base].label} {written(b.value)}, difference {difference} ({scatter})"
     )
 
 
@@ -308,6 +310,6 @@ def write_tables(stored: Stored, out: str | Path) -> Iterator[Path]:
         parts += [f"## {axis.name}: {axis.question}", axis_table(stored, axis.name)]
     parts += ["## Share of the gap between bilinear and the oracle", gap_table(stored)]
     text = "\n\n".join(parts) + "\n"
-    path = Path(out) / "tables.md"
+    path = user_path(out) / "tables.md"
     atomic(path, lambda file: file.write(text.encode()))
     yield path

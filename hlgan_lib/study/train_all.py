@@ -18,6 +18,7 @@ from ..checkpoint import log_entry
 from ..errors import HLError
 from ..files import Lock, out_folder
 from ..runtime import BAR, pick_device, speech_may_fail, stop_signals
+from ..text import as_json
 from .run import Run, folder_of, in_order
 
 EVERY_S = 60  # seconds between two lines on how far a plan is, where there is no terminal
@@ -139,7 +140,7 @@ def _start(run: Run, out: Path, device: str | None) -> subprocess.Popen:
     (out / "logs").mkdir(parents=True, exist_ok=True)
     with open(out / "logs" / f"{run.name}.txt", "a") as said:
         return subprocess.Popen(
-            [sys.executable, "-m", "hlgan_lib.study.train_all", json.dumps(job)],
+            [sys.executable, "-m", "hlgan_lib.study.train_all", as_json(job)],
             cwd=out,
             stdout=said,
             stderr=said,

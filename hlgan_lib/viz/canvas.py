@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from ..errors import HLError
-from ..files import atomic, save_json
+from ..files import atomic, save_json, user_path
 from ..schema import read_json
 from ..text import shown
 
@@ -228,7 +228,7 @@ def save_figure(figure: Figure, path: str | Path, alt: str | None = None, **mani
     Raises:
         HLError: for another ending, no alt text, or a folder that cannot be written.
     """
-    path = Path(path)
+    path = user_path(path)
     if path.suffix not in (".png", ".jpg"):
         raise HLError(f"a figure's path must end in .png or .jpg, got {path.name}")
     with_alt(figure, alt or str(getattr(figure, "alt", "")))

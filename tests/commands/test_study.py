@@ -69,7 +69,7 @@ def test_ablate_and_figures_from_nothing_to_pictures(in_tmp, capsys):
     assert len(stored["runs"]) == 1 and stored["about"]["n"] == ablation.N_SMOKE
     assert cli.main(["figures", "--results", "x", "--out", "figs"]) == 0
     shown = capsys.readouterr().out
-    drawn = {path.name for path in (in_tmp / "figs").iterdir()}
+    drawn = {path.name for path in (in_tmp / "figs").glob("[!.]*")}
     assert shown.count("wrote figs/") == len(drawn - {"manifest.json"}) >= 1
 
 

@@ -8,8 +8,9 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFile
 
+from hlgan_lib.commands.pictures import evaluate_files, load_lo
 from hlgan_lib.data.faces import FaceSet, Pairs
 from hlgan_lib.data.loading import load_faces
 from hlgan_lib.errors import HLError
@@ -202,3 +203,44 @@ def test_wrong_role_and_size(folder):
         load_faces(folder, role="mid")
     with pytest.raises(HLError, match="size must be at least 1 pixel, got 0"):
         load_faces(folder, 0)
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The pixels that were decoded, of all images together."""
+    n = [0]
+    load = ImageFile.ImageFile.load
+
+    def counted(image):
+        if image.tile:  # what is still to be decoded
+            n[0] += image.width * image.height
+        return load(image)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", counted)
+    return n
+
+
+def test_large_pictures_that_are_refused_are_not_decoded(tmp_path, picture, decoded):
+    for i in range(40):
+        (tmp_path / "large").mkdir(exist_ok=True)
+        picture((300, 300)).save(tmp_path / "large" / f"{i:02}.png")
+        (tmp_path / "oblong").mkdir(exist_ok=True)
+        picture((300, 200)).save(tmp_path / "oblong" / f"{i:02}.jpg")
+    (tmp_path / "small").mkdir()
+    picture((16, 16)).save(tmp_path / "small" / "a.png")
+    decoded[0] = 0
+    refused = [
+        (lambda: load_lo(tmp_path / "large", 16, False), "holds 300x300 pictures, the network"),
+        (lambda: load_lo(tmp_path / "oblong", 16, False), "holds 300x200 pictures, the network"),
+        (lambda: load_lo(tmp_path, 16, False), "holds pictures of several sizes, the network"),
+        (lambda: load_lo(tmp_path / "large" / "00.png", 16, False), "holds 300x300 pictures"),
+        (lambda: load_faces(tmp_path / "oblong"), "got 00.jpg of 300x200: give size"),
+        (lambda: load_faces(tmp_path), "got oblong/00.jpg of 300x200: give size"),
+        (lambda: evaluate_files(tmp_path / "large", tmp_path / "small"), "300x300 and 16x16"),
+    ]
+    for load, message in refused:
+        with pytest.raises(HLError, match=message):
+            load()
+        assert decoded[0] == 0
+    assert len(load_lo(tmp_path / "large", 16, True)) == 40
+    assert decoded[0] == 40 * 300 * 300  # the count counts

@@ -48,3 +48,13 @@ def test_the_shipped_calibration_is_of_the_shipped_networks():
     stored = json.loads((CALIBRATION.parents[2] / "results" / "trust.json").read_text())
     assert stored["about"]["fingerprint"] == shipped.networks
     assert stored["flag"]["limit"] == pytest.approx(shipped.limit, rel=1e-4)
+
+
+def test_a_whole_number_beyond_all_integers_of_torch_is_a_number(tmp_path):
+    values = json.loads(CALIBRATION.read_text())
+    values["grades"][-1] = 10**30
+    values["sharp"]["mean"][0] = 10**30
+    (tmp_path / "c.json").write_text(json.dumps(values))
+    read = Calibration.load(tmp_path / "c.json")
+    assert read.grade(torch.zeros(2)).shape == (2,)
+    assert read.hr_features().mean[0] == 1e30

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 from math import cos, radians, sin
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import torch
 from PIL import Image
 
 from hlgan_lib.degradations.camera import Camera
+from hlgan_lib.files import save_json, user_path
 
 SPLITS = {
     "train-hi": range(3000),
@@ -138,15 +138,17 @@ def build(sources: Path, out: Path) -> dict:
         }
         for file in files.values():
             meta["sha256"][file] = hashlib.sha256((out / file).read_bytes()).hexdigest()
-    (out / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
+    save_json(out / "meta.json", meta)
     return meta
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sources", type=Path, help="folder with 00000.jpg ... 04999.jpg, 160x160")
     parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parents[2] / "hlgan_lib" / "faces"
+        "sources", type=user_path, help="folder with 00000.jpg ... 04999.jpg, 160x160"
+    )
+    parser.add_argument(
+        "--out", type=user_path, default=Path(__file__).parents[2] / "hlgan_lib" / "faces"
     )
     args = parser.parse_args()
     for file in build(args.sources, args.out)["sha256"]:

@@ -12,7 +12,6 @@ have it: TF32 in convolutions, not in matrix products.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import tempfile
@@ -30,6 +29,7 @@ import hlgan_lib as hl
 from hlgan_lib.bench.plain import Pictures, PlainLoop, batches, write_pictures
 from hlgan_lib.bench.speed import flops_of, ticking
 from hlgan_lib.degradations import Degradation
+from hlgan_lib.files import save_json, user_path
 from hlgan_lib.loop import Loop
 from hlgan_lib.tasks.base import Batch
 from hlgan_lib.training import new_loop
@@ -359,7 +359,7 @@ def _step_on(plain: PlainLoop, stream: Iterator[Batch]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--out", type=Path, help="a JSON file")
+    parser.add_argument("--out", type=user_path, help="a JSON file")
     parser.add_argument(
         "--limit",
         type=float,
@@ -425,8 +425,7 @@ def report(bench: Bench, beside: dict, out: Path | None) -> None:
         "not_run": bench.not_run,
     }
     if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result, indent=1) + "\n")
+        save_json(out, result)
     print(f"{card}, torch {torch.__version__}, {result['seconds']} s")
     for name, top in bench.ceilings.items():
         print(

@@ -19,6 +19,8 @@ from hlgan_lib import inference
 from hlgan_lib.analysis.camera_validation import validate_on_camera
 from hlgan_lib.analysis.card import degradation_card
 from hlgan_lib.analysis.validation import Estimate, table, validate
+from hlgan_lib.files import save_json, user_path
+from hlgan_lib.text import as_json
 from hlgan_lib.viz.canvas import save_figure
 from hlgan_lib.viz.card import draw_card
 
@@ -32,7 +34,6 @@ def card(out: Path = ROOT) -> None:
     """
     hi, lo = (side.batch() for side in hl.load_faces("faces:test"))
     drawn = {k: torch.from_numpy(v) for k, v in hl.data.load_camera_params("faces:test").items()}
-    (out / "results").mkdir(parents=True, exist_ok=True)
     known, camera = validate(hi), validate_on_camera(hi, lo, drawn)
     print(table([*known, *camera]))
     stored = {
@@ -40,10 +41,10 @@ def card(out: Path = ROOT) -> None:
         "known": rows(known),
         "camera": rows(camera),
     }
-    (out / "results" / "estimators.json").write_text(json.dumps(stored, indent=1) + "\n")
+    save_json(out / "results" / "estimators.json", stored)
     measured = degradation_card("learned:h2l", hi, lo, paired=True, truth="camera", drawn=drawn)
     measured["about"] |= {"set": "faces:test", "weights": "h2l", "command": COMMAND}
-    (out / "results" / "card.json").write_text(json.dumps(measured, separators=(",", ":")) + "\n")
+    (out / "results" / "card.json").write_text(as_json(measured, separators=(",", ":")) + "\n")
     print("\n".join(measured["verdicts"]))
     draw(out)
 
@@ -82,7 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=ROOT)
+    parser.add_argument("--out", type=user_path, default=ROOT)
     parser.add_argument(
         "--draw", action="store_true", help="only redraw the figure from results/card.json"
     )

@@ -27,10 +27,11 @@ from publish import between_marks, replace_if_new, samples, weigh
 import hlgan_lib as hl
 from hlgan_lib.checkpoint import RunFolder, read_weights, save_weights, stored_config
 from hlgan_lib.data import FaceSet, load_faces
-from hlgan_lib.files import save_json
+from hlgan_lib.files import save_json, user_path
 from hlgan_lib.inference import SHIPPED
 from hlgan_lib.networks import enlarged
 from hlgan_lib.study.scoring import floors, score_degrader, score_restorer
+from hlgan_lib.text import as_json
 from hlgan_lib.viz import face_grid, save_figure
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,7 +99,7 @@ def train_weights(runs: Path, faces: Path | None, seconds: float, changes: dict)
     if not train_one(H2L, runs, None, seconds, changes):
         print(f"{H2L} is not finished: call again to go on")
         return
-    command = [sys.executable, __file__, "one", str(runs), "--changes", json.dumps(changes)]
+    command = [sys.executable, __file__, "one", str(runs), "--changes", as_json(changes)]
     command += ["--seconds", str(end - time.monotonic())]
     command += ["--faces", str(faces)] if faces else []
     going = {name: subprocess.Popen([*command, "--name", name]) for name in PAIRS}
@@ -251,8 +252,8 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("step", choices=("tests", "bench", "weights", "one", "publish"))
-    parser.add_argument("runs", type=Path, nargs="?", default=Path("runs/gpu"))
-    parser.add_argument("--faces", type=Path, help="more HR faces, .npy")
+    parser.add_argument("runs", type=user_path, nargs="?", default=Path("runs/gpu"))
+    parser.add_argument("--faces", type=user_path, help="more HR faces, .npy")
     parser.add_argument("--seconds", type=float, default=540, help="at most, then call again")
     parser.add_argument("--name", choices=(H2L, *PAIRS), help="one: which run")
     parser.add_argument("--changes", type=json.loads, default={}, help="fields to change, JSON")

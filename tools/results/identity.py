@@ -26,7 +26,7 @@ from hlgan_lib.data.sampling import augment
 from hlgan_lib.degradations.handmade import pool
 from hlgan_lib.degradations.optics import blur, gaussian
 from hlgan_lib.errors import HLError
-from hlgan_lib.files import save_json
+from hlgan_lib.files import save_json, user_path
 from hlgan_lib.metrics.features import extract
 from hlgan_lib.metrics.protocols import jpeg_file
 from hlgan_lib.networks.baselines import enlarged
@@ -110,7 +110,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=ROOT / "results")
+    parser.add_argument("--out", type=user_path, default=ROOT / "results")
     parser.add_argument("--n", type=int, default=150, help="faces of faces:val")
     args = parser.parse_args()
     identity(args.out, args.n)

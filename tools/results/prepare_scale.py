@@ -25,6 +25,7 @@ from pathlib import Path
 from PIL import Image
 
 from hlgan_lib.data.pictures import fit, read_image, to_array
+from hlgan_lib.files import save_json
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "results" / "prepare-scale.json"
@@ -183,7 +184,7 @@ def main() -> None:
             "seconds": "the fastest, by turns; on a busy machine CPU seconds say more",
             "rows": rows,
         }
-        RESULT.write_text(json.dumps(about, indent=1) + "\n")
+        save_json(RESULT, about)
     draw(rows)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 import hlgan_lib as hl
-from hlgan_lib.files import save_json
+from hlgan_lib.files import save_json, user_path
 from hlgan_lib.metrics.protocols import CLEAN, PAPER, STEPS, one_step
 from hlgan_lib.metrics.set_scores import drift
 from hlgan_lib.networks.baselines import enlarged
@@ -61,7 +61,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=ROOT / "results")
+    parser.add_argument("--out", type=user_path, default=ROOT / "results")
     parser.add_argument("--n", type=int, default=600, help="pictures of faces:test")
     args = parser.parse_args()
     protocols(args.out, args.n)

@@ -21,7 +21,7 @@ import hlgan_lib as hl
 from hlgan_lib.checkpoint import RunFolder, read_weights, save_weights, stored_config
 from hlgan_lib.data.loading import load_faces
 from hlgan_lib.degradations.handmade import bilinear
-from hlgan_lib.files import save_json
+from hlgan_lib.files import save_json, user_path
 from hlgan_lib.inference import SHIPPED, shipped_weights
 from hlgan_lib.study.grid import CELLS
 from hlgan_lib.study.results import Stored, load
@@ -204,7 +204,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("study", type=Path, help="the --out of hlgan ablate and hlgan compare")
+    parser.add_argument("study", type=user_path, help="the --out of hlgan ablate and hlgan compare")
     study = parser.parse_args().study
     stored = load(study)
     for name in ("ablation.json", "ablation.npz", "compare.json", "compare.md"):

@@ -24,7 +24,7 @@ from torch import Tensor
 import hlgan_lib as hl
 from hlgan_lib import viz
 from hlgan_lib.data.builtin import load_camera_params
-from hlgan_lib.files import save_json
+from hlgan_lib.files import save_json, user_path
 from hlgan_lib.metrics.features import extract_maps, face_rate
 from hlgan_lib.metrics.pairs import psnr, ssim
 from hlgan_lib.reliability import risk, triage
@@ -274,8 +274,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=ROOT / "results")
-    parser.add_argument("--figures", type=Path, default=ROOT / "figures")
+    parser.add_argument("--out", type=user_path, default=ROOT / "results")
+    parser.add_argument("--figures", type=user_path, default=ROOT / "figures")
     parser.add_argument("--draw", action="store_true", help="only the figures, from what is stored")
     args = parser.parse_args()
     (draw if args.draw else trust)(args.out, args.figures)

@@ -19,7 +19,7 @@ import hlgan_lib as hl
 from hlgan_lib.checkpoint import RunFolder
 from hlgan_lib.degradations import Degradation
 from hlgan_lib.degradations.camera import lacking
-from hlgan_lib.files import save_json
+from hlgan_lib.files import save_json, user_path
 from hlgan_lib.runtime import one_thread
 from hlgan_lib.study.grid import CELLS
 from hlgan_lib.study.results import load
@@ -44,7 +44,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "study", type=Path, help="folder of a study, as `hlgan ablate --out` has it"
+        "study", type=user_path, help="folder of a study, as `hlgan ablate --out` has it"
     )
     study = parser.parse_args().study
     stored, cfg = load(study), hl.preset("study").replace(w_gan=0.0)

@@ -91,4 +91,4 @@ def report(site: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(report(Path(sys.argv[1])) if len(sys.argv) == 2 else print(__doc__) or 2)
+    sys.exit(report(Path(sys.argv[1]).expanduser()) if len(sys.argv) == 2 else print(__doc__) or 2)

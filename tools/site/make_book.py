@@ -18,6 +18,8 @@ from pathlib import Path
 
 from check_site import report
 
+from hlgan_lib.files import user_path
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent / "book"
 DOCS = (
@@ -91,7 +93,11 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "out", nargs="?", type=Path, default=ROOT / "outputs" / "book", help="default: outputs/book"
+        "out",
+        nargs="?",
+        type=user_path,
+        default=ROOT / "outputs" / "book",
+        help="default: outputs/book",
     )
     return build(parser.parse_args().out.resolve())
 

@@ -133,7 +133,7 @@ def write(url: str, root: Path = ROOT) -> list[Path]:
     for path in paths:
         texts[path] = path.read_text("utf-8")
         nb = dress(json.loads(texts[path]), path.relative_to(root).as_posix(), url)
-        new[path] = json.dumps(nb, indent=1, ensure_ascii=False) + "\n"
+        new[path] = json.dumps(nb, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     changed = [path for path in new if new[path] != texts[path]]
     for path in changed:
         path.write_text(new[path], "utf-8")

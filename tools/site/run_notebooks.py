@@ -33,6 +33,9 @@ import torch
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from hlgan_lib.files import user_path
+from hlgan_lib.text import as_json
+
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = {"image/png": "png", "image/jpeg": "jpg"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -268,19 +271,19 @@ def remember_minutes(reports: list[Report]) -> None:
     for report in reports:
         if not report.error:
             stored["notebooks"].setdefault(report.name, {})[machine] = round(report.minutes, 1)
-    path.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n")
+    path.write_text(as_json(stored, indent=1, sort_keys=True) + "\n")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all of notebooks/")
+    parser.add_argument("notebooks", nargs="*", type=user_path, help="default: all of notebooks/")
     parser.add_argument(
         "--preset", default="quick", help='what PRESET = "auto" means (default quick)'
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("outputs"), help="folder for pages, figures and runs"
+        "--out", type=user_path, default=Path("outputs"), help="folder for pages, figures and runs"
     )
     parser.add_argument(
         "--timeout", type=int, default=900, help="seconds that one cell may take (default 900)"

@@ -87,7 +87,10 @@ def copies() -> dict[Path, str]:
     url = repo_url.stored()  # the badges of a copy open the copy
     return {
         p: json.dumps(
-            repo_url.dress(nb, f"notebooks/student/{p.name}", url), indent=1, ensure_ascii=False
+            repo_url.dress(nb, f"notebooks/student/{p.name}", url),
+            indent=1,
+            ensure_ascii=False,
+            allow_nan=False,
         )
         + "\n"
         for p, nb in made.items()
