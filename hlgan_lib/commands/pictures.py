@@ -158,7 +158,7 @@ def find_in_photograph(
 
 def sheet_path(photo: str | Path, folder: Path) -> Path:
     """Where the sheet of a photograph's faces goes."""
-    return folder / f"{Path(photo).stem}{SHEET}"
+    return folder / f"{user_path(photo).stem}{SHEET}"
 
 
 def save_faces_sheet(found: Found, written: list[Path], out: str | Path) -> Path:

@@ -54,7 +54,7 @@ def raw_uses(function: ast.FunctionDef) -> list[str]:
     found = []
     for node in ast.walk(function):
         of = node.value if isinstance(node, ast.Attribute) else None
-        if isinstance(of, ast.Name) and of.id in given:
+        if isinstance(of, ast.Name) and of.id in given and hasattr(Path, node.attr):
             found.append(ast.unparse(node))
         if called(node) in USES and node.args and ast.unparse(node.args[0]) in given:
             found.append(ast.unparse(node))

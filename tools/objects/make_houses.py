@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from hlgan_lib.data.faces import to_float, to_uint8
 from hlgan_lib.data.pictures import fit, to_array, to_image
 from hlgan_lib.degradations.other_cameras import scan
+from hlgan_lib.files import user_path
 
 SEED = 20261126
 DRAWN, SIDE = 256, 96  # pixels: drawn, then reduced, so that edges are smooth
@@ -177,7 +178,7 @@ def make(out: Path, size_lo: int, n: int, n_test: int) -> None:
 def main() -> None:
     """Make them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path)
+    parser.add_argument("out", type=user_path)
     parser.add_argument("--size-lo", type=int, default=16, help="side of the LR images [pixels]")
     parser.add_argument("--n", type=int, default=600, help="houses a side [images]")
     parser.add_argument("--n-test", type=int, default=150, help="pairs of the test [pairs]")

@@ -25,6 +25,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 import hlgan_lib as hl
+from hlgan_lib.files import save_json, user_path
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "results" / "detectors.json"
@@ -352,7 +353,7 @@ def main() -> None:
     """Compare those that are installed; others keep the numbers that they have."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", help="of DETECTORS")
-    parser.add_argument("--show", type=Path, help="only write examples of the pictures, here")
+    parser.add_argument("--show", type=user_path, help="only write examples of the pictures, here")
     asked = parser.parse_args()
     if asked.show:
         for condition in CONDITIONS:
@@ -378,7 +379,7 @@ def main() -> None:
             "found": f"overlap with the shipped framing of {MIN_OVERLAP} or more",
             "rows": {key: rows[key] for key in DETECTORS if key in rows},
         }
-        RESULT.write_text(json.dumps(about, indent=1) + "\n")
+        save_json(RESULT, about)
     write_table({name: rows[name] for name in DETECTORS if name in rows})
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from hlgan_lib import cli
+from hlgan_lib.files import save_json, user_path
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "objects"))
@@ -116,7 +117,7 @@ def draw(work: Path) -> None:
 def main() -> None:
     """Train, measure, store, draw."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, required=True, help="folder for sets and runs")
+    parser.add_argument("--work", type=user_path, required=True, help="folder for sets and runs")
     parser.add_argument("--preset", default="quick")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
@@ -129,7 +130,7 @@ def main() -> None:
             "images": f"{N} HR, {N} LR of other houses, {N_TEST} test pairs, one seed",
             "rows": rows,
         }
-        RESULT.write_text(json.dumps(about, indent=1) + "\n")
+        save_json(RESULT, about)
     draw(asked.work)
 
 
