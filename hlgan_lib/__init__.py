@@ -20,6 +20,7 @@ except PackageNotFoundError:  # run from a source tree that is not installed
 # Loaded at first use, so that `hlgan --help` does not wait seconds for torch.
 _MODULES = ("data", "degradations", "losses")
 _HOMES = {
+    "adapt": "adaptation",
     "degrade": "inference",
     "load_weights": "inference",
     "shipped_weights": "inference",
@@ -50,6 +51,7 @@ __all__ = [
     "RunConfig",
     "Tick",
     "TrainingDiverged",
+    "adapt",
     "config",
     "data",
     "degradations",

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Union
 import tyro
 
 from . import __version__
-from .commands.basic import Card, Degrade, Demo, Evaluate, Info, Upscale
+from .commands.basic import Adapt, Card, Degrade, Demo, Evaluate, Info, Upscale
 from .commands.bench import Bench
 from .commands.console import plain_messages
 from .commands.datasets import PREPARE, Audit
@@ -50,6 +50,7 @@ COMMANDS = {
     "upscale": Upscale,
     "evaluate": Evaluate,
     "card": Card,
+    "adapt": Adapt,
     "compare": Compare,
     "ablate": Ablate,
     "figures": Figures,

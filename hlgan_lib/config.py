@@ -103,6 +103,18 @@ class RunConfig:
             readers=("h2l", "joint"),
         ),
     ] = "concat"
+    domains: Annotated[
+        int,
+        Spec(
+            "LR domains, a folder of `lo` each, of which the learned camera has a law each and "
+            "its discriminator a projection",
+            "domains",
+            "ours",
+            "the projection: 1802.05637",
+            low=1,
+            readers=("h2l", "joint"),
+        ),
+    ] = 1
     norm: Annotated[
         Literal["batch", "none"], Spec("normalisation in the generators", "name", "released code")
     ] = "batch"
@@ -453,6 +465,17 @@ class RunConfig:
             raise HLError(
                 f"z_dim must be 4 or more where H2L has a JPEG (four numbers choose it), got "
                 f"{self.z_dim}"
+            )
+        if self.domains > 1 and not self.is_camera:
+            raise HLError(
+                f"domains must be 1 with h2l_model {self.h2l_model}, got {self.domains}: a law a "
+                "domain is the learned camera's, set h2l_model camera"
+            )
+        if self.domains > 1 and (self.batch % self.domains or self.batch < 2 * self.domains):
+            raise HLError(
+                f"batch must hold as many pictures, two or more, of each of {self.domains} "
+                f"domains, got {self.batch}: set batch {2 * self.domains} or a multiple of "
+                f"{self.domains} above it"
             )
         if self.w_pix == 0 and self.w_gan == 0:
             raise HLError("w_pix and w_gan are both 0: nothing would be trained; set one of them")

@@ -304,6 +304,31 @@ def energy_distance(a: Tensor, b: Tensor, w_each: float = 0.5) -> Tensor:
     return joint + w_each * each.sum()
 
 
+def energy_scores(a: Tensor, b: Tensor, w_each: float = 0.5) -> Tensor:
+    """The energy distance, picture by picture: how badly the law of `a` foretells each of `b`.
+
+    A proper score: its mean over pictures, which is `energy_distance(a, b)`, is least in
+    expectation where `a` is of their law.
+
+    Args:
+        a: (n, k), n at least 2, of the law.
+        b: (m, k), the pictures.
+        w_each: as in `energy_distance`.
+
+    Returns:
+        (m,).
+
+    Source: Gneiting and Raftery, Strictly proper scoring rules, 2007, section 4.3.
+
+    >>> a, b = torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [5.0]])
+    >>> energy_scores(a, b, w_each=0)
+    tensor([0.0000, 6.0000])
+    """
+    other = a[:, None] - b
+    to_b = 2 * _length(other).mean(0) + w_each * 2 * other.abs().mean(0).sum(1)
+    return to_b - to_b.mean() + energy_distance(a, b, w_each)
+
+
 def _length(d: Tensor) -> Tensor:
     """Length along the last dimension, with a finite gradient at 0."""
     return d.square().sum(-1).add(1e-8).sqrt()

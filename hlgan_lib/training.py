@@ -27,6 +27,7 @@ from .checkpoint import (
     save_weights,
 )
 from .config import STAGES, RunConfig, reads
+from .data.domains import by_domain
 from .data.faces import FaceSet
 from .data.loading import load_faces
 from .data.npz import check_npz
@@ -283,7 +284,8 @@ def _task(
         return PAIRED[stage](cfg, hi, degrade, rng, device)
     assert lo is not None
     if cfg.has_jpeg and stage in WITH_H2L:
-        return UNPAIRED[stage](cfg, hi, lo, rng, device, jpeg=_jpeg_of(lo))
+        jpeg = [_jpeg_of(part) for part in by_domain(lo, cfg.domains).values()]
+        return UNPAIRED[stage](cfg, hi, lo, rng, device, jpeg=jpeg)
     return UNPAIRED[stage](cfg, hi, lo, rng, device)
 
 

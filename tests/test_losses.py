@@ -143,3 +143,13 @@ def test_perceptual_is_relative_and_teaches_the_fake_alone():
     assert loss.item() == pytest.approx(0.25)
     loss.backward()
     assert hi_fake.grad.any() and hi.grad is None
+
+
+def test_energy_scores_are_the_energy_distance_picture_by_picture():
+    """By hand: 2 E|a - b| - E|a - a'| of 0 and 2 is 0 for b = 1, 6 for b = 5."""
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(n, 4, generator=generator) for n in (30, 7))
+    scores = losses.energy_scores(a, b)
+    assert scores.mean().item() == pytest.approx(losses.energy_distance(a, b).item(), rel=1e-5)
+    alone = torch.stack([losses.energy_distance(a, x[None]) for x in b])
+    assert torch.allclose(scores, alone, atol=1e-5)

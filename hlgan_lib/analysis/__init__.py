@@ -1,7 +1,7 @@
 """What a degradation does to pictures: spectrum, blur, noise, colour, JPEG, and who can tell."""
 
 from .blur import BlurFit, Kernel, blur_fit, effective_kernel, probe_kernel
-from .classifier import TwoSample, two_sample
+from .classifier import Confusion, TwoSample, confusion, two_sample
 from .jpeg_traces import Grid, block_step, chroma_detail, jpeg_grid, measured_jpeg
 from .noise_colour import Diversity, colour_gains, colour_shift, diversity, noise_curve, over_shots
 from .spectrum import Curve, power_spectrum, statistics
@@ -9,6 +9,7 @@ from .z_directions import Directions, walk
 
 __all__ = [
     "BlurFit",
+    "Confusion",
     "Curve",
     "Directions",
     "Diversity",
@@ -20,6 +21,7 @@ __all__ = [
     "chroma_detail",
     "colour_gains",
     "colour_shift",
+    "confusion",
     "diversity",
     "effective_kernel",
     "jpeg_grid",

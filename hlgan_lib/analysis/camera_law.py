@@ -13,6 +13,7 @@ from torch import Tensor
 from ..degradations.camera import Camera
 from ..degradations.handmade import pool
 from ..degradations.optics import integration, psf, resampling
+from ..degradations.other_cameras import OTHER_CAMERAS, OTHER_RANGES, STEP
 from ..losses import picture_statistics
 from ..networks.camera import LearnedCamera
 
@@ -91,6 +92,49 @@ def true_law(camera: Camera | None = None, n: int = 4_000, seed: int = 0) -> dic
         "shot noise": (p["shot_gain"] * kept).log10(),
         "read noise": (p["read_sigma"] * kept.sqrt()).log10(),
     }
+
+
+@torch.no_grad()
+def other_law(name: str, hi: Tensor, n: int = 600, seed: int = 0) -> dict[str, Tensor]:
+    """What one of OTHER_CAMERAS does to faces, in the same terms.
+
+    Args:
+        name: of the camera.
+        hi: the faces that it takes in turn, (B, 3, 64, 64) in [-1, 1]: `webcam` balances white by
+            them.
+        n: how many shots.
+        seed: of the draws.
+
+    Returns:
+        name -> (n,) for those of NUMBERS that the camera has. A blur is the lens, integration and,
+        of `webcam`, its sharpening, after which nothing may be left of it: 0. Noise it has only
+        where it acts on light.
+    """
+    if name in OTHER_RANGES:
+        return true_law(OTHER_RANGES[name], n, seed)
+    generator = torch.Generator().manual_seed(seed)
+    faces = hi.repeat(-(-n // len(hi)), 1, 1, 1)[:n]
+    shots = [OTHER_CAMERAS[name](part, generator).params for part in faces.split(64)]
+    p = {key: torch.cat([shot[key] for shot in shots]) for key in shots[0]}
+    law = {}
+    if "white_balance" in p:
+        red, green, blue = (p["exposure_ev"][:, None] + p["white_balance"].log2()).unbind(1)
+        law = {"exposure": (red + blue) / 2, "warmth": (red - blue) / 2}
+        law["tint"] = green - law["exposure"]
+        law["gamma"] = p.get("gamma", torch.ones(n))
+        law["contrast"] = torch.ones(n)
+    if "contrast" in p:
+        law["contrast"] = p["contrast"]
+    if "kernel" in p:
+        variance = (_variance(p["kernel"].sum(1)) + _variance(p["kernel"].sum(2))) / 2
+        variance = variance + (STEP**2 - 1) / 12
+        if "sharpening" in p:  # a box of 3 pixels of lo is taken away: its variance is 2/3
+            variance = variance - p["sharpening"] * STEP**2 * 2 / 3
+        law["blur"] = variance.clamp(min=0).sqrt()
+    for key, number in (("shot_gain", "shot noise"), ("read_sigma", "read noise")):
+        if key in p:
+            law[number] = p[key].log10()
+    return law
 
 
 def _variance(profile: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The commands that need one call each: demo, degrade, upscale, evaluate, card, info."""
+"""The commands that need one call each: demo, degrade, upscale, evaluate, card, adapt, info."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..prepare.photograph import Found
 
 CARD_AT_LEAST = 40  # faces, `analysis.card.AT_LEAST`: help imports no torch
+ADAPT_AT_LEAST, ADAPT_STEPS = 20, 120  # `adaptation.AT_LEAST`, `adaptation.STEPS`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,6 +281,55 @@ class Card:
             card, written = card_files(self.weights, self.hi, self.lo, out, self.seed)
         for line in (*card["verdicts"], *(f"wrote {path}" for path in written)):
             say(line)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapt:
+    """Adapt a learned camera to a few LR images of another camera; kept where it helps.
+
+    What helps is decided on images that did not adapt it. --out holds weights in either case, and
+    the gap before and after in adaptation.json.
+    """
+
+    weights: Annotated[str, Doc(f"of a learned camera: {WEIGHTS}")] = "h2l"
+    lo: Annotated[
+        str, Doc(f"LR images of the new camera, at least {ADAPT_AT_LEAST}, better 50: {FACES}")
+    ]
+    hi: Annotated[str, Doc(f"HR images to degrade, of other people: {FACES}")] = "faces:train-hi"
+    out: Annotated[Path, Doc("folder for the weights, which learned:OUT reads")]
+    steps: Annotated[int, Doc("length of each of its four adaptations [updates]")] = ADAPT_STEPS
+    seed: Annotated[int, Doc("seed of all that is drawn [number]")] = 0
+    overwrite: Overwrite = False
+    device: Device = None
+
+    def run(self) -> int:
+        from ..adaptation import FILES, adapt
+        from ..data.folder import check_apart
+        from ..files import out_folder
+        from . import outputs
+
+        if self.steps < 1:
+            raise HLError(f"--steps must be 1 or more, got {self.steps}")
+        folder = out_folder(self.out)
+        check_apart(folder, self.hi, self.lo)
+        paths = [folder / name for name in FILES]
+        outputs.claim("adapt", folder, paths, overwrite=self.overwrite)
+        device = pick_device(self.device)
+        found = adapt(
+            self.weights, self.lo, hi=self.hi, steps=self.steps, seed=self.seed, device=device
+        )
+        outputs.record("adapt", folder, found.save(folder))
+        rows = {}
+        for name, gap in (("before", found.before), ("after", found.after)):
+            rows[name] = {
+                "told apart": f"{gap.told_apart.accuracy:.0%}",
+                "kernel distance": gap.kernel,
+                "energy score": gap.energy,
+            }
+        table(rows, f"its pictures against {self.lo}")
+        say(found.verdict())
+        say(f"wrote {paths[0]}: train on it with --degradation learned:{self.out}")
         return 0
 
 

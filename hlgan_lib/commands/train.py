@@ -89,7 +89,11 @@ class TrainL2H(Train):
 
     stage: ClassVar[str] = "l2h"
     degradation: Annotated[
-        str, Doc(f"learned:W, bilinear, bicubic, blur, handmade or camera; W: {WEIGHTS}")
+        str,
+        Doc(
+            "learned:W, bilinear, bicubic, blur, handmade, camera, or another one, camera:night "
+            f"(docs/domains.md); W: {WEIGHTS}"
+        ),
     ]
     steps: Annotated[Number, Doc("short for --l2h-steps [generator updates]")] = None
     width: Annotated[Number, Doc("short for --l2h-width [channels]")] = None

@@ -1,6 +1,7 @@
 """Faces: from files to batches on the device.
 
 - `faces`: arrays with names (`FaceSet`, `Pairs`) and their ranges of numbers.
+- `domains`: several LR domains in one set, a folder each.
 - `loading`: `load_faces`, the door; behind it `builtin`, `pictures` and `npz`.
 - `storage`: writing a FaceSet file as it grows, with hashes.
 - `sampling`: batches (`Sampler`) and augmentation.
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .builtin import BUILT_IN, SIZES, load_camera_params
+    from .domains import by_domain, mixed
     from .faces import FaceSet, Pairs, to_float, to_uint8, unit_range
     from .loading import load_faces
     from .pictures import fit, read_image
@@ -21,6 +23,8 @@ _HOMES = {
     "BUILT_IN": "builtin",
     "SIZES": "builtin",
     "load_camera_params": "builtin",
+    "by_domain": "domains",
+    "mixed": "domains",
     "FaceSet": "faces",
     "Pairs": "faces",
     "to_float": "faces",
@@ -39,9 +43,11 @@ __all__ = [
     "Pairs",
     "Sampler",
     "augment",
+    "by_domain",
     "fit",
     "load_camera_params",
     "load_faces",
+    "mixed",
     "read_image",
     "to_float",
     "to_uint8",

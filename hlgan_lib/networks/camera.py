@@ -74,9 +74,12 @@ class LearnedCamera(nn.Module):
     are measured (`MeasuredJPEG.set`). Clipping and rounding let gradients through: a blown-out
     picture must still learn to be darker.
 
+    With several `domains` the physics is shared, and each has a `mean`, an L and a JPEG of its own.
+    A call that names no domain draws one by a number of z, each as likely: the mixture.
+
     Args:
-        cfg: reads `size_hi`, `size_lo`, `z_dim`, and `z_input`: with "none" the law has no spread,
-            and each picture differs by its noise and JPEG alone.
+        cfg: reads `size_hi`, `size_lo`, `z_dim`, `domains`, and `z_input`: with "none" the law has
+            no spread, and each picture differs by its noise and JPEG alone.
 
     Raises:
         HLError: for a z too short to hold the numbers, and at a call for a wrong shape.
@@ -91,7 +94,8 @@ class LearnedCamera(nn.Module):
 
     def __init__(self, cfg: RunConfig = PAPER):
         super().__init__()
-        needed = len(LAWS) + 1 + N_JPEG
+        n, k = len(LAWS), cfg.domains
+        needed = n + 1 + N_JPEG + (k > 1)
         if cfg.z_dim < needed:
             raise HLError(
                 f"z_dim must be {needed} or more with h2l_model camera, a number for each of its "
@@ -99,8 +103,9 @@ class LearnedCamera(nn.Module):
             )
         self.cfg = cfg
         self.takes_z = cfg.z_input == "concat"
-        self.mean = nn.Parameter(torch.zeros(len(LAWS)))
-        self.factor = nn.Parameter(torch.eye(len(LAWS)) / self.RATE)
+        each = (k,) if k > 1 else ()
+        self.mean = nn.Parameter(torch.zeros(*each, n))
+        self.factor = nn.Parameter((torch.eye(n) / self.RATE).repeat(*each, 1, 1))
         start = torch.tensor([law.mean for law in LAWS.values()])
         spread = torch.tensor([law.spread for law in LAWS.values()])
         self.start = nn.Buffer(start, persistent=False)
@@ -109,13 +114,38 @@ class LearnedCamera(nn.Module):
         waves = torch.randn(cfg.z_dim, 12 * cfg.size_lo**2, generator=seeded)
         waves = self.FREQUENCY * waves / math.sqrt(cfg.z_dim)
         self.waves = nn.Buffer(waves, persistent=False)
-        self.jpeg = MeasuredJPEG()
+        self.jpeg = MeasuredJPEG(k)
 
-    def numbers(self, z: Tensor) -> dict[str, Tensor]:
+    def domain_of(self, z: Tensor) -> Tensor | None:
+        """The domain that z chooses, (B,) of 0..domains-1; None where there is but one."""
+        k = self.cfg.domains
+        if k == 1:
+            return None
+        u = torch.special.ndtr(z[:, len(LAWS) + 1].float())
+        return (u * k).long().clamp(max=k - 1)
+
+    def of_domain(self, domain: int) -> LearnedCamera:
+        """The camera of one domain alone, as a network of its own.
+
+        Args:
+            domain: 0..domains-1, in the order of the domains' names.
+
+        Returns:
+            A copy in eval mode, its gradients off.
+        """
+        alone = type(self)(self.cfg.replace(domains=1)).to(self.mean.device)
+        state = self.state_dict()
+        for name in ("mean", "factor", "jpeg.quality", "jpeg.subsampled"):
+            state[name] = state[name][domain]
+        alone.load_state_dict(state)
+        return alone.eval().requires_grad_(False)
+
+    def numbers(self, z: Tensor, domain: Tensor | None = None) -> dict[str, Tensor]:
         """The camera that z chooses.
 
         Args:
             z: (B, z_dim) of N(0, 1).
+            domain: (B,), of which domain; by default what z chooses.
 
         Returns:
             name -> (B,) for each of LAWS, in its unit, and "angle", the direction of the drag in
@@ -123,9 +153,13 @@ class LearnedCamera(nn.Module):
         """
         n = len(LAWS)
         z = z.float()
-        x = (self.RATE * self.mean).expand(len(z), n)
-        if self.takes_z:
-            x = x + z[:, :n] @ (self.RATE * self.factor.tril().T)
+        domain = self.domain_of(z) if domain is None else domain
+        mean, factor = self.RATE * self.mean, self.RATE * self.factor.tril()
+        x = (mean if domain is None else mean[domain]).expand(len(z), n)
+        if self.takes_z and domain is None:
+            x = x + z[:, :n] @ factor.T
+        elif self.takes_z:
+            x = x + (factor[domain] @ z[:, :n, None]).squeeze(2)
         x = self.start + self.spread * x
         chosen = {}
         for (name, law), column in zip(LAWS.items(), x.unbind(1), strict=True):
@@ -133,12 +167,13 @@ class LearnedCamera(nn.Module):
         chosen["angle"] = torch.pi * torch.special.ndtr(z[:, n])
         return chosen
 
-    def forward(self, hi: Tensor, z: Tensor) -> Tensor:
+    def forward(self, hi: Tensor, z: Tensor, domain: Tensor | None = None) -> Tensor:
         """Photograph each picture with the camera that its z chooses.
 
         Args:
             hi: (B, 3, S, S) in [-1, 1].
             z: (B, z_dim) of N(0, 1).
+            domain: (B,), of which domain each camera is; by default what z chooses.
 
         Returns:
             lo: (B, 3, s, s) in [-1, 1], float32 whatever autocast says.
@@ -149,18 +184,19 @@ class LearnedCamera(nn.Module):
             raise HLError(
                 f"z must be ({len(hi)}, {self.cfg.z_dim}), one row a picture, got {tuple(z.shape)}"
             )
+        domain = self.domain_of(z) if domain is None else domain
         with torch.autocast(hi.device.type, enabled=False):
-            photo = self._photograph(hi.float(), z.float())
+            photo = self._photograph(hi.float(), z.float(), domain)
         photo = photo + self.residual(hi, z)
-        lo = self.jpeg(2 * ClipThrough.apply(photo) - 1, z)
+        lo = self.jpeg(2 * ClipThrough.apply(photo) - 1, z, domain)
         return RoundThrough.apply((lo + 1) * 127.5) / 127.5 - 1
 
     def residual(self, hi: Tensor, z: Tensor) -> Tensor | float:
         """What is added before the JPEG: nothing."""
         return 0.0
 
-    def _photograph(self, hi: Tensor, z: Tensor) -> Tensor:
-        p = {name: value[:, None, None, None] for name, value in self.numbers(z).items()}
+    def _photograph(self, hi: Tensor, z: Tensor, domain: Tensor | None) -> Tensor:
+        p = {name: value[:, None, None, None] for name, value in self.numbers(z, domain).items()}
         light = srgb_decode((hi + 1) / 2)
 
         # Lens and sensor: blur and integration over a pixel of lo are one strided convolution.
@@ -195,7 +231,8 @@ class CameraAndNetwork(LearnedCamera):
 
     def __init__(self, cfg: RunConfig = PAPER):
         super().__init__(cfg)
-        self.network = HighToLow(cfg.replace(h2l_model="paper", jpeg="none", skip=False))
+        plain = cfg.replace(h2l_model="paper", jpeg="none", skip=False, domains=1)
+        self.network = HighToLow(plain)
         for weights in self.network.head[-1].parameters():
             nn.init.zeros_(weights)
 

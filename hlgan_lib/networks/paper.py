@@ -228,11 +228,13 @@ class Discriminator(nn.Module):
         width: channels.
         pool: "avg" or "max", how blocks halve.
         norm: "spectral" or "none", of every layer.
+        domains: where there are several, a projection is added to the score of each image x of
+            domain y: e(y) . sum of the features of x over pixels, e an embedding.
 
     Raises:
-        HLError: at a call for a wrong shape.
+        HLError: at a call for a wrong shape, or without domains where there are several.
 
-    Source: paper, section 3.
+    Source: paper, section 3; the projection: 1802.05637.
     """
 
     def __init__(
@@ -241,6 +243,7 @@ class Discriminator(nn.Module):
         width: int = 128,
         pool: str = "avg",
         norm: str = "spectral",
+        domains: int = 1,
     ) -> None:
         super().__init__()
         self.size = size
@@ -254,20 +257,27 @@ class Discriminator(nn.Module):
         blocks += [_DBlock(width, halve, norm) for _ in range(n_halve)]
         self.blocks = nn.Sequential(*blocks)
         self.fc = normed(nn.Linear(width * BOTTLENECK**2, 1))
+        self.embed = normed(nn.Embedding(domains, width)) if domains > 1 else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, domain: Tensor | None = None) -> Tensor:
         """Score images.
 
         Args:
             x: (B, 3, size, size) in [-1, 1].
+            domain: (B,) of 0..domains-1, where there are several.
 
         Returns:
             (B,), float32.
         """
         check_images("x", x, self.size)
+        if (domain is None) != (self.embed is None):
+            raise HLError("domain must be given to a discriminator of several domains, and only so")
         with _float32_weights(self):
-            features = self.blocks(self.stem(x))  # (B, width, 4, 4)
-            score = self.fc(F.relu(features).flatten(1))  # (B, 1)
+            features = F.relu(self.blocks(self.stem(x)))  # (B, width, 4, 4)
+            score = self.fc(features.flatten(1))  # (B, 1)
+            if self.embed is not None:
+                projected = self.embed(domain) * features.sum((2, 3))  # (B, width)
+                score = score + projected.sum(1, keepdim=True)
         # Scores in float32: of a float16 one the gradient of a scaled loss would overflow.
         return score.squeeze(1).float()
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torchvision.utils import make_grid
 
 from ..config import RunConfig
+from ..data.domains import by_domain
 from ..data.faces import FaceSet, to_uint8, unit_range
 from ..data.sampling import Sampler, augment
 from ..losses import GAN, HINGE, diff_augment, r1
@@ -38,7 +39,13 @@ class Stateful(Protocol):
 
 
 def d_terms(
-    d: nn.Module, real: Tensor, fake: Tensor, cfg: RunConfig, rng: torch.Generator, gan: GAN
+    d: nn.Module,
+    real: Tensor,
+    fake: Tensor,
+    cfg: RunConfig,
+    rng: torch.Generator,
+    gan: GAN,
+    domain: Tensor | None = None,
 ) -> tuple[Tensor, Logs]:
     """The discriminator's loss on one batch: loss = L_D(D(real), D(fake)) + w_r1 * R1(real).
 
@@ -49,6 +56,7 @@ def d_terms(
         cfg: its d_aug (augment both kinds alike) and w_r1.
         rng: of the augmentation.
         gan: which GAN loss.
+        domain: (B,), of the real and of the generated images alike, where there are several.
 
     Returns:
         The loss, and for the log: the GAN loss alone, the mean scores of real and of generated
@@ -57,7 +65,9 @@ def d_terms(
     both = torch.cat([real, fake])
     if cfg.d_aug:
         both = diff_augment(both, rng)
-    score_real, score_fake = d(both).split([len(real), len(fake)])
+    known = () if domain is None else (domain,)
+    of_both = () if domain is None else (domain.repeat(2),)
+    score_real, score_fake = d(both, *of_both).split([len(real), len(fake)])
     loss = gan.d(score_real, score_fake)
     sure_of_real = (score_real > 1).float().mean()
     sure_of_fake = (score_fake < -1).float().mean()
@@ -69,7 +79,7 @@ def d_terms(
     }
     if cfg.w_r1:
         # Not d itself, which may be compiled: compiled code has no gradient of a gradient.
-        logs["r1"] = r1(d.forward, real)
+        logs["r1"] = r1(lambda x: d.forward(x, *known), real)
         loss = loss + cfg.w_r1 * logs["r1"]
     return loss, logs
 
@@ -82,6 +92,7 @@ def g_terms(
     rng: torch.Generator,
     gan: GAN,
     w_pix: float | None = None,
+    domain: Tensor | None = None,
 ) -> tuple[Tensor, Logs]:
     """The generator's loss: loss = alpha * pixel + beta * L_G(D(fake)).
 
@@ -93,6 +104,7 @@ def g_terms(
         rng: of the augmentation.
         gan: which GAN loss.
         w_pix: alpha, where it is another than the configuration's.
+        domain: (B,), of the images, where there are several.
 
     Returns:
         The loss, and both terms without their weights for the log.
@@ -104,7 +116,7 @@ def g_terms(
     logs = {"pix": pixel}
     if d is not None:
         shown = diff_augment(fake, rng) if cfg.d_aug else fake
-        logs["gan"] = gan.g(d(shown))
+        logs["gan"] = gan.g(d(shown) if domain is None else d(shown, domain))
         loss = loss + cfg.w_gan * logs["gan"]
     return loss, logs
 
@@ -189,15 +201,24 @@ class Task(ABC):
             colour=c.colour,
         )
 
-    def add_lo(self, lo: FaceSet) -> None:
-        """Unpaired LR images to learn from, some of them held out."""
+    def add_lo(self, lo: FaceSet, domains: int = 1) -> None:
+        """Unpaired LR images to learn from, some of them held out.
+
+        Args:
+            lo: the images.
+            domains: how many domains they are of; a batch holds as many images of each.
+        """
         lo, self.val_lo = hold_out(lo, self.cfg.n_val)
-        self._lo_sampler = Sampler(lo, self.cfg.batch, self.device, self.rng)
-        self.samplers["lo"] = self._lo_sampler
+        self._lo_samplers = []
+        for i, part in enumerate(by_domain(lo, domains).values()):
+            sampler = Sampler(part, self.cfg.batch // domains, self.device, self.rng)
+            self._lo_samplers.append(sampler)
+            self.samplers[f"lo{i or ''}"] = sampler
 
     def next_lo(self) -> Tensor:
-        """LR images of the next batch (B, 3, s, s) in [-1, 1], flipped at random."""
-        return augment(self._lo_sampler.next(), self.rng, flip=self.cfg.flip)
+        """LR images of the next batch (B, 3, s, s) in [-1, 1], by domain, flipped at random."""
+        lo = torch.cat([sampler.next() for sampler in self._lo_samplers])
+        return augment(lo, self.rng, flip=self.cfg.flip)
 
     def new_z(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """Noise for n images, N(0, 1).

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from ..config import RunConfig
+from ..data.domains import by_domain
 from ..data.faces import FaceSet, unit_range
 from ..degradations import Degradation
 from ..errors import HLError
@@ -58,6 +61,8 @@ class H2LTask(Task):
 
     The learned camera (ours) cannot change a face, so its pixel loss is logged and weighs nothing;
     in its place stands an anchor: w_stats times the energy distance of `picture_statistics`.
+    With several `domains` (ours) D judges each picture as one of its domain, and the anchor is the
+    mean over domains.
 
     Args:
         cfg: the configuration.
@@ -65,7 +70,8 @@ class H2LTask(Task):
         lo: LR faces, of other people.
         rng: draws everything that training draws, on the device.
         device: where networks and data live.
-        jpeg: where `cfg.has_jpeg`, what `analysis.measured_jpeg(lo)` found.
+        jpeg: where `cfg.has_jpeg`, what `analysis.measured_jpeg` found of the LR faces of each
+            domain.
 
     Raises:
         HLError: where `jpeg` is wanted and missing.
@@ -80,27 +86,33 @@ class H2LTask(Task):
         lo: FaceSet,
         rng: torch.Generator,
         device: torch.device,
-        jpeg: tuple[Tensor, float] | None = None,
+        jpeg: Sequence[tuple[Tensor, float]] | None = None,
     ) -> None:
         super().__init__(cfg, hi, rng, device)
-        self.add_lo(lo)
+        self.add_lo(lo, cfg.domains)
         h2l = high_to_low(cfg)
         if h2l.jpeg is not None:
             if jpeg is None:
                 raise HLError(
                     "jpeg must be given where H2L has a JPEG (h2l_model camera, jpeg measured): "
-                    "pass analysis.measured_jpeg(lo), as training does"
+                    "pass [analysis.measured_jpeg(lo)], as training does"
                 )
-            h2l.jpeg.set(*jpeg)
+            for k, of_domain in enumerate(jpeg):
+                h2l.jpeg.set(*of_domain, domain=k if cfg.domains > 1 else None)
         self.generators["h2l"] = h2l
         # A camera cannot change a face: no pixel loss, but an anchor where its discriminator fails.
         self.w_pix = 0.0 if cfg.is_camera else cfg.w_pix
         anchored = cfg.is_camera and cfg.w_stats
-        self.real_statistics = RealStatistics(lo, device) if anchored else None
+        parts = by_domain(lo, cfg.domains).values() if anchored else ()
+        self.real_statistics = [RealStatistics(part, device) for part in parts]
         if cfg.w_gan:
             self.discriminators["d_lo"] = Discriminator(
-                cfg.size_lo, cfg.d_width, cfg.d_pool, cfg.d_norm
+                cfg.size_lo, cfg.d_width, cfg.d_pool, cfg.d_norm, cfg.domains
             )
+        self.domain: Tensor | None = None  # of each picture of a batch, where there are several
+        if cfg.domains > 1:
+            each = torch.arange(cfg.domains, device=device)
+            self.domain = each.repeat_interleave(cfg.batch // cfg.domains)
 
     def batch(self) -> Batch:
         """Unpaired: hi (B, 3, S, S), lo (B, 3, s, s) of other people, z (B, z_dim)."""
@@ -110,21 +122,38 @@ class H2LTask(Task):
     def d_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         """Tell lo from H2L(hi, z)."""
         with torch.no_grad():
-            lo_fake = self.generators["h2l"](batch["hi"], batch["z"])
+            lo_fake = self.lo_fake(batch)
         d_lo = self.discriminators["d_lo"]
-        loss, logs = d_terms(d_lo, batch["lo"], lo_fake, self.cfg, self.rng, self.gan)
+        loss, logs = d_terms(d_lo, batch["lo"], lo_fake, self.cfg, self.rng, self.gan, self.domain)
         return loss, logs | {"real_spread": spread(batch["lo"])}
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         """alpha pixel + beta GAN, of a camera beta GAN + w_stats statistics."""
-        lo_fake = self.generators["h2l"](batch["hi"], batch["z"])
+        lo_fake = self.lo_fake(batch)
         pixel = pixel_h2l(lo_fake, batch["hi"])
-        d_lo = self.d_or_none("d_lo")
-        loss, logs = g_terms(pixel, d_lo, lo_fake, self.cfg, self.rng, self.gan, self.w_pix)
+        loss, logs = g_terms(
+            pixel,
+            self.d_or_none("d_lo"),
+            lo_fake,
+            self.cfg,
+            self.rng,
+            self.gan,
+            self.w_pix,
+            self.domain,
+        )
         if self.real_statistics:
-            logs["stats"] = self.real_statistics.distance(lo_fake, self.rng)
+            parts = lo_fake.chunk(self.cfg.domains)
+            pairs = zip(self.real_statistics, parts, strict=True)
+            logs["stats"] = torch.stack([real.distance(x, self.rng) for real, x in pairs]).mean()
             loss = loss + self.cfg.w_stats * logs["stats"]
         return loss, logs | {"fake_spread": spread(lo_fake.detach())}
+
+    def lo_fake(self, batch: Batch) -> Tensor:
+        """H2L(hi, z), (B, 3, s, s), in the domains of the batch where there are several."""
+        h2l = self.generators["h2l"]
+        if self.domain is None:
+            return h2l(batch["hi"], batch["z"])
+        return h2l(batch["hi"], batch["z"], self.domain)
 
     def diagnostics(self, nets: nn.ModuleDict) -> dict[str, float]:
         """z_spread: spread over z of the same face, as a part of the range of 2."""
@@ -248,7 +277,7 @@ class JointTask(H2LTask):
         lo: FaceSet,
         rng: torch.Generator,
         device: torch.device,
-        jpeg: tuple[Tensor, float] | None = None,
+        jpeg: Sequence[tuple[Tensor, float]] | None = None,
     ) -> None:
         super().__init__(cfg, hi, lo, rng, device, jpeg)
         self.generators["l2h"] = LowToHigh(cfg)

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 import hlgan_lib as hl
-from hlgan_lib.analysis.camera_law import NUMBERS, coupling, learned_law, true_law
+from hlgan_lib.analysis.camera_law import NUMBERS, coupling, learned_law, other_law, true_law
 from hlgan_lib.degradations.camera import Camera
 from hlgan_lib.degradations.handmade import pool
+from hlgan_lib.degradations.other_cameras import JPEG, OTHER_CAMERAS
 from hlgan_lib.networks.camera import LearnedCamera
 
 
@@ -45,3 +46,28 @@ def test_coupling_is_one_for_pooling_and_less_for_a_grey_mixture():
     assert all(v == pytest.approx(1.0, abs=1e-4) for v in coupling(lo, hi).values())
     greyer = coupling((lo + lo.mean(1, keepdim=True)) / 2, hi)
     assert greyer["warmth"] < 0.7 and greyer["tint"] < 0.7 and greyer["light"] > 0.9
+
+
+def test_the_law_of_other_cameras_is_what_they_drew():
+    hi = hl.load_faces("faces:val:hi").batch(slice(0, 100))
+    law = {name: other_law(name, hi, n=300) for name in OTHER_CAMERAS}
+    assert all(set(found) <= set(NUMBERS) for found in law.values())
+    assert all(x.shape == (300,) and x.isfinite().all() for v in law.values() for x in v.values())
+    assert torch.equal(law["jpeg"]["gamma"], true_law(JPEG, n=300)["gamma"])
+
+    night = law["night"]
+    assert night["exposure"].mean().item() == pytest.approx(-1.7, abs=0.1)
+    assert night["warmth"].mean().item() == pytest.approx(0.4, abs=0.05)
+    assert night["gamma"].min() > 0.6 and night["gamma"].max() < 0.9
+    assert -2.7 < night["shot noise"].min() < night["shot noise"].max() < -2
+    webcam = law["webcam"]
+    assert webcam["warmth"].mean() < -0.1  # faces are warm: grey world takes it away
+    assert (webcam["blur"] == 0).float().mean() > 0.5 and "read noise" not in webcam
+    assert set(law["scan"]) == {"contrast", "blur"} and law["clean"] == {}
+
+
+def test_the_blur_of_another_camera_is_lens_and_integration():
+    """`scan` draws two widths, 0.8 to 3 and 0.8 to 2: the root of the mean variance, with 15/12."""
+    blur = other_law("scan", torch.zeros(4, 3, 64, 64), n=300)["blur"]
+    low, high = (0.8**2 + 15 / 12) ** 0.5, ((3**2 + 2**2) / 2 + 15 / 12) ** 0.5
+    assert low - 0.02 < blur.min() and blur.max() < high + 0.02

@@ -44,3 +44,28 @@ def test_two_sample_repeats_by_seed():
 def test_features_that_do_not_fit_are_refused(shapes):
     with pytest.raises(HLError, match="at least 10 pictures each.*use analysis.statistics"):
         analysis.two_sample(*map(torch.zeros, shapes))
+
+
+def clouds(n, centres, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(n, 4, generator=generator) + torch.tensor(c) for c in centres]
+
+
+def test_domains_are_told_apart_as_they_lie():
+    apart, near = [6.0, 0, 0, 0], [0.0, 0, 0, 0]
+    centres = [near, apart, near]
+    real = clouds(100, centres, 0)
+    found = analysis.confusion(real, clouds(80, centres, 1))
+    assert torch.allclose(found.real.sum(1), torch.ones(3).double())
+    for shares in found:
+        assert shares[1, 1] > 0.97 and shares[0, 1] < 0.03
+        assert 0.3 < shares[0, 0] < 0.7  # 0 and 2 are one
+    swapped = analysis.confusion(real, clouds(80, [apart, near, near], 1)).made
+    assert swapped[0, 1] > 0.97 and swapped[1, 1] < 0.03
+
+
+def test_confusion_wants_the_same_domains():
+    with pytest.raises(HLError, match="got 2 and 1 of widths"):
+        analysis.confusion(clouds(20, [[0.0] * 4] * 2, 0), clouds(20, [[0.0] * 4], 0))
+    with pytest.raises(HLError, match="at least 10 pictures of each"):
+        analysis.confusion(clouds(9, [[0.0] * 4] * 2, 0), clouds(9, [[0.0] * 4] * 2, 0))

@@ -349,6 +349,7 @@ def test_outputs_do_not_lie_among_inputs(runs, tmp_path, capsys):
     for argv in (
         ["degrade", "--weights", runs / "h2l", "--input", source, "--out", source / "out"],
         ["card", "--weights", runs / "h2l", "--hi", source, "--lo", "faces:val", "--out", source],
+        ["adapt", "--weights", runs / "h2l", "--lo", source, "--out", source / "run"],
         ["evaluate", "--fake", source, "--real", source, "--json", source / "scores.json"],
         ["train", "h2l", "--hi", source, "--out", source / "run", "--preset", "smoke"],
         ["train", "h2l", "--lo", source, "--out", source / "run", "--preset", "smoke"],
@@ -356,6 +357,34 @@ def test_outputs_do_not_lie_among_inputs(runs, tmp_path, capsys):
         before = contents(tmp_path)
         assert "lies in the folder of the inputs" in refused(argv, capsys)
         assert contents(tmp_path) == before
+
+
+def test_adapt_writes_weights_in_either_case_and_says_what_it_did(runs, tmp_path, capsys):
+    for k in range(20):
+        save_picture(tmp_path / "lo" / f"{k}.png", 16, k)
+    argv = ["adapt", "--weights", runs / "h2l", "--lo", tmp_path / "lo", "--hi", "faces:val"]
+    argv = [str(a) for a in [*argv, "--steps", 1, "--out", tmp_path / "run"]]
+    assert cli.main(argv) == 0
+    said = capsys.readouterr().out
+    report = json.loads((tmp_path / "run" / "adaptation.json").read_text())
+    assert report["verdict"] in said and "learned:" in said
+    assert hl.degrade(tmp_path / "run", hl.load_faces("faces:val:hi").batch([0])).shape[1:] == (
+        1,
+        3,
+        16,
+        16,
+    )
+    (tmp_path / "run" / "adaptation.json").write_text("mine")
+    assert "did not write it, or it was changed" in refused(argv, capsys)
+    assert "--steps must be 1 or more" in refused([*argv, "--steps", 0], capsys)
+
+
+def test_the_help_of_adapt_names_what_it_does():
+    from hlgan_lib import adaptation
+    from hlgan_lib.commands.basic import ADAPT_AT_LEAST, ADAPT_STEPS
+
+    assert (ADAPT_AT_LEAST, ADAPT_STEPS) == (adaptation.AT_LEAST, adaptation.STEPS)
+    assert adaptation.FOLDS + 1 == 4, "its help says four adaptations"
 
 
 def test_the_cards_help_names_its_minimum(capsys):

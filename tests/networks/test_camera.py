@@ -213,3 +213,49 @@ def test_without_z_all_pictures_have_one_camera():
     assert not net.takes_z
     for name, value in net.numbers(noise(5)).items():
         assert (value.std() > 0.1) if name == "angle" else torch.equal(value, value[:1].expand(5))
+
+
+def two_domains():
+    """A camera of two domains, the second brighter and warmer."""
+    net = LearnedCamera(CFG.replace(domains=2)).eval().requires_grad_(False)
+    net.mean[1, 2:4] = torch.tensor([1.0, 1.0]) / net.RATE / net.spread[2:4] * 0.5
+    net.factor[1] *= 0.5
+    net.jpeg.set(torch.tensor([20.0]), 1.0, domain=1)
+    return net
+
+
+def test_a_domain_is_a_camera_of_its_own():
+    net, hi, z = two_domains(), faces(6), noise(6)
+    domain = torch.tensor([0, 1, 0, 1, 1, 0])
+    lo = net(hi, z, domain)
+    for k in range(2):
+        alone, of_k = net.of_domain(k), domain == k
+        assert alone.mean.shape == (len(LAWS),) and alone.cfg.domains == 1
+        assert torch.equal(lo[of_k], alone(hi[of_k], z[of_k]))
+    assert torch.equal(net.of_domain(0)(hi, z), LearnedCamera(CFG).eval()(hi, z))
+
+
+def test_without_a_domain_it_is_the_mixture():
+    """z draws the domain too, each as likely; its law is that of both."""
+    net, z = two_domains(), noise(4000)
+    domain = net.domain_of(z)
+    assert domain.double().mean() == pytest.approx(0.5, abs=0.03)
+    exposure = net.numbers(z)["exposure"]
+    assert exposure[domain == 1].mean() - exposure[domain == 0].mean() == pytest.approx(
+        0.5, abs=0.02
+    )
+    assert torch.equal(net(faces(), z[:4]), net(faces(), z[:4], domain[:4]))
+    assert LearnedCamera(CFG).domain_of(z) is None
+
+
+def test_a_domain_learns_of_its_own_pictures_alone():
+    net = LearnedCamera(CFG.replace(domains=2))
+    net(faces(4), noise(4), torch.ones(4, dtype=torch.long)).square().sum().backward()
+    assert not net.mean.grad[0].any() and not net.factor.grad[0].any()
+    assert (net.mean.grad[1] != 0).all()
+
+
+def test_the_network_on_top_is_shared_by_domains():
+    net = CameraAndNetwork(CFG.replace(domains=2)).eval()
+    hi, z, domain = faces(2), noise(2), torch.tensor([1, 1])
+    assert torch.equal(net(hi, z, domain), net.of_domain(1)(hi, z))

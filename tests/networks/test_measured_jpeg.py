@@ -28,3 +28,16 @@ def test_a_measured_jpeg_codes_as_measured_and_lets_gradients_through():
         shallow.grad.flatten(), 2 * jpeg(shallow, z[:50]).detach().flatten(), dim=0
     )
     assert alike > 0.7, "as if nothing had been rounded: all but the colour that 4:2:0 takes away"
+
+
+def test_each_domain_has_its_jpeg():
+    jpeg, z = MeasuredJPEG(2), torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
+    x = torch.rand(40, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 1.6 - 0.8
+    jpeg.set(torch.tensor([10.0]), 1.0, domain=1)
+    alone = MeasuredJPEG()
+    alone.set(torch.tensor([10.0]), 1.0)
+    domain = torch.arange(2).repeat_interleave(20)
+    coded = jpeg(x, z, domain)
+    assert torch.equal(coded[:20], MeasuredJPEG()(x[:20], z[:20]))
+    assert torch.equal(coded[20:], alone(x[20:], z[20:]))
+    assert (coded[:20] - x[:20]).abs().mean() < 0.01 < (coded[20:] - x[20:]).abs().mean()

@@ -263,3 +263,22 @@ def test_a_discriminator_without_spectral_norm_has_plain_weights_of_the_same_num
     plain, spectral = Discriminator(16, 8, norm="none"), Discriminator(16, 8)
     assert not any("parametrizations" in k for k in plain.state_dict())
     assert count_parameters(plain) == count_parameters(spectral)
+
+
+def test_a_projection_adds_the_domain_to_the_score():
+    """score(x, y) = score of the fully connected layer + e(y) . sum of features, by hand."""
+    d = Discriminator(16, 6, norm="none", domains=3).eval()
+    x, y = torch.rand(5, 3, 16, 16) * 2 - 1, torch.tensor([0, 1, 2, 1, 0])
+    features = torch.relu(d.blocks(d.stem(x)))
+    plain = d.fc(features.flatten(1))[:, 0]
+    wanted = plain + (d.embed.weight[y] * features.sum((2, 3))).sum(1)
+    assert torch.allclose(d(x, y), wanted, atol=1e-5)
+    assert not torch.allclose(d(x, y), d(x, (y + 1) % 3))
+    normed = Discriminator(16, 6, domains=3)
+    for _ in range(30):
+        normed(x, y)
+    assert torch.linalg.matrix_norm(normed.embed.weight, 2).item() == pytest.approx(1, abs=0.05)
+    with pytest.raises(HLError, match="of several domains, and only so"):
+        d(x)
+    with pytest.raises(HLError, match="of several domains, and only so"):
+        Discriminator(16, 6)(x, y)

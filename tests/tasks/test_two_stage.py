@@ -4,6 +4,9 @@ import pytest
 import torch
 
 import hlgan_lib as hl
+from hlgan_lib import training
+from hlgan_lib.data.domains import by_domain, mixed
+from hlgan_lib.errors import HLError
 from hlgan_lib.tasks.two_stage import H2LTask, RealStatistics
 from tests.helpers import CPU, HI, LO, TINY, bilinear, grads, loop_of, same, train, weights
 
@@ -148,3 +151,65 @@ def test_a_measured_jpeg_is_asked_for():
     cfg = TINY.replace(h2l_model="camera", jpeg="measured")
     with pytest.raises(hl.HLError, match="jpeg must be given"):
         H2LTask(cfg, HI, LO, torch.Generator(), CPU)
+
+
+SEVERAL = TINY.replace(h2l_model="camera", domains=2, w_gan=0.3, w_stats=0.7, w_r1=1.0)
+TWO = mixed({"old": LO[:20], "web": LO[20:]})
+
+
+def test_a_batch_holds_as_many_of_each_domain_and_d_is_told():
+    loop, _ = training.new_loop(SEVERAL, "h2l", hi=HI, lo=TWO, device="cpu")
+    task = loop.task
+    known = {}
+    for name, part in by_domain(TWO, 2).items():
+        known[name] = {
+            x.numpy().tobytes() for x in torch.cat([part.batch(), part.batch().flip(-1)])
+        }
+    lo = task.batch()["lo"]
+    assert task.domain.tolist() == [0, 0, 1, 1]
+    assert {x.numpy().tobytes() for x in lo[:2]} <= known["old"]
+    assert {x.numpy().tobytes() for x in lo[2:]} <= known["web"]
+    before = weights(task.discriminators["d_lo"].embed)
+    loop.update()
+    assert same(before, weights(task.discriminators["d_lo"].embed))  # it has learned
+
+
+def test_the_anchor_is_the_mean_over_domains():
+    """Each domain's pictures are held against its own statistics, with the same draws."""
+    loop, _ = training.new_loop(SEVERAL.replace(w_gan=0.0), "h2l", hi=HI, lo=TWO, device="cpu")
+    task, batch = loop.task, loop.task.batch()
+    state = task.rng.get_state()
+    loss, logs = task.g_loss(batch)
+    task.rng.set_state(state)
+    parts = task.lo_fake(batch).split(2)
+    wanted = [
+        RealStatistics(part, CPU).distance(x, task.rng)
+        for part, x in zip(by_domain(TWO, 2).values(), parts, strict=True)
+    ]
+    assert logs["stats"].item() == pytest.approx(sum(wanted).item() / 2, rel=1e-5)
+    assert loss.item() == pytest.approx(0.7 * logs["stats"].item(), rel=1e-5)
+
+
+def test_domains_resume_to_the_bit_and_are_used_as_a_mixture(tmp_path):
+    given = {"hi": HI, "lo": TWO, "device": "cpu"}
+    for name, stop in (("whole", 99), ("cut", 2)):
+        for tick in hl.train(SEVERAL, "h2l", out=tmp_path / name, **given):
+            if tick.step >= stop:
+                break
+    for _ in hl.train(SEVERAL, "h2l", out=tmp_path / "cut", resume=True, **given):
+        pass
+    whole, cut = (hl.load_weights(tmp_path / name) for name in ("whole", "cut"))
+    assert not same(weights(whole), weights(cut))
+    assert hl.degrade(whole, HI.batch(slice(0, 4)), n_z=2).shape == (4, 2, 3, 8, 8)
+    assert whole.of_domain(1).cfg.domains == 1
+
+
+def test_domains_are_the_cameras_and_fit_the_batch():
+    with pytest.raises(HLError, match="domains must be 1 with h2l_model paper, got 2"):
+        TINY.replace(domains=2)
+    with pytest.raises(
+        HLError, match="of each of 3 domains, got 4: set batch 6 or a multiple of 3"
+    ):
+        TINY.replace(h2l_model="camera", domains=3)
+    with pytest.raises(HLError, match="lo must hold 2 folders"):
+        training.new_loop(SEVERAL, "h2l", hi=HI, lo=LO, device="cpu")

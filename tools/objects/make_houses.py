@@ -156,7 +156,7 @@ def taken(houses: list[Image.Image], size_lo: int, seed: int) -> torch.Tensor:
     """LR images as scanned old prints, uint8 (N, 3, size_lo, size_lo)."""
     hi = np.stack([to_array(fit(image, 4 * size_lo)) for image in houses])
     generator = torch.Generator().manual_seed(seed)
-    return to_uint8(scan(to_float(torch.from_numpy(hi)), generator))
+    return to_uint8(scan(to_float(torch.from_numpy(hi)), generator).lo)
 
 
 def make(out: Path, size_lo: int, n: int, n_test: int) -> None:

@@ -1,0 +1,353 @@
+"""Several LR domains: one H2L of five cameras, L2Hs of each and of all, and adaptation to few.
+
+    python tools/results/domains.py [--runs DIR] [--only h2l judges adapt]
+
+Does what results/domains.json does not hold yet, stores each result at once, then rewrites the
+tables of docs/domains.md and draws figures/domains.png. About ten minutes of a core: the lengths
+of the preset `quick`, one seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from publish import between_marks
+from torch import Tensor
+
+import hlgan_lib as hl
+from hlgan_lib import adaptation
+from hlgan_lib.analysis.camera_law import NUMBERS, learned_law, other_law, true_law
+from hlgan_lib.analysis.classifier import confusion, two_sample
+from hlgan_lib.analysis.spectrum import statistics
+from hlgan_lib.data import FaceSet, load_faces, mixed, to_uint8, unit_range
+from hlgan_lib.degradations import Degradation, degradation
+from hlgan_lib.files import save_json
+from hlgan_lib.inference import new_z, shots
+from hlgan_lib.metrics.pairs import psnr
+from hlgan_lib.networks.camera import LearnedCamera
+from hlgan_lib.runtime import one_thread
+from hlgan_lib.viz import face_grid, save_figure
+
+ROOT = Path(__file__).resolve().parents[2]
+STORED = ROOT / "results" / "domains.json"
+PAGE = ROOT / "docs" / "domains.md"
+DOMAINS = ("jpeg", "motion", "night", "old", "webcam")  # in the order of the network's
+HELD_OUT = "scan"
+CAMERAS = (*DOMAINS, HELD_OUT)
+N_EACH = 300  # LR pictures of a domain, of other people than the HR ones and than another's
+HALF = 1_500  # of faces:train-hi stay HR, the rest is photographed
+N_TEST = 200  # faces of faces:test
+N_FEW = 50  # LR pictures that a camera is adapted to
+H2L = hl.preset("quick").replace(
+    domains=len(DOMAINS), batch=4 * len(DOMAINS), h2l_steps=300, lr=4e-3, amp="off"
+)
+L2H = hl.preset("quick").replace(w_gan=0.0, amp="off")
+
+
+# ---- pictures ------------------------------------------------------------------------------------
+def photographed(hi: FaceSet, camera: str, seed: int) -> FaceSet:
+    """The faces under a camera; `shipped` is the shipped one."""
+    name = "camera" if camera == "shipped" else f"camera:{camera}"
+    generator = torch.Generator().manual_seed(seed)
+    take = degradation(name)
+    parts = [take(x, generator) for x in hi.batch().split(64)]
+    return FaceSet(to_uint8(torch.cat(parts)).numpy(), hi.names, camera)
+
+
+def lo_of(camera: str, n: int = N_EACH) -> FaceSet:
+    """LR pictures to learn from: of each camera other people, none of them among the HR ones."""
+    everybody = load_faces("faces:train-hi")
+    if camera == "shipped":
+        lo = load_faces("faces:train-lo")
+        return lo[torch.linspace(0, len(lo) - 1, n).long().tolist()]
+    first = HALF
+    if camera in DOMAINS:
+        first += N_EACH * DOMAINS.index(camera)
+    return photographed(everybody[first : first + n], camera, seed=CAMERAS.index(camera))
+
+
+def tests_of(camera: str) -> FaceSet:
+    """The first faces of faces:test under a camera."""
+    return photographed(load_faces("faces:test:hi")[:N_TEST], camera, seed=100)
+
+
+def others() -> Tensor:
+    """HR faces of other people than those of the test, as many, for tests between two sets."""
+    return load_faces("faces:train-hi").batch(slice(0, N_TEST))
+
+
+def drawn(net: LearnedCamera) -> Degradation:
+    """A learned camera as a degradation."""
+
+    def learned(hi: Tensor, generator: torch.Generator) -> Tensor:
+        return net(hi, new_z(net, len(hi), generator))
+
+    return learned
+
+
+# ---- one H2L of five domains ---------------------------------------------------------------------
+def h2l(stored: dict, runs: Path) -> LearnedCamera:
+    """Train it where it is not there; its laws beside the truth, and the confusion of domains."""
+    folder = runs / "h2l"
+    hi = load_faces("faces:train-hi")[:HALF]
+    lo = mixed({camera: lo_of(camera) for camera in DOMAINS})
+    start = time.process_time()
+    for tick in hl.train(
+        H2L, "h2l", hi=hi, lo=lo, out=folder, resume=folder.exists(), device="cpu"
+    ):
+        print(f"h2l {tick.images} images, {tick.losses['stats']:.2f}", flush=True)
+    net = cast(LearnedCamera, hl.load_weights(folder))
+    if "h2l" not in stored:
+        seconds = round(time.process_time() - start)
+        stored["h2l"] = {"images": H2L.h2l_steps * H2L.batch, "cpu_seconds": seconds}
+        save_json(STORED, stored)
+    if "laws" in stored:
+        return net
+
+    people = load_faces("faces:test:hi").batch(slice(0, N_TEST))
+    laws: dict[str, Any] = {}
+    for k, camera in enumerate(DOMAINS):
+        learned, true = learned_law(net.of_domain(k), n=2_000), other_law(camera, people)
+        laws[camera] = {name: [_two(learned[name]), _two(true.get(name))] for name in NUMBERS}
+        laws[camera]["JPEG quality"] = [_two(net.jpeg.quality[k]), None]
+    stored["laws"] = laws
+
+    # Told apart as real ones are: classifiers of real pictures look at made ones of other people.
+    real = [statistics(lo_of(camera).batch()) for camera in DOMAINS]
+    made = [statistics(shots(net.of_domain(k), others())[0]) for k in range(len(DOMAINS))]
+    found = confusion(real, made)
+    stored["confusion"] = {k: v.round(decimals=3).tolist() for k, v in found._asdict().items()}
+    apart = {}
+    for k, camera in enumerate(DOMAINS):
+        told = two_sample(made[k], statistics(tests_of(camera).batch()))
+        apart[camera] = [round(x, 3) for x in told[:3]]
+    stored["told_apart"] = apart
+    save_json(STORED, stored)
+    return net
+
+
+def _two(numbers: Tensor | None) -> list[float] | None:
+    """Mean and spread."""
+    if numbers is None:
+        return None
+    return [round(numbers.mean().item(), 3), round(numbers.std().item(), 3)]
+
+
+# ---- L2H of each domain, of all, of none ---------------------------------------------------------
+def of_all(cameras: tuple[str, ...]) -> Degradation:
+    """Each batch under one of the cameras themselves, drawn at random."""
+
+    def mixture(hi: Tensor, generator: torch.Generator) -> Tensor:
+        k = int(torch.randint(len(cameras), (1,), generator=generator))
+        return degradation(f"camera:{cameras[k]}")(hi, generator)
+
+    return mixture
+
+
+def judges(net: LearnedCamera) -> dict[str, Degradation | str]:
+    """What L2Hs are trained on, those that matter most first."""
+    planned: dict[str, Degradation | str] = {
+        "learned, all five": drawn(net),
+        "bilinear": "bilinear",
+        "shipped h2l": "learned:h2l",
+        "the five cameras themselves": of_all(DOMAINS),
+    }
+    for k, camera in enumerate(DOMAINS):
+        planned[f"learned, {camera}"] = drawn(net.of_domain(k))
+    return planned
+
+
+def restored_psnr(degrade: Degradation | str, tests: dict[str, FaceSet]) -> dict[str, float]:
+    """PSNR of a pixel-only L2H of these pairs, on the pictures of each camera, in dB."""
+    hi = load_faces("faces:train-hi")[:HALF]
+    truth = unit_range(load_faces("faces:test:hi").batch(slice(0, N_TEST)))
+    loop, _ = hl.training.new_loop(L2H, "l2h", hi=hi, degradation=degrade, device="cpu")
+    while loop.step < loop.steps:
+        loop.update()
+    l2h = loop.nets["l2h"].eval()
+    scores = {}
+    for camera, lo in tests.items():
+        restored = unit_range(hl.upscale(l2h, lo.batch()))
+        scores[camera] = round(psnr(restored, truth).mean().item(), 2)
+    return scores
+
+
+def judge(stored: dict, net: LearnedCamera) -> None:
+    """Train and score what is missing of the judges."""
+    rows = stored.setdefault("psnr", {})
+    tests = {camera: tests_of(camera) for camera in CAMERAS}
+    for name, degrade in judges(net).items():
+        if name not in rows:
+            rows[name] = restored_psnr(degrade, tests)
+            save_json(STORED, stored)
+            print(name, rows[name], flush=True)
+
+
+# ---- adaptation ----------------------------------------------------------------------------------
+def gap(made: Tensor, real: Tensor) -> dict[str, Any]:
+    """How far made pictures lie from other real ones of the camera."""
+    told, kernel = adaptation.set_apart(made, real)
+    return {"told_apart": [round(x, 3) for x in told[:3]], "kernel": round(kernel, 3)}
+
+
+def adaptations(stored: dict, net: LearnedCamera) -> None:
+    """The shipped law adapted to 50 pictures of each camera, judged on 200 others."""
+    rows = stored.setdefault("adapt", {})
+    hi = load_faces("faces:train-hi")[:HALF]
+    people = load_faces("faces:test:hi").batch(slice(0, N_TEST))
+    shipped = cast(LearnedCamera, hl.load_weights("h2l"))
+    for camera in ("night", "shipped", "webcam", HELD_OUT, "jpeg", "motion", "old"):
+        if camera in rows:
+            continue
+        lo, real = lo_of(camera, N_FEW), tests_of(camera).batch()
+        start = time.process_time()
+        found = adaptation.adapt(shipped, lo, hi=hi, device="cpu")
+        seconds = round(time.process_time() - start, 1)
+        moved = found.net if found.kept else adaptation.fitted(shipped, hi, lo)
+        true = true_law(n=2_000) if camera == "shipped" else other_law(camera, people)
+        laws = [learned_law(law, n=2_000) for law in (shipped, moved)]
+        rows[camera] = {
+            "kept": found.kept,
+            "gain": round(found.gain, 3),
+            "error": round(found.error, 3),
+            "cpu_seconds": seconds,
+            "before": gap(shots(shipped, others())[0], real),
+            "after": gap(shots(moved, others())[0], real),
+            "law": {k: [*(_two(law[k]) for law in laws), _two(true.get(k))] for k in NUMBERS},
+        }
+        save_json(STORED, stored)
+        print(camera, {k: v for k, v in rows[camera].items() if k != "law"}, flush=True)
+
+
+# ---- tables --------------------------------------------------------------------------------------
+def _cell(two: list[float] | None) -> str:
+    """Mean and spread, or a dash for what a camera does not have."""
+    return "–" if two is None else f"{two[0] + 0.0:.2f} ± {two[1]:.2f}"
+
+
+def law_table(stored: dict) -> str:
+    """Each domain's learned law beside its truth."""
+    lines = [f"| number | {' | '.join(DOMAINS)} |", "|---" * (1 + len(DOMAINS)) + "|"]
+    for name in NUMBERS:
+        cells = []
+        for camera in DOMAINS:
+            learned, true = stored["laws"][camera][name]
+            cells.append(f"{_cell(learned)} ({_cell(true)})")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def confusion_table(stored: dict) -> str:
+    """Of the made pictures of each domain, how many are called what; of real ones behind."""
+    lines = [f"| pictures of | {' | '.join(f'called {c}' for c in DOMAINS)} | told apart |"]
+    lines.append("|---" * (2 + len(DOMAINS)) + "|")
+    for k, camera in enumerate(DOMAINS):
+        made, real = (stored["confusion"][kind][k] for kind in ("made", "real"))
+        cells = [f"{100 * m:.0f} ({100 * r:.0f})" for m, r in zip(made, real, strict=True)]
+        low, high = stored["told_apart"][camera][1:]
+        apart = f"{100 * stored['told_apart'][camera][0]:.0f} ({100 * low:.0f} to {100 * high:.0f})"
+        lines.append(f"| {camera} | {' | '.join(cells)} | {apart} |")
+    return "\n".join(lines)
+
+
+def psnr_table(stored: dict) -> str:
+    """PSNR of each L2H on each camera, the best of the learned ones bold."""
+    rows = stored["psnr"]
+    best = {}
+    for camera in CAMERAS:
+        best[camera] = max(row[camera] for name, row in rows.items() if "themselves" not in name)
+    lines = [f"| pairs of | {' | '.join(CAMERAS)} | mean |", "|---" * (2 + len(CAMERAS)) + "|"]
+    for name, row in rows.items():
+        cells = [f"**{row[c]:.2f}**" if row[c] == best[c] else f"{row[c]:.2f}" for c in CAMERAS]
+        mean = sum(row.values()) / len(row)
+        lines.append(f"| {name} | {' | '.join(cells)} | {mean:.2f} |")
+    return "\n".join(lines)
+
+
+def adapt_table(stored: dict) -> str:
+    """The gap before and after for each camera, and whether the law was kept."""
+    lines = [
+        "| 50 pictures of | told apart, before | after | kernel distance, before | after | "
+        "fall of the energy score | kept |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for camera, row in stored["adapt"].items():
+        before, after = row["before"], row["after"]
+        told = [f"{100 * g['told_apart'][0]:.0f} %" for g in (before, after)]
+        kernel = [f"{g['kernel']:.2f}" for g in (before, after)]
+        fall = f"{row['gain']:.2f} ± {row['error']:.2f}"
+        cells = [camera, *told, *kernel, fall, "yes" if row["kept"] else "no"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def adapted_law_table(stored: dict) -> str:
+    """Means of the shipped law, the adapted one and the truth, where they are furthest apart."""
+    rows = stored["adapt"]
+    lines = [f"| number | {' | '.join(rows)} |", "|---" * (1 + len(rows)) + "|"]
+    for name in NUMBERS:
+        cells = []
+        for row in rows.values():
+            values = row["law"][name]
+            cells.append(" → ".join("–" if v is None else f"{v[0] + 0.0:.2f}" for v in values))
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+TABLES: dict[str, tuple[str, Callable[[dict], str]]] = {
+    "laws": ("laws", law_table),
+    "confusion": ("confusion", confusion_table),
+    "psnr": ("psnr", psnr_table),
+    "adapt": ("adapt", adapt_table),
+    "adapted-laws": ("adapt", adapted_law_table),
+}
+
+
+def write_page(stored: dict) -> None:
+    """Put the tables between their marks; what was not run keeps its line."""
+    for mark, (key, table) in TABLES.items():
+        if stored.get(key):
+            between_marks(PAGE, table(stored), mark)
+
+
+def draw(net: LearnedCamera) -> None:
+    """Real and made pictures of each domain, of the same faces."""
+    hi = load_faces("faces:test:hi").batch(slice(0, 10))
+    rows = {"HR": hi}
+    for k, camera in enumerate(DOMAINS):
+        rows[f"{camera}, the camera"] = tests_of(camera).batch(slice(0, 10))
+        rows[f"{camera}, learned"] = shots(net.of_domain(k), hi)[0]
+    alt = (
+        "Ten faces, then for each of five cameras two rows of the same faces: as the camera takes "
+        "them, and as the one H2L has learned of other people's pictures"
+    )
+    figure = face_grid(rows, alt=alt, cell=56)
+    made: dict[str, Any] = {"command": "python tools/results/domains.py", "preset": "quick"}
+    save_figure(figure, ROOT / "figures" / "domains.png", seed=0, **made)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "domains")
+    parser.add_argument("--only", nargs="*", default=["h2l", "judges", "adapt"])
+    args = parser.parse_args()
+    stored = json.loads(STORED.read_text()) if STORED.is_file() else {}
+    with one_thread():
+        net = h2l(stored, args.runs)
+        if "adapt" in args.only:
+            adaptations(stored, net)
+        if "judges" in args.only:
+            judge(stored, net)
+        draw(net)
+    write_page(stored)
+
+
+if __name__ == "__main__":
+    main()
