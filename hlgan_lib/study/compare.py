@@ -142,7 +142,7 @@ def markdown(stored: Stored) -> str:
 
 
 def test_tables(stored: Stored) -> dict[str, str]:
-    """test -> its part of the table as Markdown, a row a method."""
+    """test -> its part of the table as Markdown, a row a method; of what was not run the names."""
     parts = {}
     for test, rows in table(stored).items():
         metrics = [m for m in METRICS if any(m in row for row in rows.values())]
@@ -151,10 +151,11 @@ def test_tables(stored: Stored) -> dict[str, str]:
             "|---" * (len(metrics) + 1) + "|",
         ]
         for name, row in rows.items():
-            cells = ["not run"] * len(metrics)
             if row:
-                cells = [cell_text(m, row.get(m)) for m in metrics]
-            lines.append(markdown_row([name, *cells]))
+                lines.append(markdown_row([name, *(cell_text(m, row.get(m)) for m in metrics)]))
+        missing = [name for name, row in rows.items() if not row]
+        if missing:
+            lines += ["", f"Not run: {'; '.join(missing)}."]
         parts[test] = "\n".join(lines)
     return parts
 

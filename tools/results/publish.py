@@ -3,8 +3,8 @@ one).
 
     python tools/results/publish.py runs/study
 
-Copies the stored results and the comparison into results/, the weights of seed 0 with their cards
-and hashes into the package, draws the two figures that need shipped weights, and rewrites the
+Copies the stored results into results/, writes the comparison of methods beside them, ships the weights of seed 0
+with their cards and hashes, draws the two figures that need shipped weights, and rewrites the
 tables of README and findings. What is not finished is named and left as it is.
 """
 
@@ -23,6 +23,7 @@ from hlgan_lib.data.loading import load_faces
 from hlgan_lib.degradations.handmade import bilinear
 from hlgan_lib.files import save_json, user_path
 from hlgan_lib.inference import SHIPPED, shipped_weights
+from hlgan_lib.study.compare import write as write_comparison
 from hlgan_lib.study.grid import CELLS
 from hlgan_lib.study.results import Stored, load
 from hlgan_lib.study.run import Run
@@ -207,9 +208,9 @@ def main() -> None:
     parser.add_argument("study", type=user_path, help="the --out of hlgan ablate and hlgan compare")
     study = parser.parse_args().study
     stored = load(study)
-    for name in ("ablation.json", "ablation.npz", "compare.json", "compare.md"):
-        if (study / name).is_file():
-            shutil.copyfile(study / name, ROOT / "results" / name)
+    for name in ("ablation.json", "ablation.npz"):
+        shutil.copyfile(study / name, ROOT / "results" / name)
+    write_comparison(stored, ROOT / "results")
     print("shipped:", ", ".join(ship(stored, study / "runs")))
     if {"h2l", "h2l-paper"} <= set(shipped_weights()):
         figures(stored.about)
