@@ -137,11 +137,14 @@ class Report:
             height, width = audit.faces.size
             said.append(f"{audit.name}: {len(audit.faces):,} images of {width}x{height}")
             if n_same:
-                said.append(f"{audit.name}: {n_same:,} images are copies of others, byte by byte")
+                copies = counted(n_same, "image is a copy", "images are copies")
+                said.append(f"{audit.name}: {copies} of another, byte by byte")
             if audit.n_near:
-                said.append(f"{audit.name}: {audit.n_near:,} pairs are nearly the same")
+                pairs = counted(audit.n_near, "pair is", "pairs are")
+                said.append(f"{audit.name}: {pairs} nearly the same")
         for leak in self.leaks:
-            found = f"{leak.n_near:,} pairs are nearly the same: one set leaks into the other"
+            pairs = counted(leak.n_near, "pair is", "pairs are")
+            found = f"{pairs} nearly the same: one set leaks into the other"
             said.append(
                 f"{leak.a} and {leak.b}: {found if leak.n_near else 'no pair is nearly the same'}"
             )
@@ -152,6 +155,15 @@ class Report:
                 words += ": it may be nothing but reduced HR, of which H2L can learn nothing"
             said.append(words)
         return said
+
+
+def counted(n: int, one: str, several: str) -> str:
+    """A number with its words.
+
+    >>> counted(1, "pair is", "pairs are"), counted(2000, "pair is", "pairs are")
+    ('1 pair is', '2,000 pairs are')
+    """
+    return f"{n:,} {one if n == 1 else several}"
 
 
 def audit(sources: list[str]) -> Report:

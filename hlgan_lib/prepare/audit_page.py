@@ -17,7 +17,7 @@ from ..files import atomic, user_path
 from ..viz.canvas import Figure, encode
 from ..viz.charts import histograms
 from . import contact, shown
-from .audit import Audit, Leak, Near, Report
+from .audit import Audit, Near, Report
 
 N_SHOWN = 12  # pairs, the nearest
 TILE = 96  # pixels a side that images are shown at
@@ -29,6 +29,7 @@ table { border-collapse: collapse } td, th { padding: .2rem .8rem; text-align: l
   border-bottom: 1px solid #ccc }
 figure { display: inline-block; margin: .4rem; max-width: 14rem; overflow-wrap: anywhere }
 figcaption { font-size: .8rem }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(24rem, 1fr)); gap: 0 1rem }
 .wide { max-width: 100% } .wide img { image-rendering: auto; max-width: 100% }
 """
 
@@ -49,7 +50,7 @@ def page(report: Report) -> str:
     sets = {audit.name: audit.faces for audit in report.audits}
     parts = ["<h1>Audit of " + ", ".join(map(words, sets)) + "</h1>", "<ul>"]
     parts += [f"<li>{words(line)}</li>" for line in report.sentences()]
-    parts += ["</ul>", summary(report), "<h2>Light and blur</h2>"]
+    parts += ["</ul>", summary(report), "<h2>Light, blur and JPEG</h2>", '<div class="charts">']
     for name in report.audits[0].light:
         values = {shown(audit.name): audit.light[name] for audit in report.audits}
         alt = f"Histograms of {name} over the images of each file."
@@ -59,9 +60,12 @@ def page(report: Report) -> str:
     if qualities:
         alt = "Histograms of the JPEG quality that the pixels show; 100 where there is no trace."
         figure = histograms(qualities, xlabel="JPEG quality", alt=alt, bins=20, range=(0, 100))
-        parts += ["<h2>JPEG</h2>", chart(figure, alt)]
+        parts.append(chart(figure, alt))
+    parts.append("</div>")
     for leak in report.leaks:
-        parts += of_leak(leak, sets)
+        if leak.near:
+            parts.append(f"<h2>{words(leak.a)} beside {words(leak.b)}</h2>")
+            parts += pairs(leak.near, sets[leak.a], sets[leak.b])
     for audit in report.audits:
         parts += of_audit(audit)
     body = "\n".join(parts)
@@ -84,10 +88,17 @@ def summary(report: Report) -> str:
             f"{sum(len(group) - 1 for group in audit.same):,}",
             f"{audit.n_near:,}",
             f"{audit.subsampled:.0%}",
-            "as written" if audit.checked else "none",
+            hashes_of(audit),
         )
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return f"<table>{''.join(rows)}</table>"
+
+
+def hashes_of(audit: Audit) -> str:
+    """Were the images compared with hashes? Only a FaceSet file holds some."""
+    if audit.checked:
+        return "as written"
+    return "none" if audit.name.endswith(".npz") else "no file"
 
 
 def of_audit(audit: Audit) -> list[str]:
@@ -114,14 +125,6 @@ def of_audit(audit: Audit) -> list[str]:
         parts += [f"<li>{words(n)}: {words(why)}</li>" for n, why in skipped[:50]]
         parts.append("</ul>")
     return parts
-
-
-def of_leak(leak: Leak, sets: dict[str, FaceSet]) -> list[str]:
-    """What two files share."""
-    parts = [f"<h2>{words(leak.a)} beside {words(leak.b)}</h2>"]
-    if not leak.near:
-        return [*parts, "<p>No image of one is nearly the same as one of the other.</p>"]
-    return [*parts, *pairs(leak.near, sets[leak.a], sets[leak.b])]
 
 
 def pairs(near: Iterable[Near], a: FaceSet, b: FaceSet) -> list[str]:
