@@ -305,21 +305,19 @@ class Adapt:
 
     def run(self) -> int:
         from ..adaptation import FILES, adapt
-        from ..data.folder import check_apart
         from ..files import out_folder
-        from . import outputs
+        from .outputs import writing
 
         if self.steps < 1:
             raise HLError(f"--steps must be 1 or more, got {self.steps}")
-        folder = out_folder(self.out)
-        check_apart(folder, self.hi, self.lo)
-        paths = [folder / name for name in FILES]
-        outputs.claim("adapt", folder, paths, overwrite=self.overwrite)
-        device = pick_device(self.device)
-        found = adapt(
-            self.weights, self.lo, hi=self.hi, steps=self.steps, seed=self.seed, device=device
-        )
-        outputs.record("adapt", folder, found.save(folder))
+        out, device = out_folder(self.out), pick_device(self.device)
+        paths = [out / name for name in FILES]
+        sources = self.hi, self.lo
+        with writing("adapt", paths, folder=out, sources=sources, overwrite=self.overwrite):
+            found = adapt(
+                self.weights, self.lo, hi=self.hi, steps=self.steps, seed=self.seed, device=device
+            )
+            found.save(out)
         rows = {}
         for name, gap in (("before", found.before), ("after", found.after)):
             rows[name] = {

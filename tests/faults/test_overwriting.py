@@ -11,8 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from hlgan_lib import cli
+from hlgan_lib import adaptation, cli
 from hlgan_lib.analysis import card
+from hlgan_lib.analysis.classifier import TwoSample
 from hlgan_lib.bench import speed
 from hlgan_lib.checkpoint import save_weights
 from hlgan_lib.commands import bench as bench_command
@@ -66,6 +67,7 @@ CASES = {
         ("scores.json",),
     ),
     "card": Case("card --weights h2l --hi {in} --lo {in}", "--out {out}", card.FILES),
+    "adapt": Case("adapt --weights h2l --lo {in}", "--out {out}", adaptation.FILES),
     "compare": Case("compare", "--out {out}", ("compare.md", "compare.json"), reads=False),
     "figures": Case("figures --results {in}", "--out {out}", ("tables.md", "manifest.json")),
     "bench": Case("bench", "--out {out}", ("bench.json",), reads=False),
@@ -117,6 +119,15 @@ def run(tmp_path, monkeypatch, capsys):
         def sentences(self):
             return []
 
+    class Adapted:
+        before = after = adaptation.Gap(TwoSample(0.5, 0.0, 1.0, 2), 0.0, 0.0)
+
+        def verdict(self):
+            return "kept"
+
+        def save(self, out):
+            return write(out, adaptation.FILES)
+
     few = Pairs(HI[:8], LO[:8])
     real = pictures.load_faces
     monkeypatch.setattr(
@@ -139,6 +150,7 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         card, "card_files", lambda w, h, lo, out, seed: ({"verdicts": []}, write(out, card.FILES))
     )
+    monkeypatch.setattr(adaptation, "adapt", lambda *a, **k: Adapted())
     monkeypatch.setattr(compare, "compare", compared)
     monkeypatch.setattr(results, "load", lambda folder: None)
     monkeypatch.setattr(figures, "draw_all", lambda _, out: write(out, CASES["figures"].files))
