@@ -8,6 +8,8 @@ import torch
 
 import hlgan_lib as hl
 from hlgan_lib.analysis.jpeg_traces import measured_jpeg
+from hlgan_lib.study.grid import CELLS
+from hlgan_lib.study.numbers import h2l_runs
 from hlgan_lib.study.results import load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,6 +36,45 @@ def test_the_share_that_the_learned_camera_closes(stored):
     seeds = {d: stored.values(f"{d}-pixel", "camera", "psnr") for d in ("learned", "handmade")}
     assert min(seeds["learned"]) > max(seeds["handmade"])
     assert min(seeds["handmade"]) > max(stored.values("bilinear-pixel", "camera", "psnr"))
+
+
+def mean(values):
+    return sum(values) / len(values)
+
+
+def test_the_gan_led_restorer_of_the_learned_camera(stored):
+    gap = stored.gaps["frechet_lite0/gan/learned"]
+    seeds = SEEDS[gap["n_seeds"]["mid"]]
+    low, high = gap["ratio_ci"]
+    assert f"({seeds}; of the gap {100 * gap['ratio']:.0f} % ({100 * low:.0f} to" in PAGE
+    assert low > 0.85
+    distance, psnr = {}, {}
+    for d in ("bilinear", "handmade", "learned", "camera"):
+        distance[d] = mean(stored.values(f"{d}-gan", "wild", "frechet_lite0"))
+        psnr[d] = mean(stored.values(f"{d}-gan", "camera", "psnr"))
+    assert f"distance of {distance['learned']:.0f}, where bilinear pairs give" in PAGE
+    assert f"{distance['bilinear']:.0f} and hand-made ones {distance['handmade']:.0f}," in PAGE
+    assert f"a PSNR of {psnr['learned']:.2f} dB against {psnr['bilinear']:.2f} and" in PAGE
+    assert f"own pairs ({distance['camera']:.0f}; {psnr['camera']:.2f} dB)" in PAGE
+    oracle = stored.values("camera-gan", "wild", "frechet_lite0")
+    assert f"seeds scatter over {max(oracle) - min(oracle):.0f};" in PAGE
+    bicubic = stored.references["bicubic"]["scores"]["camera"]["psnr"]["value"]
+    assert f"higher PSNR, {bicubic:.2f} dB" in PAGE and bicubic > max(psnr.values())
+    assert psnr["learned"] >= psnr["bilinear"]
+
+
+def test_the_papers_h2l_ignores_z_and_closes_as_much_as_hand_made_pairs(stored):
+    gap = stored.gaps["psnr/pixel/paper"]
+    assert f"worth {of_gap(gap)} of the gap, as much as" in PAGE
+    assert f"hand-made pairs ({SEEDS[gap['n_seeds']['mid']]})" in PAGE
+    runs = h2l_runs(stored, CELLS["paper-pixel"])
+    distance = mean([r["scores"]["frechet_lite0"]["value"] for r in runs])
+    bilinear, camera = (stored.references[f"h2l:{d}"]["scores"] for d in ("bilinear", "camera"))
+    assert f"(Fréchet {distance:.0f}) as bilinear ones do" in PAGE
+    assert f"({bilinear['frechet_lite0']['value']:.0f}), and it ignores z" in PAGE
+    spread = mean([r["scores"]["diversity"]["total"] for r in runs])
+    assert f"changes by {spread:.4f} of full scale, under the camera by" in PAGE
+    assert f"{camera['diversity']['total']:.4f}. Light" in PAGE and spread < 0.01
 
 
 def test_what_is_said_of_the_earlier_network(stored):

@@ -242,18 +242,18 @@ def _cells_of(*axes: str) -> tuple[str, ...]:
 
 H2L_CELLS = _cells_of("camera", "paper")
 PARTS = _cells_of("parts")
-# file -> how to draw it, the cells that it shows
-FIGURES: dict[str, tuple[Callable[[Stored], Figure], tuple[str, ...]]] = {
-    "matrix.png": (matrix, _cells_of("matrix")),
-    "scores.png": (lambda s: scores(s, AXES["matrix"].cells), _cells_of("matrix")),
-    "gap.png": (gap, _cells_of("matrix")),
-    "plane.png": (plane, _cells_of("matrix", "baselines")),
-    "beta.png": (lambda s: sweep(s, ["beta"]), _cells_of("beta")),
-    "diversity.png": (diversity, _cells_of("matrix", "camera")),
-    "sample-efficiency.png": (lambda s: sweep(s, ["n-lo", "n-hi"]), _cells_of("n-lo", "n-hi")),
-    "h2l-parts.png": (lambda s: scores(s, H2L_CELLS), H2L_CELLS),
-    "parts.png": (lambda s: scores(s, PARTS), PARTS),
-    "cost.png": (cost, tuple(CELLS)),
+# file -> how to draw it, the cells that it shows, how many of them must be run
+FIGURES: dict[str, tuple[Callable[[Stored], Figure], tuple[str, ...], int]] = {
+    "matrix.png": (matrix, _cells_of("matrix"), 2),
+    "scores.png": (lambda s: scores(s, AXES["matrix"].cells), _cells_of("matrix"), 2),
+    "gap.png": (gap, _cells_of("matrix"), 2),
+    "plane.png": (plane, _cells_of("matrix", "baselines"), 2),
+    "beta.png": (lambda s: sweep(s, ["beta"]), _cells_of("beta"), 3),
+    "diversity.png": (diversity, _cells_of("matrix", "camera"), 2),
+    "sample-efficiency.png": (lambda s: sweep(s, ["n-lo", "n-hi"]), _cells_of("n-lo", "n-hi"), 5),
+    "h2l-parts.png": (lambda s: scores(s, H2L_CELLS), H2L_CELLS, 2),
+    "parts.png": (lambda s: scores(s, PARTS), PARTS, 2),
+    "cost.png": (cost, tuple(CELLS), 2),
 }
 
 
@@ -261,7 +261,7 @@ FILES = (*FIGURES, "tables.md", "manifest.json")  # what `draw_all` may write
 
 
 def draw_all(stored: Stored, out: str | Path) -> Iterator[Path]:
-    """Draw every figure of which two cells were run, and the tables, with entries in manifest.json.
+    """Draw every figure of which enough was run, and the tables, with entries in manifest.json.
 
     Args:
         stored: the results.
@@ -279,10 +279,9 @@ def draw_all(stored: Stored, out: str | Path) -> Iterator[Path]:
         "preset": stored.about["preset"],
         "hardware": stored.about["hardware"],
     }
-    for name, (draw, cells) in FIGURES.items():
+    for name, (draw, cells, least) in FIGURES.items():
         seeds = {c: sorted(stored.found(c)) for c in cells}
-        nothing = sum(map(bool, seeds.values())) < 2 or (draw is gap and not stored.gaps)
-        if nothing:  # to compare
+        if sum(map(bool, seeds.values())) < least or (draw is gap and not stored.gaps):
             continue
         yield save_figure(
             draw(stored),

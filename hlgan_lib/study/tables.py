@@ -243,7 +243,9 @@ def _distances_of_degradations(stored: Stored) -> str:
         values = [r["scores"]["frechet_lite0"]["value"] for r in runs]
         if values:
             mean = sum(values) / len(values)
-            spread = f"{min(values):.0f} to {max(values):.0f} over {len(values)} seeds"
+            spread = "one seed"
+            if len(values) > 1:
+                spread = f"{min(values):.0f} to {max(values):.0f} over {len(values)} seeds"
             learned.append(f"{DEGRADATIONS[d]} {mean:.0f} ({spread})")
     if not learned:
         return ""

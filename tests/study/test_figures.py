@@ -91,7 +91,8 @@ def test_all_are_drawn_in_time_with_a_manifest_that_says_of_what(stored, tmp_pat
     since = time.process_time()
     paths = list(figures.draw_all(stored, tmp_path))
     assert time.process_time() - since < 60
-    assert {p.name for p in paths} == {*figures.FIGURES, "tables.md"}
+    few = {"sample-efficiency.png"}  # a point on each of its axes is no curve
+    assert {p.name for p in paths} == {*figures.FIGURES, "tables.md"} - few
     assert all(p.is_file() for p in paths)
     assert "Not run: beta 0.005" in (tmp_path / "tables.md").read_text()
     manifest = json.loads((tmp_path / "manifest.json").read_text())

@@ -3,9 +3,9 @@ one).
 
     python tools/results/publish.py runs/study
 
-Copies the stored results into results/, writes the comparison of methods beside them, ships the weights of seed 0
-with their cards and hashes, draws the two figures that need shipped weights, and rewrites the
-tables of README and findings. What is not finished is named and left as it is.
+Copies the stored results into results/, writes the comparison of methods beside them, ships the
+weights of seed 0 with their cards and hashes, draws the two figures that need shipped weights, and
+rewrites the tables of README and findings. What is not finished is named and left as it is.
 """
 
 from __future__ import annotations
@@ -149,6 +149,17 @@ def card(name: str, run: Run, stored: Stored, alt: str) -> str:
             f"`faces:train-hi` {s['wild']['frechet_lite0']['value']:.0f}; floor "
             f"{about['floors']['frechet_lite0']:.0f}"
         )
+    more = ""
+    if run.stage == "h2l":
+        spreads = (s, stored.references["h2l:camera"]["scores"])
+        own, camera = (f"{entry['diversity']['total']:.4f}" for entry in spreads)
+        network = "the paper's network, its two loss terms and nothing else"
+        if run.cfg.is_camera:
+            network = "a learned camera"
+        more = (
+            f"| what it is | {network} |\n"
+            f"| spread over z of one face | {own} of full scale; the camera's own {camera} |\n"
+        )
     way = (
         "degraded by a learned camera of the study"
         if isinstance(run.degradation, Run)
@@ -164,7 +175,7 @@ def card(name: str, run: Run, stored: Stored, alt: str) -> str:
 | | |
 |---|---|
 | stage | {run.stage}, preset `{about["preset"]}`{loss} |
-| data | {f"`faces:train-hi`, {way}" if run.degradation else unpaired} |
+{more}| data | {f"`faces:train-hi`, {way}" if run.degradation else unpaired} |
 | seed | {run.cfg.seed} |
 | images seen | {trained["images"]:,} |
 | scores | {scores} |
