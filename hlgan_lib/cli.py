@@ -24,6 +24,7 @@ from .commands.basic import Adapt, Card, Degrade, Demo, Evaluate, Info, Upscale
 from .commands.bench import Bench
 from .commands.console import plain_messages
 from .commands.datasets import PREPARE, Audit
+from .commands.export import Export
 from .commands.flags import DEFAULT_PRESET
 from .commands.mistakes import (
     flags_of,
@@ -55,6 +56,7 @@ COMMANDS = {
     "ablate": Ablate,
     "figures": Figures,
     "bench": Bench,
+    "export": Export,
     "info": Info,
 }
 
@@ -221,7 +223,3 @@ def _refuse(message: str) -> int:
     with contextlib.suppress(OSError):  # nobody listens
         print(shown(f"hlgan: error: {message}"), file=sys.stderr)
     return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from . import parallel
 from .config import RunConfig
 from .errors import HLError
 from .precision import AMP
@@ -106,6 +107,8 @@ class Loop:
         layout = torch.channels_last if cfg.channels_last else torch.contiguous_format
         for nets in (task.generators, task.discriminators):
             nets.to(task.device).to(memory_format=layout).train()
+            parallel.share_batch_norm(nets)
+            parallel.same_weights(nets)
 
         betas = (cfg.beta1, cfg.beta2)
         self.opt_g = torch.optim.Adam(task.generators.parameters(), lr=cfg.lr, betas=betas)
@@ -159,6 +162,7 @@ class Loop:
             loss, logs = loss_of(batch)
         opt.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
+        parallel.average_gradients(p for group in opt.param_groups for p in group["params"])
         self.scaler.step(opt)
         self.scaler.update()
         return logs
@@ -187,7 +191,7 @@ class Loop:
             return
         mean = _averaged(self.ema.module)
         new = _averaged(self.task.generators)
-        if self.ema.n_averaged == 0:
+        if self.step == 0:
             torch._foreach_copy_(mean, new)
         else:
             memory = max(self.cfg.ema * self.steps, 1)
@@ -199,8 +203,11 @@ class Loop:
 
     # ---- a tick ----------------------------------------------------------------------------------
     def means(self) -> dict[str, float]:
-        """Mean log values since the last tick. It waits for the device: at ticks only."""
-        sums = torch.stack([*self.sums.values()]).tolist()
+        """Mean log values since the last tick, over all processes.
+
+        It waits for the device: at ticks only.
+        """
+        sums = parallel.mean(torch.stack([*self.sums.values()])).tolist()
         return {name: total / self.n_summed for name, total in zip(self.sums, sums, strict=True)}
 
     def broken(self) -> list[str]:
@@ -293,6 +300,10 @@ class Loop:
             self.ema.load_state_dict(state["ema"])
         if state["scaler"]:  # empty where the run had none
             self.scaler.load_state_dict(state["scaler"])
+        if parallel.rank():
+            # The stored draws are the first process's: each of the others begins new ones.
+            self.task.rng.manual_seed(parallel.own_seed(self.cfg.seed + self.step))
+            return
         if not restore(self.task.rng, state["rng"]):
             seed = self.cfg.seed + self.step
             self.task.rng.manual_seed(seed)

@@ -248,7 +248,8 @@ def picture_statistics(x: Tensor) -> Tensor:
     y = planes[:, 0]
     ordered = y.flatten(1).sort(1).values
     n = ordered.shape[1]
-    tones = ordered[:, [n // 20, n // 4, n // 2, 3 * n // 4, n - 1 - n // 20]]
+    at = (n // 20, n // 4, n // 2, 3 * n // 4, n - 1 - n // 20)
+    tones = torch.stack([ordered[:, i] for i in at], 1)  # a list as index would be copied over
 
     half = F.avg_pool2d(planes, 2)
     quarter = F.avg_pool2d(planes, 4)

@@ -16,6 +16,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from . import parallel
 from .analysis.jpeg_traces import measured_jpeg
 from .checkpoint import (
     About,
@@ -108,10 +109,8 @@ def train(
     if out is None:
         return run(loop, None, stop=stop)
     folder = RunFolder(out)
-    folder.check(about, resume)
-    _close_earlier(folder)
-    folder.start(about, resume)
-    if folder.finished:
+    parallel.on_first(lambda: _open(folder, about, resume))
+    if parallel.on_first(lambda: folder.finished):
         return _no_ticks()
     write = partial(write_results, folder=folder, stage=stage, about=about)
     ticks = run(loop, folder, resume, stop, write)
@@ -144,7 +143,8 @@ def new_loop(
     if stage not in STAGES:
         raise HLError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
     place = torch.device(pick_device(device))
-    cfg = cfg.replace(amp=_precision(cfg, stage, place, out))
+    cfg = cfg.replace(amp=parallel.on_first(lambda: _precision(cfg, stage, place, out)))
+    part = cfg.replace(batch=parallel.share_of(cfg.batch)) if parallel.size() > 1 else cfg
 
     # What to learn from.
     hi_set = _faces(hi, cfg.size_hi, "hi", cfg.n_hi)
@@ -155,8 +155,8 @@ def new_loop(
     # Networks, whose first weights torch draws from its global stream: seeded, then put back.
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(cfg.seed)
-        rng = torch.Generator(place).manual_seed(cfg.seed)
-        task = _task(stage, cfg, hi_set, lo_set, degradation, rng, place)
+        rng = torch.Generator(place).manual_seed(parallel.own_seed(cfg.seed))
+        task = _task(stage, part, hi_set, lo_set, degradation, rng, place)
         loop = Loop(cfg, task, getattr(cfg, f"{stage}_steps"))
     if stage == "joint":
         _start_from(task, {"h2l": h2l, "l2h": l2h})
@@ -173,6 +173,13 @@ def _precision(cfg: RunConfig, stage: str, device: torch.device, out: str | Path
     layers = [(getattr(cfg, f"{stage}_width", cfg.l2h_width), cfg.size_lo)]
     layers.append((cfg.d_width, cfg.size_lo if stage == "h2l" else cfg.size_hi))
     return what_pays(device, tuple(layers), cfg.batch)
+
+
+def _open(folder: RunFolder, about: About, resume: bool) -> None:
+    """Make the folder ready for this run. Raises HLError where it cannot be."""
+    folder.check(about, resume)
+    _close_earlier(folder)
+    folder.start(about, resume)
 
 
 def _no_ticks() -> Generator[Tick, None, None]:
@@ -379,7 +386,7 @@ def _updates(
     first, since = loop.step, time.perf_counter()
     while loop.step < loop.steps:
         loop.update()
-        stopping = stop()
+        stopping = parallel.any_of(stop())
         at_end = loop.step == loop.steps
         on_tick = at_end or loop.step % tick_steps == 0
         if not (on_tick or stopping):
@@ -421,14 +428,15 @@ def _resume(loop: Loop, folder: RunFolder) -> None:
                 f"checkpoint {folder.last} is damaged or of another version ({plain(error)}): "
                 "go on from another, such as best.pt renamed to last.pt, or start in another --out"
             ) from error
-        if loop.best_step == loop.step:  # killed, perhaps, between last.pt and best.pt
+        # Killed, perhaps, between last.pt and best.pt.
+        if loop.best_step == loop.step and parallel.rank() == 0:
             save_checkpoint(folder.best, loop.state())
     elif folder.best.is_file():
         raise HLError(
             f"--resume: {folder.last} is missing, and {folder.best} is there: copy it to last.pt "
             "to go on from it, or choose another --out to start anew"
         )
-    folder.cut_back(loop.step)
+    parallel.on_first(lambda: folder.cut_back(loop.step))
 
 
 def intervals(cfg: RunConfig) -> tuple[int, int]:
@@ -482,6 +490,7 @@ def _tick(loop: Loop, losses: dict[str, float], updates_per_s: float, look: bool
 
 def _store(loop: Loop, folder: RunFolder | None, tick: Tick, save: bool) -> None:
     """Log line, samples and best.pt of a tick; last.pt too if `save`."""
+    folder = _own(folder)
     if folder:
         folder.append_log(tick.log_line())
     better = tick.score is not None and tick.score < loop.best
@@ -497,6 +506,7 @@ def _store(loop: Loop, folder: RunFolder | None, tick: Tick, save: bool) -> None
 
 def _save(loop: Loop, folder: RunFolder | None) -> None:
     """Everything to go on exactly, into last.pt."""
+    folder = _own(folder)
     if folder:
         save_checkpoint(folder.last, loop.state())
 
@@ -505,8 +515,16 @@ def _end(
     loop: Loop, folder: RunFolder | None, finish: Callable[[Loop], dict[str, Any]] | None
 ) -> None:
     """Weights and scores of a run that has come to its end and lacks them."""
-    if loop.step == loop.steps and folder and finish and not folder.finished:
-        save_json(folder.scores, finish(loop))
+    if loop.step < loop.steps or folder is None or finish is None:
+        return
+    if not parallel.on_first(lambda: folder.finished):
+        scores = finish(loop)
+        parallel.on_first(lambda: save_json(folder.scores, scores))
+
+
+def _own(folder: RunFolder | None) -> RunFolder | None:
+    """The folder, where this process is the one that writes into it."""
+    return folder if parallel.rank() == 0 else None
 
 
 def write_results(loop: Loop, folder: RunFolder, stage: str, about: About) -> dict[str, Any]:
@@ -532,5 +550,6 @@ def write_results(loop: Loop, folder: RunFolder, stage: str, about: About) -> di
         path = folder.path / f"weights-{name}.safetensors"
         if name == loop.task.product:
             path = folder.weights
-        save_weights(path, loop.nets[name].state_dict(), name, loop.cfg, scores | notes)
+        if parallel.rank() == 0:
+            save_weights(path, loop.nets[name].state_dict(), name, loop.cfg, scores | notes)
     return {"stage": stage, **scores, "device": loop.task.device.type}

@@ -19,7 +19,7 @@ def hlgan(*argv, **options):
     """The command line in a process of its own."""
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(torch.get_num_threads())}
     return subprocess.Popen(
-        [sys.executable, "-m", "hlgan_lib.cli", *map(str, argv)], env=env, text=True, **options
+        [sys.executable, "-m", "hlgan_lib", *map(str, argv)], env=env, text=True, **options
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -45,29 +46,34 @@ class Train:
         return {}
 
     def run(self) -> int:
-        with stop_signals() as stop, speech_may_fail():
-            from ..data.folder import check_apart
-            from ..training import train
+        from ..data.folder import check_apart
+        from ..parallel import rank, together
+        from ..training import train
 
+        with (
+            stop_signals() as stop,
+            speech_may_fail(),
+            together(pick_device(self.device)) as device,
+        ):
             check_apart(self.out, self.hi, self.sources().get("lo"))
-
-            cfg, device = self.config(), pick_device(self.device)
-            return follow(
-                lambda: train(
-                    cfg,
-                    self.stage,
-                    hi=self.hi,
-                    out=self.out,
-                    resume=self.resume,
-                    device=device,
-                    stop=stop,
-                    **self.sources(),
-                ),
-                self.out,
-                self.resume,
-                stop,
-                getattr(cfg, f"{self.stage}_steps") * cfg.batch,
+            cfg = self.config()
+            start = partial(
+                train,
+                cfg,
+                self.stage,
+                hi=self.hi,
+                out=self.out,
+                resume=self.resume,
+                device=device,
+                stop=stop,
+                **self.sources(),
             )
+            if rank():  # the first process speaks for all
+                for _ in start():
+                    pass
+                return 0
+            n_images = getattr(cfg, f"{self.stage}_steps") * cfg.batch
+            return follow(start, self.out, self.resume, stop, n_images)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import conv2d, pad, unfold
 
 # The numbers 0..3 that `resampling` and Shot.params take.
 KERNELS = ("box", "bilinear", "bicubic", "lanczos")
@@ -142,9 +142,29 @@ def blur(x: Tensor, kernels: Tensor) -> Tensor:
         (B, C, h, w).
     """
     half = kernels.shape[-1] // 2
-    x = pad(x, (half,) * 4, mode="reflect")
+    return own_kernels(pad(x, (half,) * 4, mode="reflect"), kernels)
+
+
+def own_kernels(x: Tensor, kernels: Tensor, stride: int = 1) -> Tensor:
+    """Convolve each image with its own kernel, without a border.
+
+    Args:
+        x: (B, C, h, w).
+        kernels: (B, k, k).
+        stride: pixels between two places.
+
+    Returns:
+        (B, C, (h - k) / stride + 1, (w - k) / stride + 1).
+    """
+    if torch.compiler.is_exporting():
+        # As products of patches, slower: in an exported network groups are fixed, and the batch
+        # with them.
+        k = kernels.shape[-1]
+        rows = (x.shape[2] - k) // stride + 1
+        patches = unfold(x, k, stride=stride).unflatten(1, (x.shape[1], k * k))
+        return (patches * kernels.flatten(1)[:, None, :, None]).sum(2).unflatten(2, (rows, -1))
     # A group a picture: with the batch as channels, (C, B, ...), each has a kernel of its own.
-    x = conv2d(x.transpose(0, 1), kernels[:, None], groups=len(kernels))
+    x = conv2d(x.transpose(0, 1), kernels[:, None], stride=stride, groups=len(kernels))
     return x.transpose(0, 1)
 
 

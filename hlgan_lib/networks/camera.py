@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..config import RunConfig
 from ..degradations.jpeg import RoundThrough
-from ..degradations.optics import srgb_decode, srgb_encode, tone
+from ..degradations.optics import own_kernels, srgb_decode, srgb_encode, tone
 from ..errors import HLError
 from .blocks import PAPER, check_images
 from .measured_jpeg import MeasuredJPEG
@@ -285,9 +285,7 @@ def blur_and_integrate(light: Tensor, kernel: Tensor, step: int) -> Tensor:
     box = light.new_full((1, 1, step, step), 1 / step**2)
     kernel = F.conv2d(kernel, box, padding=step - 1)
     half = (kernel.shape[-1] - step) // 2
-    # A group a picture: (C, B, ...), each picture with its own kernel.
-    x = F.pad(light, [half] * 4, mode="reflect").transpose(0, 1)
-    return F.conv2d(x, kernel, stride=step, groups=len(light)).transpose(0, 1)
+    return own_kernels(F.pad(light, [half] * 4, mode="reflect"), kernel[:, 0], step)
 
 
 def smear(x: Tensor, share: Tensor) -> Tensor:

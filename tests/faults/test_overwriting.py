@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hlgan_lib import adaptation, cli
+from hlgan_lib import adaptation, cli, export
 from hlgan_lib.analysis import card
 from hlgan_lib.analysis.classifier import TwoSample
 from hlgan_lib.bench import speed
@@ -71,6 +71,7 @@ CASES = {
     "compare": Case("compare", "--out {out}", ("compare.md", "compare.json"), reads=False),
     "figures": Case("figures --results {in}", "--out {out}", ("tables.md", "manifest.json")),
     "bench": Case("bench", "--out {out}", ("bench.json",), reads=False),
+    "export": Case("export --weights l2h", "--out {out}/a.onnx", ("a.onnx",), reads=False),
 }
 
 
@@ -157,6 +158,13 @@ def run(tmp_path, monkeypatch, capsys):
     measured_speed = {"stages": {}, "batch": 1, "hardware": "a machine", "threads": 1}
     monkeypatch.setattr(speed, "bench", lambda *a, **k: measured_speed)
     monkeypatch.setattr(bench_command, "table", lambda *a: None)
+    monkeypatch.setattr(
+        export,
+        "export",
+        lambda _, path: export.Exported(
+            *write(path.parent, [path.name]), ("lo",), 0.0, {1: (1.0, 1.0)}
+        ),
+    )
 
     def started(name, out, *more):
         case = CASES[name]

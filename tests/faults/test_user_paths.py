@@ -162,6 +162,8 @@ def changed_by(words, name, value) -> dict[str, str]:
         changed |= {"celeba": changed.get("celeba", ".")}
     if words[0] == "prepare" and words[1] != "paper" and name != "out":
         changed |= {"out": "out.npz"}
+    if words[0] == "export" and name != "out":
+        changed |= {"out": "out.onnx"}
     return changed
 
 

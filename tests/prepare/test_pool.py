@@ -91,7 +91,7 @@ def test_killed_it_goes_on_and_leaves_no_process(tmp_path):
     for i in range(1200):
         save(tmp_path / f"in/{i:04d}.bmp", picture(160, 160, i % 250))
     argv = ["prepare", "folder", str(tmp_path / "in"), "--out", str(tmp_path / "o.npz")]
-    command = [sys.executable, "-m", "hlgan_lib.cli", *argv, "--workers", "2"]
+    command = [sys.executable, "-m", "hlgan_lib", *argv, "--workers", "2"]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     journal = tmp_path / ".o.npz.journal"
     while not (journal.is_file() and journal.read_text().count("\n") > 2):

@@ -188,6 +188,7 @@ def graphed(loop: Loop) -> Callable[[], None]:
         loop._half(task.g_loss, loop.opt_g)
         loop.average()
 
+    loop.step = 1  # at step 0 the average is a copy
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):

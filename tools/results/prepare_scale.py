@@ -77,7 +77,7 @@ def plain_pool(folder: Path) -> tuple[float, float]:
 
 def prepared(folder: Path, out: Path) -> tuple[float, float, float]:
     """Seconds of `hlgan prepare`, start and end included, CPU seconds, most private memory, MB."""
-    command = [sys.executable, "-m", "hlgan_lib.cli", "prepare", "folder", str(folder)]
+    command = [sys.executable, "-m", "hlgan_lib", "prepare", "folder", str(folder)]
     since, before = time.perf_counter(), cpu_s()
     run = subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.DEVNULL)
     most = [0.0]

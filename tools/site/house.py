@@ -32,7 +32,7 @@ def measured(checkout: Path) -> dict[str, str]:
     public = [node for node in nodes if isinstance(node, ast.FunctionDef) and is_public(node)]
     with_args = [node for node in public if "Args:" in (ast.get_docstring(node) or "")]
     tests = {file.name for file in (checkout / "tests").rglob("test_*.py")}
-    modules = [file for file in files if file.name != "__init__.py"]
+    modules = [file for file in files if not file.name.startswith("__")]
     untested = [file for file in modules if f"test_{file.name}" not in tests]
     values = (
         len(files),
