@@ -13,7 +13,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export JUPYTER_PLATFORM_DIRS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help install run test fast lint unit fuzz notebooks student lab wheel book results gpu repo-url clean
+.PHONY: help install run test fast lint unit fuzz notebooks student assignment lab wheel book results gpu repo-url clean
 help:
 	@echo "make run      install, then notebooks 00-07 (quick preset, shipped weights) -> outputs/index.html"
 	@echo "make test     install, then every test: ruff, import-linter, mypy, unit, CLI, notebooks with the smoke preset"
@@ -22,6 +22,7 @@ help:
 	@echo "make install  only the set-up: .venv with everything in pyproject.toml (make PYTHON=/path/to/python3.12 ...)"
 	@echo "make lab      install, then JupyterLab on the first restored face and your own photograph"
 	@echo "make student  for maintainers: the students' copies, notebooks/student/, from the notebooks"
+	@echo "make assignment NB=02: a student's copy of one notebook and its autograder -> outputs/assignments/"
 	@echo "make wheel    the package as one file, dist/*.whl, to upload where there is no address to install from"
 	@echo "make book     notebooks and docs as one static site, nothing executed -> outputs/book/index.html"
 	@echo "make results  for maintainers: trains the study in STUDY, rewrites results/, figures/, weights"
@@ -87,6 +88,10 @@ notebooks: $(STAMP)
 
 student: $(STAMP)
 	$(PY) tools/site/student.py
+
+# A copy to hand out and what otter-grader grades it with; docs/teaching.md, Hand-in.
+assignment: $(STAMP)
+	@$(PY) tools/site/assignment.py $(NB)
 
 # In a container one is often root, which Jupyter refuses unless told that it is meant.
 lab: $(STAMP)

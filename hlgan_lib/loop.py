@@ -54,6 +54,7 @@ class Tick:
         health: diagnoses in plain words; empty while all is well.
         score: validation distance, when it was taken at this tick.
         samples: uint8 (3, H, W), taken with the score.
+        lr: learning rate of the last update, by network.
     """
 
     step: int
@@ -66,6 +67,7 @@ class Tick:
     health: tuple[str, ...] = ()
     score: float | None = None
     samples: Tensor | None = field(default=None, repr=False)
+    lr: dict[str, float] = field(default_factory=dict)
 
     def log_line(self) -> dict[str, Any]:
         """The tick as a line of log.jsonl.
@@ -175,6 +177,14 @@ class Loop:
         for opt, lrs in self.lrs:
             for group, lr in zip(opt.param_groups, lrs, strict=True):
                 group["lr"] = lr * factor
+
+    def rates(self) -> dict[str, float]:
+        """The learning rates as they are now: "generators", and each discriminator by its name."""
+        now = {"generators": self.opt_g.param_groups[0]["lr"]}
+        if self.opt_d:
+            for name, group in zip(self.task.discriminators, self.opt_d.param_groups, strict=True):
+                now[name] = group["lr"]
+        return now
 
     @torch.no_grad()
     def average(self) -> None:

@@ -485,6 +485,7 @@ def _tick(loop: Loop, losses: dict[str, float], updates_per_s: float, look: bool
         health=tuple(diagnose(loop.history, loop.cfg)),
         score=score,
         samples=samples,
+        lr=loop.rates(),
     )
 
 

@@ -37,7 +37,7 @@ ADAPT_AT_LEAST, ADAPT_STEPS = 20, 120  # `adaptation.AT_LEAST`, `adaptation.STEP
 class Demo:
     """The whole pipeline, shipped faces and weights: pictures and scores in a minute."""
 
-    out: Annotated[Path, Doc("folder for degradation.png, restoration.png and scores.json")] = Path(
+    out: Annotated[Path, Doc("folder for restoration.png, degradation.png and scores.json")] = Path(
         "demo"
     )
     h2l: Annotated[str, Doc(f"weights of stage one: {WEIGHTS}")] = "h2l"
@@ -116,12 +116,16 @@ class Upscale:
     h2l: Annotated[
         Name, Doc("with --trust: the stage one that --weights goes with; else the shipped h2l")
     ] = None
+    sheet: Annotated[
+        Switch, Doc("also write sheet.png, one page: LR, bicubic and result of up to 8 pictures")
+    ] = False
     overwrite: Overwrite = False
     device: Device = None
 
     def run(self) -> int:
         from ..files import out_folder
         from .pictures import (
+            SHEET,
             TRUST,
             find_in_photograph,
             save_faces_sheet,
@@ -139,13 +143,13 @@ class Upscale:
         if self.faces:
             found = find_in_photograph(self.weights, self.faces, self.out, device, self.overwrite)
             images = found.faces
-        arguments = images, self.out, self.fit, device, bar, self.overwrite
-        tables = []
+        arguments = images, self.out, self.fit, device, bar, self.overwrite, self.sheet
+        beside = [out_folder(self.out) / SHEET] if self.sheet else []
         if self.trust:
             written, doubtful = upscale_with_trust(
                 self.weights, self.h2l or "shipped:h2l", *arguments
             )
-            tables.append(out_folder(self.out) / TRUST)
+            beside.append(out_folder(self.out) / TRUST)
             n, listed = len(doubtful), self.out / TRUST
             say(f"{n} of {len(written)} are doubtful{some(doubtful)} (see {listed})")
         elif self.h2l:
@@ -155,9 +159,11 @@ class Upscale:
         else:
             written = upscale_files(self.weights, *arguments)
         if found:
-            tables.append(save_faces_sheet(found, written, self.out))
-            say_found(found, tables[-1])
-        _say_written("upscale", self.out, len(written), [*written, *tables])
+            beside.append(save_faces_sheet(found, written, self.out))
+            say_found(found, beside[-1])
+        _say_written("upscale", self.out, len(written), [*written, *beside])
+        if self.sheet:
+            say(f"wrote {self.out / SHEET}")
         return 0
 
 

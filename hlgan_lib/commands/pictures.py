@@ -31,7 +31,7 @@ from . import outputs
 BATCH = 64
 N_SHOWN, N_SHOWN_Z = 8, 4
 TRUST = "trust.csv"
-SHEET = "-faces.png"
+SHEET, FACES_SHEET = "sheet.png", "-faces.png"
 ADD_FIT = "add --fit to crop and reduce them (nothing is enlarged)"
 Device = str | torch.device
 Progress = Callable[[Iterable], Iterable]  # wraps the batches, to show how far the work is
@@ -79,19 +79,23 @@ def upscale_files(
     device: str | torch.device = "cpu",
     progress: Progress = iter,
     overwrite: bool = False,
+    sheet: bool = False,
 ) -> list[Path]:
     """Restore every LR image of `source`; PNGs keep the names of the files.
 
     Images of another size than the network's are refused, or with `fit` centre-cropped and reduced;
-    nothing is enlarged. Raises HLError before anything is written where weights, images or folder
-    cannot be right.
+    nothing is enlarged. With `sheet` one more file, SHEET (see `write_sheet`). Raises HLError
+    before anything is written where weights, images or folder cannot be right.
     """
     folder = check_folder(out, source)
     l2h: Any = load_weights(weights, stage="l2h", device=device)
     lo = load_lo(source, l2h.cfg.size_lo, fit)
     names = output_names(lo.names, [""])
-    paths = _claimed("upscale", lo, names, folder, overwrite)
+    beside = [SHEET] if sheet else []
+    paths, more = _claimed_with("upscale", lo, names, beside, folder, overwrite)
     _write_all("upscale", torch.no_grad()(l2h), lo, paths, folder, device, progress)
+    for page in more:
+        write_sheet(page, lo, paths)
     return paths
 
 
@@ -104,6 +108,7 @@ def upscale_with_trust(
     device: str | torch.device = "cpu",
     progress: Progress = iter,
     overwrite: bool = False,
+    sheet: bool = False,
 ) -> tuple[list[Path], list[str]]:
     """`upscale_files`, and trust.csv beside the images (see `write_trust`).
 
@@ -125,10 +130,13 @@ def upscale_with_trust(
         judged.append(trust(*nets, x, calibration))
         return judged[-1].restored
 
-    *paths, table = _claimed("upscale", lo, [*names, TRUST], folder, overwrite)
+    beside = [TRUST, SHEET] if sheet else [TRUST]
+    paths, (table, *more) = _claimed_with("upscale", lo, names, beside, folder, overwrite)
     _write_all("upscale", restore, lo, paths, folder, device, progress)
     doubtful = write_trust(table, names, judged)
     outputs.record("upscale", folder, [table])
+    for page in more:
+        write_sheet(page, lo, paths)
     return paths, doubtful
 
 
@@ -158,7 +166,7 @@ def find_in_photograph(
 
 def sheet_path(photo: str | Path, folder: Path) -> Path:
     """Where the sheet of a photograph's faces goes."""
-    return folder / f"{user_path(photo).stem}{SHEET}"
+    return folder / f"{user_path(photo).stem}{FACES_SHEET}"
 
 
 def save_faces_sheet(found: Found, written: list[Path], out: str | Path) -> Path:
@@ -269,6 +277,41 @@ def _claimed(
     return paths
 
 
+def _claimed_with(
+    command: str,
+    faces: FaceSet,
+    names: list[str],
+    beside: list[str],
+    folder: Path,
+    overwrite: bool,
+) -> tuple[list[Path], list[Path]]:
+    """As `_claimed`, with files beside the images, whose names no image may have."""
+    for name in beside:
+        if name in names:
+            raise HLError(
+                f"the input holds an image that would be written as {name}, as is the overview: "
+                "rename it"
+            )
+    paths = _claimed(command, faces, [*names, *beside], folder, overwrite)
+    return paths[: len(names)], paths[len(names) :]
+
+
+def write_sheet(path: Path, lo: FaceSet, written: list[Path]) -> None:
+    """One page: LR, bicubic enlargement and what was written, of N_SHOWN images, evenly spaced."""
+    shown = evenly(len(lo))
+    pictures = [torch.from_numpy(to_array(read_image(written[k])).copy()) for k in shown]
+    restored = to_float(torch.stack(pictures))
+    small = lo.batch(torch.as_tensor(shown))
+    rows = {"LR": small, "bicubic": enlarged(small, restored.shape[-1]), "restored": restored}
+    save_png(path, sheet(rows))
+    outputs.record("upscale", path.parent, [path])
+
+
+def evenly(n: int) -> list[int]:
+    """N_SHOWN of n images, or all where there are fewer."""
+    return np.linspace(0, n - 1, min(N_SHOWN, n)).astype(int).tolist()
+
+
 def _write_all(
     command: str,
     network: Callable[[Tensor], Tensor],
@@ -366,7 +409,8 @@ def demo(
 ) -> Iterator[Path]:
     """The whole pipeline on faces:test: what H2L makes of HR, what L2H makes of LR faces, scores.
 
-    Yields each file when it is written: degradation.png, restoration.png, scores.json.
+    Yields each file when it is written. The sheet that shows what it is about comes first, of few
+    faces: restoration.png, degradation.png, scores.json.
     """
     from ..metrics.evaluation import evaluate
 
@@ -382,7 +426,16 @@ def demo(
     degrader = load_weights(h2l, stage="h2l", device=device)
     restorer = load_weights(l2h, stage="l2h", device=device)
     hi, lo = (side.batch(device=device) for side in load_faces("faces:test"))
-    shown = np.linspace(0, len(hi) - 1, N_SHOWN).astype(int)
+    shown = evenly(len(hi))
+    rows = {
+        "LR": lo[shown],
+        "bicubic": enlarged(lo[shown], hi.shape[-1]),
+        "ours": upscale(restorer, lo[shown]),
+        "ground truth": hi[shown],
+    }
+    save_png(restoration, sheet(rows))
+    yield written(restoration)
+
     degraded = degrade(degrader, hi[shown], N_SHOWN_Z)
     rows = {"HR": hi[shown]}
     rows |= {f"H2L, z {k}": degraded[:, k] for k in range(N_SHOWN_Z)}
@@ -391,12 +444,6 @@ def demo(
     yield written(degradation)
 
     restored = {"bicubic": enlarged(lo, hi.shape[-1]), "ours": upscale(restorer, lo)}
-    rows = {"LR": lo[shown]}
-    rows |= {method: x[shown] for method, x in restored.items()}
-    rows |= {"ground truth": hi[shown]}
-    save_png(restoration, sheet(rows))
-    yield written(restoration)
-
     about = {"set": "faces:test", "pairs": len(hi), "h2l": printable(h2l), "l2h": printable(l2h)}
     scores = {method: evaluate(x, hi, paired=True) for method, x in restored.items()}
     save_json(table, about | scores)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from typing_extensions import Doc
 from tyro.conf import OmitArgPrefixes
@@ -14,6 +15,9 @@ from ..config import RunConfig
 from ..runtime import pick_device, speech_may_fail, stop_signals
 from .console import follow
 from .flags import DEFAULT_PRESET, FACES, WEIGHTS, Device, Number, PresetName, Switch
+
+if TYPE_CHECKING:
+    from ..loop import Tick
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +28,9 @@ class Train:
     hi: Annotated[str, Doc(f"HR images: {FACES}")] = "faces:train-hi"
     preset: Annotated[PresetName, Doc("where the defaults below come from")] = DEFAULT_PRESET
     resume: Annotated[Switch, Doc("go on from the last checkpoint in --out")] = False
+    tensorboard: Annotated[
+        Switch, Doc("also write curves and samples for TensorBoard into OUT/tensorboard")
+    ] = False
     device: Device = None
     cfg: Annotated[
         OmitArgPrefixes[RunConfig],
@@ -44,6 +51,14 @@ class Train:
     def sources(self) -> dict[str, str]:
         """What the stage takes beside hi."""
         return {}
+
+    def logged(self, ticks: Generator[Tick, None, None]) -> Generator[Tick, None, None]:
+        """The ticks, for TensorBoard too where that is asked for."""
+        if not self.tensorboard:
+            return ticks
+        from ..viz.tensorboard import logged
+
+        return logged(ticks, self.out)
 
     def run(self) -> int:
         from ..data.folder import check_apart
@@ -73,7 +88,7 @@ class Train:
                     pass
                 return 0
             n_images = getattr(cfg, f"{self.stage}_steps") * cfg.batch
-            return follow(start, self.out, self.resume, stop, n_images)
+            return follow(lambda: self.logged(start()), self.out, self.resume, stop, n_images)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,9 @@ import json
 import os
 import platform
 import textwrap
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -24,6 +23,8 @@ from ..errors import HLError
 from ..files import user_path
 from ..inference import load_weights, shipped_weights
 from . import hosts
+from .attempts import attempt as attempt
+from .attempts import verdict as verdict
 from .live_training import health_line as health_line
 from .live_training import live as live
 from .reruns import fresh as fresh
@@ -32,9 +33,6 @@ from .reruns import train as train
 
 if TYPE_CHECKING:
     from ..study.results import Stored
-
-T = TypeVar("T")
-UNTRIED = "Not tried yet: going on with the reference."
 
 
 # ---- set-up --------------------------------------------------------------------------------------
@@ -262,48 +260,3 @@ def show_source(what: Any) -> Source:
         else f"{file.parent.name}/{file.name}"
     )
     return Source(text.rstrip() + "\n", f"{where}: {getattr(what, '__qualname__', file.stem)}")
-
-
-# ---- exercises -----------------------------------------------------------------------------------
-def attempt(mine: T | None, reference: T, check: Callable[[T], Any]) -> T:
-    """Check an exercise and go on with what works. Prints one line, never raises.
-
-    An endless loop ends with the stop button.
-
-    Args:
-        mine: the learner's; "not tried yet" where it is None, ... or raises a bare
-            NotImplementedError.
-        reference: what to go on with where `mine` does not pass.
-        check: passes by returning None or True; fails by returning a hint (text) or False, or by
-            raising.
-
-    Returns:
-        `mine` where it passes, else `reference`.
-    """
-    if mine is None or mine is ...:
-        print(UNTRIED)
-        return reference
-    try:
-        said = check(mine)
-    except AssertionError as error:
-        said = _first_line(error) or False
-    except KeyboardInterrupt:
-        said = "it was stopped by hand: does a loop never end?"
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # whatever a learner's line raises is a hint, not the end of Run all
-        if isinstance(error, NotImplementedError) and not error.args:
-            print(UNTRIED)
-            return reference
-        said = f"it stops with {type(error).__name__}: {_first_line(error)}".rstrip(" :") + "."
-    if said is None or said is True:
-        print("Passed: going on with yours.")
-        return mine
-    hint = said if isinstance(said, str) else "the result differs from what the reference gives."
-    print(f"Not yet: {hint} Going on with the reference.")
-    return reference
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "").rstrip(".")

@@ -274,6 +274,7 @@ def test_demo_writes_pictures_and_scores(runs, tmp_path, capsys, monkeypatch):
     assert sorted(p.name for p in (tmp_path / "demo").glob("[!.]*")) == files and all(
         f in shown for f in files
     )
+    assert shown.index("restoration.png") < shown.index("degradation.png"), "it opens with faces"
     scores = json.loads((tmp_path / "demo" / "scores.json").read_text())
     bicubic = torch.nn.functional.interpolate(pairs.lo.batch(), size=64, mode="bicubic").clamp(
         -1, 1
@@ -328,6 +329,38 @@ def test_names_of_any_bytes_come_through(runs, tmp_path, capsys):
     table = (out / "trust.csv").read_text()
     assert r"caf\udce9.png" in table and r"new\nline.png" in table and len(table.splitlines()) == 5
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_the_sheet_is_lr_bicubic_and_what_was_written(runs, tmp_path, capsys):
+    out = tmp_path / "out"
+    argv = ["upscale", "--weights", runs / "l2h", "--input", "faces:val", "--out", out, "--sheet"]
+    argv = [str(a) for a in argv]
+    assert cli.main(argv) == 0
+    assert capsys.readouterr().out.endswith(f"wrote {out / 'sheet.png'}\n")
+    page = pixels(out / "sheet.png")
+    tile, margin = 96, 84
+    assert page.shape == (3, 3 * (tile + 2), margin + 8 * (tile + 2))
+    lo = hl.load_faces("faces:val:lo")
+    last = margin + 7 * (tile + 2)  # the last column shows the last image
+    at = [page[:, r * (tile + 2) :, last:][:, :tile:6, :tile:6] for r in range(3)]
+    assert torch.equal(at[0], torch.from_numpy(lo.images[-1]))
+    tall = pixels(out / lo.names[-1])
+    rows = (torch.arange(0, tile, 6) * 64) // tile
+    assert torch.equal(at[2], tall[:, rows][:, :, rows])
+    bicubic = torch.nn.functional.interpolate(
+        lo.batch()[-1:], size=64, mode="bicubic", align_corners=False
+    )
+    wanted = hl.data.to_uint8(bicubic.clamp(-1, 1))[0][:, rows][:, :, rows]
+    assert (at[1].int() - wanted.int()).abs().max() <= 1
+    assert cli.main(argv) == 0, "its own outputs, again"
+    save_picture(tmp_path / "in" / "sheet.bmp", 16)
+    argv[argv.index("faces:val")] = str(tmp_path / "in")
+    argv[argv.index(str(out))] = str(tmp_path / "other")
+    assert "written as sheet.png, as is the overview" in refused(argv, capsys)
+    (tmp_path / "in" / "sheet.bmp").rename(tmp_path / "in" / "one.bmp")
+    assert cli.main([*argv, "--trust", "--h2l", str(runs / "h2l")]) == 0
+    made = sorted(p.name for p in (tmp_path / "other").glob("[!.]*"))
+    assert made == ["one.png", "sheet.png", "trust.csv"]
 
 
 def test_metrics_are_named_in_any_case_with_spaces(tmp_path):

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+from importlib import util
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import hlgan_lib as hl
 from hlgan_lib import cli
 from hlgan_lib.commands import flags
 from hlgan_lib.loop import Loop
+from hlgan_lib.viz import tensorboard
 from tests.commands.runs import train
 from tests.helpers import refused
 
@@ -341,3 +343,18 @@ def test_two_trainings_of_one_folder(tmp_path, capsys):
     assert f"written by process {os.getpid()}" in refused(train("h2l", tmp_path / "run"), capsys)
     other.release()
     assert cli.main(train("h2l", tmp_path / "run")) == 0
+
+
+@pytest.mark.filterwarnings("ignore")  # of tensorboard, where it is here
+def test_tensorboard_changes_nothing_of_a_run(tmp_path, capsys, monkeypatch):
+    assert cli.main(train("h2l", tmp_path / "plain")) == 0
+    there = util.find_spec("tensorboard") is not None
+    assert cli.main(train("h2l", tmp_path / "logged", "--tensorboard")) == 0
+    assert (tmp_path / "logged" / "tensorboard").is_dir() == there
+    monkeypatch.setattr(tensorboard.util, "find_spec", lambda name: None)
+    capsys.readouterr()
+    assert cli.main(train("h2l", tmp_path / "without", "--tensorboard")) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "TensorBoard" in line]
+    assert len(said) == 1 and "pip install tensorboard" in said[0]
+    plain = result(tmp_path / "plain")
+    assert plain == result(tmp_path / "logged") == result(tmp_path / "without")
