@@ -37,6 +37,7 @@ LONG = frozenset(
     test_a_picture_has_the_same_trust_in_any_company
     test_a_stored_run_is_found_by_cell_and_seed
     test_all_are_drawn_in_time_with_a_manifest_that_says_of_what
+    test_blank_fails_right_passes_and_each_usual_mistake_fails_with_its_hint
     test_causes_find_what_the_camera_was_told_to_do
     test_distance_of_small_pictures_rises_with_each_step_of_damage
     test_each_suspect_lacks_its_one_thing

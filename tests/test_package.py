@@ -271,6 +271,26 @@ def test_the_set_up_cell_in_a_clone(copy, clean, tmp_path):
     assert told["out"] == ["runs"] and (copy / "notebooks" / "runs").is_dir()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["uploaded wheel", "folder on Drive", "address"])
+def test_the_set_up_cell_alone_installs_in_each_of_three_ways(way, wheel, copy, clean, tmp_path):
+    content = tmp_path / "content"
+    content.mkdir()
+    if way == "uploaded wheel":
+        shutil.copyfile(wheel, content / wheel.name)
+        source = wheel.name  # as Colab shows it, beside the notebook
+    elif way == "folder on Drive":
+        source = str(shutil.copytree(copy, content / "drive" / "MyDrive" / "hlgan"))
+    else:
+        course = shutil.copytree(copy, tmp_path / "course")
+        who = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+        for command in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "all"]):
+            subprocess.run(["git", *command], cwd=course, check=True)
+        source = f"git+file://{course}"
+    told = check_set_up(set_up(clean, content, source, "runs"), clean)
+    assert told["out"] == ["runs"] and (content / "runs").is_dir()
+
+
 # ---- the tree ------------------------------------------------------------------------------------
 
 

@@ -301,7 +301,7 @@ def write_sheet(path: Path, lo: FaceSet, written: list[Path]) -> None:
     shown = evenly(len(lo))
     pictures = [torch.from_numpy(to_array(read_image(written[k])).copy()) for k in shown]
     restored = to_float(torch.stack(pictures))
-    small = lo.batch(torch.as_tensor(shown))
+    small = lo[shown].batch()
     rows = {"LR": small, "bicubic": enlarged(small, restored.shape[-1]), "restored": restored}
     save_png(path, sheet(rows))
     outputs.record("upscale", path.parent, [path])

@@ -14,11 +14,11 @@ from .faces import grid_of_shown
 
 # panel -> logged loss -> its name in the legend
 PANELS = {
-    "D's score": {"d_real": "real", "d_fake": "fake"},
+    "D's score": {"d_real": "real", "d_fake": "generated"},
     "losses": {"pix": "pixel", "gan": "GAN, of the generator", "d_loss": "hinge, of D"},
     "spread": {
-        "real_spread": "real pictures",
-        "fake_spread": "made pictures",
+        "real_spread": "real images",
+        "fake_spread": "generated images",
         "z_spread": "over z (part of 2)",
     },
 }

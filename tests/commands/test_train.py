@@ -345,7 +345,7 @@ def test_two_trainings_of_one_folder(tmp_path, capsys):
     assert cli.main(train("h2l", tmp_path / "run")) == 0
 
 
-@pytest.mark.filterwarnings("ignore")  # of tensorboard, where it is here
+@pytest.mark.filterwarnings("ignore", "default:no TensorBoard")
 def test_tensorboard_changes_nothing_of_a_run(tmp_path, capsys, monkeypatch):
     assert cli.main(train("h2l", tmp_path / "plain")) == 0
     there = util.find_spec("tensorboard") is not None

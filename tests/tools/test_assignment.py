@@ -156,12 +156,12 @@ def test_blank_fails_right_passes_and_each_usual_mistake_fails_with_its_hint(ste
 
 
 # ---- with otter-grader ---------------------------------------------------------------------------
-def test_otter_reads_the_tests_and_counts_the_points(made):
+def test_otter_reads_the_tests_and_counts_the_points(tmp_path):
     files = pytest.importorskip("otter.test_files", reason="needs the extra hlgan_lib[grading]")
-    cases = cases_of(NB02)
-    for exercise in assignment.exercises(json.loads(MASTERS[NB02].read_text("utf-8"))):
+    cases = cases_of("05b_judging")
+    for exercise in assignment.write(MASTERS["05b_judging"], tmp_path):
         check, right, mistakes = cases[exercise.check]
-        path = str(made / "tests" / f"{exercise.name}.py")
+        path = str(tmp_path / "tests" / f"{exercise.name}.py")
         points = assignment.POINTS[exercise.kind]
         for mine, part in [(..., "Not tried yet"), *mistakes, (right, None)]:
             with redirect_stdout(io.StringIO()):

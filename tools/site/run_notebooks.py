@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import equations
 import nbformat
 import torch
 from nbclient import NotebookClient
@@ -44,6 +45,11 @@ STYLE = (
     "img{max-width:100%}table{border-collapse:collapse}"
     "td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ccc}"
     "figure{margin:1rem 0 2rem}figcaption{color:#444}.bad{color:#a00}"
+)
+# The usual page without the scripts that it would load: for widgets, formulas and diagrams.
+TEMPLATE = "{% extends 'index.html.j2' %}" + "".join(
+    f"{{% block html_head_js_{name} %}}{{% endblock %}}"
+    for name in ("requirejs", "mathjax", "mermaidjs")
 )
 
 
@@ -158,10 +164,16 @@ def pictures(nb: nbformat.NotebookNode, name: str, out: Path) -> list[tuple[str,
 
 
 def page(nb: nbformat.NotebookNode, report: Report) -> str:
-    """The notebook as one HTML file, pictures inside."""
+    """The notebook as one HTML file: pictures and formulas inside, nothing from other hosts."""
+    from jinja2 import pass_context
     from nbconvert import HTMLExporter  # seconds to import
 
-    exporter = HTMLExporter(embed_images=True)
+    class Exporter(HTMLExporter):
+        @pass_context
+        def markdown2html(self, context: Any, source: str) -> str:
+            return equations.drawn(super().markdown2html(context, source))
+
+    exporter = Exporter(embed_images=True, raw_template=TEMPLATE)
     exporter.log.setLevel(logging.ERROR)
     about = {"name": report.title, "path": str(ROOT / "notebooks")}
     body, _ = exporter.from_notebook_node(nb, resources={"metadata": about})

@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import equations
 from docutils.nodes import SkipNode
-from latex2mathml.converter import convert
 
 project, author, html_title = "hlgan_lib", "The hlgan_lib authors", "hlgan_lib"
 extensions = ["myst_nb"]
@@ -25,15 +25,9 @@ html_math_renderer = "mathml"
 
 
 def mathml(writer: Any, node: Any) -> None:
-    """Formulas as MathML, which browsers draw and screen readers read.
-
-    No script, no fonts, no connection.
-    """
+    """Formulas as MathML."""
     inline = node.tagname == "math"
-    tex = node.astext().replace(r"\_", "_")  # the converter takes the backslash in \text for itself
-    for bar in (r"\lVert", r"\rVert"):
-        tex = tex.replace(bar, r"\|")
-    made = convert(tex, display="inline" if inline else "block")
+    made = equations.mathml(node.astext(), inline=inline)
     writer.body.append(made if inline else f"<div class='math'>{made}</div>")
     raise SkipNode
 
