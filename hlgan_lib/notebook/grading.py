@@ -23,7 +23,7 @@ from importlib import util
 from pathlib import Path
 
 from ..errors import HLError
-from ..files import atomic
+from ..files import atomic, user_path
 from ..text import shown
 
 
@@ -160,9 +160,9 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("autograder", type=Path, help="autograder.zip of make assignment")
-    parser.add_argument("folder", type=Path, help="folder of the notebooks that were handed in")
-    parser.add_argument("--out", type=Path, default=Path("grades.csv"), help="table to write")
+    parser.add_argument("autograder", type=user_path, help="autograder.zip of make assignment")
+    parser.add_argument("folder", type=user_path, help="folder of what was handed in")
+    parser.add_argument("--out", type=user_path, default=Path("grades.csv"), help="table to write")
     parser.add_argument("--minutes", type=float, default=20, help="limit for one notebook")
     parser.add_argument("--preset", default="smoke", help='of notebooks that say PRESET = "auto"')
     args = parser.parse_args(arguments)

@@ -8,6 +8,8 @@ from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..files import user_path
+
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
@@ -29,7 +31,7 @@ def logged(ticks: Generator[Tick, None, None], folder: str | Path) -> Generator[
     Yields:
         The same ticks.
     """
-    log = _Log(Path(folder) / FOLDER)
+    log = _Log(user_path(folder) / FOLDER)
     try:
         log.open()
         for tick in ticks:

@@ -24,6 +24,9 @@ from pathlib import Path
 import repo_url
 import student
 
+from hlgan_lib.files import user_path
+from hlgan_lib.text import as_json
+
 ROOT = Path(__file__).resolve().parents[2]
 POINTS = {"Predict": 2, "Complete": 3, "Diagnose": 4}
 HEAD = re.compile(r"\*\*Exercise (\d+) · (\w+)\.\*\*")
@@ -131,8 +134,8 @@ def write(master: Path, out: Path, url: str = "") -> list[Exercise]:
     shutil.rmtree(tests, ignore_errors=True)
     tests.mkdir(parents=True)
     nb = repo_url.dress(nb, f"notebooks/student/{master.name}", url)
-    (out / master.name).write_text(json.dumps(nb, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    (out / "otter_config.json").write_text(json.dumps(CONFIG, indent=2) + "\n")
+    (out / master.name).write_text(as_json(nb, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (out / "otter_config.json").write_text(as_json(CONFIG, indent=2) + "\n")
     for exercise in listed:
         (tests / f"{exercise.name}.py").write_text(test_file(exercise))
     with zipfile.ZipFile(out / "autograder.zip", "w") as archive:
@@ -146,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("nb", nargs="?", default="", help="number of the notebook: 02, 05b")
-    parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "assignments")
+    parser.add_argument("--out", type=user_path, default=ROOT / "outputs" / "assignments")
     args = parser.parse_args(arguments)
     masters = {p.name.partition("_")[0]: p for p in student.MASTERS.glob("[0-9][0-9]*_*.ipynb")}
     graded = [n for n, p in sorted(masters.items()) if exercises(json.loads(p.read_text("utf-8")))]
