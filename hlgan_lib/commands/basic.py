@@ -177,7 +177,7 @@ def say_found(found: Found, sheet: Path) -> None:
     if found.large:
         say(
             f"{len(found.large)} of {n} are much larger than {size}x{size}, to which they were "
-            f"reduced, and look better in the photograph than restored{some(found.large)}"
+            f"reduced first: the photograph holds more of them{some(found.large)}"
         )
 
 

@@ -60,8 +60,10 @@ class Found:
         for number, box in enumerate(self.boxes, 1):
             left, top, right, low = (factor * value for value in corners(box))
             draw.rectangle((left, top, right, low), outline=LINE, width=2)
-            draw.rectangle((left, top, left + 8 + 7 * len(str(number)), top + 14), fill=LINE)
-            draw.text((left + 4, top + 1), str(number), fill="black")
+            # The number stands above the face, where there is room.
+            y = max(0, top - 14)
+            draw.rectangle((left, y, left + 8 + 7 * len(str(number)), y + 14), fill=LINE)
+            draw.text((left + 4, y + 1), str(number), fill="black")
         return shown
 
 

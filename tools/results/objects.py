@@ -25,8 +25,12 @@ sys.path.insert(0, str(ROOT / "tools" / "objects"))
 from make_houses import make  # noqa: E402 (of a folder beside this one)
 
 RESULT = ROOT / "results" / "objects.json"
+PAGE = ROOT / "docs" / "objects.md"
+MARKS = "<!-- objects:begin -->\n", "<!-- objects:end -->\n"
+METRICS = {"psnr": "PSNR, dB (95 %)", "ssim": "SSIM (95 %)"}
 FIGURE = ROOT / "figures" / "objects.png"
 SIZES = ((8, 32), (16, 64))
+STEPS = {8: (300, 150), 16: (150, 100)}  # updates of H2L, L2H: 16 pixels cost four times as much
 PAIRS = ("learned", "bilinear")  # what L2H is trained on
 N, N_TEST = 400, 80
 N_SHOWN = 6
@@ -51,13 +55,15 @@ def chain(work: Path, size_lo: int, size_hi: int, preset: str, n: int, n_test: i
 
     sizes = "--preset", preset, "--size-hi", size_hi, "--size-lo", size_lo
     h2l = work / f"h2l-{size_lo}"
-    hlgan("train", "h2l", "--hi", hi, "--lo", lo, "--out", h2l, *sizes, "--resume")
+    n_h2l, n_l2h = STEPS[size_lo] if preset != "smoke" else (2, 2)
+    hlgan("train", "h2l", "--hi", hi, "--lo", lo, "--out", h2l, *sizes, "--steps", n_h2l,
+          "--resume")  # fmt: skip
     scores = {}
     for pairs in PAIRS:
         run, restored = work / f"l2h-{pairs}-{size_lo}", work / f"restored-{pairs}-{size_lo}"
         degradation = f"learned:{h2l}" if pairs == "learned" else pairs
         hlgan("train", "l2h", "--hi", hi, "--degradation", degradation, "--out", run, *sizes,
-              "--resume")  # fmt: skip
+              "--w-gan", 0, "--steps", n_l2h, "--resume")  # fmt: skip
         hlgan("upscale", "--weights", run, "--input", made / "test-lo", "--out", restored)
         scores[pairs] = evaluated(restored, truth, work / f"{pairs}-{size_lo}.json")
     enlarged = work / f"restored-bicubic-{size_lo}"
@@ -84,13 +90,14 @@ def enlarge(source: Path, out: Path, size: int) -> None:
         Image.open(file).resize((size, size), Image.Resampling.BICUBIC).save(out / file.name)
 
 
-def draw(work: Path) -> None:
+def draw(work: Path, done: list[str]) -> None:
     """A block a size: LR, bicubic, L2H on bilinear pairs, on learned pairs, ground truth."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 9.6), layout="constrained")
-    parts = figure.subfigures(len(SIZES), 1, squeeze=False)[:, 0]
-    for part, (size_lo, size_hi) in zip(parts, SIZES):
+    sizes = [tuple(map(int, size.split("->"))) for size in done]
+    figure = Figure(figsize=(7.2, 5.4 * len(sizes)), layout="constrained")
+    parts = figure.subfigures(len(sizes), 1, squeeze=False)[:, 0]
+    for part, (size_lo, size_hi) in zip(parts, sizes):
         made = work / f"houses-{size_lo}"
         files = sorted((made / "test-lo").iterdir())
         chosen = [files[i] for i in np.linspace(0, len(files) - 1, N_SHOWN).astype(int)]
@@ -114,6 +121,32 @@ def draw(work: Path) -> None:
     figure.savefig(FIGURE, dpi=110)
 
 
+def table(rows: dict[str, dict]) -> str:
+    """The stored scores as Markdown, a line a size and kind of pairs."""
+    heads = ["pixels", "L2H trained on", *(METRICS.values())]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    words = {"learned": "learned pairs", "bilinear": "bilinear pairs", "bicubic": "none: bicubic"}
+    for size, scores in rows.items():
+        for kind in ("learned", "bilinear", "bicubic"):
+            cells = [size.replace("->", "→"), words[kind]]
+            for metric in METRICS:
+                score = scores[kind][metric]
+                value = f"{score['value']:.{3 if metric == 'ssim' else 2}f}"
+                if score["ci"]:
+                    low, high = (f"{v:.{3 if metric == 'ssim' else 2}f}" for v in score["ci"])
+                    value += f" ({low} to {high})"
+                cells.append(value)
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def write_table(rows: dict[str, dict]) -> None:
+    """Put the table between its marks on the page."""
+    text = PAGE.read_text()
+    begin, end = (text.index(mark) for mark in MARKS)
+    PAGE.write_text(text[: begin + len(MARKS[0])] + table(rows) + text[end:])
+
+
 def main() -> None:
     """Train, measure, store, draw."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -127,11 +160,14 @@ def main() -> None:
         about = {
             "what": "made houses, LR by `scan`; L2H trained on learned or on bilinear pairs",
             "preset": asked.preset,
+            "updates": "H2L, L2H: "
+            + ", ".join(f"{lo} pixels {n} and {m}" for lo, (n, m) in STEPS.items()),
             "images": f"{N} HR, {N} LR of other houses, {N_TEST} test pairs, one seed",
             "rows": rows,
         }
         save_json(RESULT, about)
-    draw(asked.work)
+        write_table(rows)
+        draw(asked.work, list(rows))
 
 
 if __name__ == "__main__":
