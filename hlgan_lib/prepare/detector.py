@@ -1,8 +1,8 @@
 """Faces looked for in photographs, where neither boxes nor landmarks are known.
 
 OpenCV's cascade: its weights come with a package that is kept up, and it finds more of the small
-and blurred faces than the others of that kind, at the price of some false alarms (docs/data.md). Its
-boxes are brought to the framing of the shipped faces. Imports no torch.
+and blurred faces than the others of that kind, at the price of some false alarms (docs/data.md).
+Its boxes are brought to the framing of the shipped faces. Imports no torch.
 """
 
 from __future__ import annotations
