@@ -13,12 +13,13 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export JUPYTER_PLATFORM_DIRS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help install run test fast lint unit fuzz notebooks student assignment lab wheel book results gpu repo-url clean
+.PHONY: help install run test fast lint unit fuzz audit notebooks student assignment lab wheel book results gpu repo-url clean
 help:
 	@echo "make run      install, then notebooks 00-07 (quick preset, shipped weights) -> outputs/index.html"
 	@echo "make test     install, then every test: ruff, import-linter, mypy, unit, CLI, notebooks with the smoke preset"
 	@echo "make fast     for daily work: lint, types and the tests that train nothing, about a minute"
 	@echo "make fuzz     N=20000 KILLS=200 SEED=0: damaged files read, trainings killed at their file operations"
+	@echo "make audit    known vulnerabilities of every installed package; needs the network"
 	@echo "make install  only the set-up: .venv with everything in pyproject.toml (make PYTHON=/path/to/python3.12 ...)"
 	@echo "make lab      install, then JupyterLab on the first restored face and your own photograph"
 	@echo "make student  for maintainers: the students' copies, notebooks/student/, from the notebooks"
@@ -77,6 +78,14 @@ fuzz: $(STAMP)
 	OMP_NUM_THREADS=1 $(PY) -m tests.faults.fuzz --n $(N) --seed $(SEED)
 	OMP_NUM_THREADS=1 $(PY) -m tests.faults.fuzz --n $(N) --seed $(SEED) --what datasets
 	OMP_NUM_THREADS=1 $(PY) -m tests.faults.kills --n $(KILLS) --seed $(SEED)
+
+# Of the versions that are installed, without the tag of a build (+cpu). Strict: a package that the service does not
+# know is a failure, where pip-audit by itself would skip it and call the set clean. It stays out of the venv.
+audit: $(STAMP)
+	@mkdir -p .scratch/audit
+	$(PY) -m pip install --quiet --disable-pip-version-check --upgrade --target .scratch/audit pip-audit
+	$(PY) -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > .scratch/audit.txt
+	PYTHONPATH=.scratch/audit $(PY) -m pip_audit --strict --no-deps --disable-pip --progress-spinner off -r .scratch/audit.txt
 
 # On a copy, so that runs and figures land in .scratch and the committed notebooks stay as they are; the students'
 # copies too, with nothing filled in, in a folder of their own.

@@ -139,7 +139,9 @@ class Lock:
     Where the file system knows no locks there is none.
 
     Args:
-        folder: made where there is none; the lock is on the file `.lock` in it, which stays.
+        folder: made where there is none.
+        name: of the file in it that the lock is on; it stays.
+        said: what an error calls the place; by default the folder.
 
     Raises:
         HLError: where another process, or another owner in this one, holds it.
@@ -147,10 +149,10 @@ class Lock:
 
     fd = -1
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = ".lock", said: Path | None = None) -> None:
         with _in_one_line(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            self.fd = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+            self.fd = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             if fcntl:
                 fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -158,8 +160,8 @@ class Lock:
             owner = os.read(self.fd, 200).decode("utf-8", "replace").strip() or "another process"
             self.release()
             raise HLError(
-                f"--out {folder} is being written by {owner}: stop that first, or choose another "
-                "--out"
+                f"--out {said or folder} is being written by {owner}: stop that first, or choose "
+                "another --out"
             ) from error
         except OSError:  # such as a network folder without a lock server
             pass

@@ -34,3 +34,9 @@ def test_a_plain_value_error_is_a_bug_and_keeps_its_traceback(monkeypatch, capsy
 def test_a_notebook_catches_it_as_a_value_error():
     with pytest.raises(ValueError, match="got 4"):
         raise HLError("size_lo must be 8 or more, got 4")
+
+
+def test_whatever_a_name_or_a_stored_file_holds_the_message_is_one_printable_line():
+    message = str(HLError("got \ud800 \x1b[31m\n in 人脸.png"))
+    assert message == r"got \ud800 \x1b[31m\n in 人脸.png" and message.isprintable()
+    assert str(HLError(message)) == message  # once is enough

@@ -46,6 +46,7 @@ def in_one_line(box: str) -> str:
 
     # The first part says what is wrong; a later one may know the flag that was meant.
     text = re.sub(r"^Error parsing \S+\.cfg: ", "", " ".join(parts[0]))
+    text = re.sub(r"\('(--[\w-]+)',\)", r"\1", text)  # how older versions name a flag
     text = text.rstrip(".: ")
     for part in parts[1:]:
         meant = FLAG.match(part[1]) if len(part) > 1 else None

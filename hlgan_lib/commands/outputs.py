@@ -6,14 +6,16 @@ is not listed, or that was changed since, belongs to somebody.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..data.folder import check_apart, check_no_input
 from ..errors import HLError
+from ..files import Lock
 from ..text import as_json
 from .console import say, some
 
@@ -32,7 +34,8 @@ def writing(
 ) -> Iterator[None]:
     """Around the work of a command: check what it will write, then note what it wrote.
 
-    What an earlier, larger run left beside it is named.
+    One process at a time writes into a folder, or a file. What an earlier, larger run left beside
+    it is named.
 
     Args:
         command: the name of the command that writes.
@@ -43,20 +46,50 @@ def writing(
         flag: what an error about the sources calls out.
 
     Raises:
-        HLError: before the work, as `claim` and `check_apart`.
+        HLError: before the work, as `claim` and `check_apart`, and while another process writes.
     """
     for path in paths:
         check_apart(path, *sources, flag=flag)
     place = folder or paths[0].parent
     claim(command, place, paths, overwrite=overwrite)
-    before = {path: _state(path) for path in paths}
-    try:
-        yield
-    finally:  # of a work that failed half way too
-        written = [path for path in paths if _state(path) not in (None, before[path])]
-        record(command, place, written)
+    with _alone(place, folder or paths[0]):
+        claim(command, place, paths, overwrite=overwrite)  # again: others may have been first
+        before = {path: _state(path) for path in paths}
+        try:
+            yield
+        finally:  # of a work that failed half way too
+            written = [path for path in paths if _state(path) not in (None, before[path])]
+            record(command, place, written)
     if folder:
         say_leftovers(command, folder, written)
+
+
+@contextmanager
+def _alone(place: Path, target: Path) -> Iterator[None]:
+    """While this process alone writes `target`; an empty folder that was made for it goes again."""
+    made = not place.exists()
+    name = f".hlgan-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}.lock"
+    lock = Lock(place, name, said=target)
+    while not _is_at(lock.fd, place / name):  # the one before us has just taken it away
+        lock.release()
+        lock = Lock(place, name, said=target)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            (place / name).unlink()
+        lock.release()
+        if made:
+            with suppress(OSError):  # it holds something
+                place.rmdir()
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    """Is the open file still the one of that name?"""
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except OSError:
+        return False
 
 
 def say_leftovers(command: str, folder: Path, written: Iterable[Path]) -> None:

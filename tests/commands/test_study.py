@@ -5,10 +5,17 @@ import json
 import pytest
 
 from hlgan_lib import cli
+from hlgan_lib.commands import study
 from hlgan_lib.study import ablation, compare, results
 from hlgan_lib.study.train_all import Outcome
 from tests.helpers import refused
 
+ABOUT = {
+    "test": "faces:test",
+    "n": 600,
+    "hardware": "a machine",
+    "floors": {"frechet_lite0": 15.0, "kernel_lite0": 0.1},
+}
 PLAN = ["--preset", "smoke", "--out"]
 
 
@@ -36,9 +43,7 @@ def test_wrong_calls_end_in_one_line(argv, words, in_tmp, capsys):
 
 
 def test_results_of_another_preset_are_refused_before_training(in_tmp, capsys):
-    about = {"preset": "study", "test": "faces:test", "n": 600, "hardware": "a machine"}
-    about["floors"] = {"frechet_lite0": 15.0, "kernel_lite0": 0.1}
-    results.Stored(about).save(in_tmp / "x")
+    results.Stored({"preset": "study"} | ABOUT).save(in_tmp / "x")
     shown = refused(["ablate", *PLAN, "x", "--only", "d-aug"], capsys)
     assert "holds results of preset study, got --preset smoke" in shown
 
@@ -83,3 +88,13 @@ def test_compare_prints_the_table_that_it_wrote(in_tmp, capsys, monkeypatch):
     assert cli.main(["compare", *PLAN, "x"]) == 0
     assert "1 runs are finished" in (said := capsys.readouterr().out)
     assert said.endswith("| method | PSNR |\n")
+
+
+def test_figures_of_an_installed_library_are_drawn_from_any_results(in_tmp, capsys, monkeypatch):
+    installed = in_tmp / "site-packages" / "hlgan_lib" / "commands" / "study.py"
+    monkeypatch.setattr(study, "__file__", str(installed))  # a wheel holds no results/
+    said = refused(["figures", "--out", "figures"], capsys)
+    assert "no stored results at results/ablation.json" in said and "--results of a clone" in said
+    results.Stored({"preset": "smoke"} | ABOUT).save(in_tmp / "kept")
+    assert cli.main(["figures", "--results", "kept", "--out", "figures"]) == 0
+    assert (in_tmp / "figures" / "tables.md").is_file()

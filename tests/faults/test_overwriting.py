@@ -4,7 +4,11 @@ The long work of some commands is replaced by its files: what is tried is what s
 """
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,9 +23,10 @@ from hlgan_lib.checkpoint import save_weights
 from hlgan_lib.commands import bench as bench_command
 from hlgan_lib.commands import pictures
 from hlgan_lib.commands.datasets import Prepare
-from hlgan_lib.commands.outputs import LIST
+from hlgan_lib.commands.outputs import LIST, writing
 from hlgan_lib.commands.train import Train
 from hlgan_lib.data.faces import Pairs
+from hlgan_lib.data.npz import load_npz
 from hlgan_lib.metrics import evaluation
 from hlgan_lib.networks import high_to_low
 from hlgan_lib.networks.paper import LowToHigh
@@ -29,6 +34,8 @@ from hlgan_lib.prepare import audit, audit_page, paper
 from hlgan_lib.study import ablation, compare, figures, results
 from hlgan_lib.study.train_all import Outcome
 from tests.helpers import HI, LO, TINY
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -250,6 +257,38 @@ def test_what_an_earlier_larger_run_left_is_named(run, tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "draw_all", fewer)
     code, said = run("figures", tmp_path / "figures")
     assert code == 0 and "1 files of an earlier run are still there: manifest.json" in said
+
+
+LOCKED = [name for name in CASES if name not in ("demo", "degrade", "upscale", "evaluate")]
+
+
+@pytest.mark.parametrize("name", LOCKED)  # the others write each file whole, whoever else does
+def test_one_at_a_time_writes_into_a_folder_or_a_file(name, run, tmp_path):
+    out = tmp_path / "out"
+    target = out / CASES[name].files[0]
+    folder = None if CASES[name].out.split()[1] != "{out}" else out
+    with writing("another command", [target], folder=folder):
+        code, said = run(name, out)
+        assert code == 2 and f"{folder or target} is being written by process" in said, said
+        assert not target.exists()
+    assert not out.exists()  # nothing was written
+    assert run(name, out)[0] == 0
+    assert not list(out.glob("*.lock"))
+
+
+def test_two_processes_that_prepare_one_file_leave_it_whole(run, tmp_path):
+    argv = ["prepare", "folder", str(tmp_path / "in"), "--size", "8", "--role", "lo"]
+    argv += ["--workers", "0", "--out", str(tmp_path / "out" / "a.npz")]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "hlgan_lib.cli", *argv]
+    both = [subprocess.Popen(command, env=env, stderr=subprocess.PIPE) for _ in range(2)]
+    for process in both:
+        said = process.communicate()[1]
+        assert process.returncode == 0 or b"is being written by process" in said, said
+    assert 0 in [process.returncode for process in both]
+    assert len(load_npz(tmp_path / "out" / "a.npz")) == 3
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [LIST, "a.npz"]
+    assert cli.main(argv) == 0  # it is known as this command's
 
 
 def test_prepare_names_no_other_file_of_its_folder(run, tmp_path):
