@@ -280,7 +280,7 @@ def test_two_processes_that_prepare_one_file_leave_it_whole(run, tmp_path):
     argv = ["prepare", "folder", str(tmp_path / "in"), "--size", "8", "--role", "lo"]
     argv += ["--workers", "0", "--out", str(tmp_path / "out" / "a.npz")]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "hlgan_lib.cli", *argv]
+    command = [sys.executable, "-m", "hlgan_lib", *argv]
     both = [subprocess.Popen(command, env=env, stderr=subprocess.PIPE) for _ in range(2)]
     for process in both:
         said = process.communicate()[1]

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="closes streams as a 
 def hlgan(argv, closed):
     """The command line with some of its streams closed: (exit code, output, error)."""
     shell = f'exec "$@" {" ".join(CLOSED[name] for name in closed)}'
-    command = ["sh", "-c", shell, "sh", sys.executable, "-m", "hlgan_lib.cli", *map(str, argv)]
+    command = ["sh", "-c", shell, "sh", sys.executable, "-m", "hlgan_lib", *map(str, argv)]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
     return ended.returncode, ended.stdout, ended.stderr

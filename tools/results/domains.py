@@ -27,7 +27,7 @@ from hlgan_lib.analysis.classifier import confusion, two_sample
 from hlgan_lib.analysis.spectrum import statistics
 from hlgan_lib.data import FaceSet, load_faces, mixed, to_uint8, unit_range
 from hlgan_lib.degradations import Degradation, degradation
-from hlgan_lib.files import save_json
+from hlgan_lib.files import save_json, user_path
 from hlgan_lib.inference import new_z, shots
 from hlgan_lib.metrics.pairs import psnr
 from hlgan_lib.networks.camera import LearnedCamera
@@ -335,7 +335,7 @@ def draw(net: LearnedCamera) -> None:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "domains")
+    parser.add_argument("--runs", type=user_path, default=ROOT / "runs" / "domains")
     parser.add_argument("--only", nargs="*", default=["h2l", "judges", "adapt"])
     args = parser.parse_args()
     stored = json.loads(STORED.read_text()) if STORED.is_file() else {}
