@@ -48,3 +48,34 @@ def test_the_judges_see_every_camera_and_train_on_no_held_out_one(tool, stored):
 def test_what_is_kept_is_what_the_rule_says(tool, stored):
     for row in stored["adapt"].values():
         assert row["kept"] == (row["gain"] > tool.adaptation.Z * row["error"])
+
+
+def test_what_the_page_claims_of_domains_holds(stored):
+    made, real = (stored["confusion"][kind] for kind in ("made", "real"))
+    differences = [
+        abs(m - r)
+        for row, other in zip(made, real, strict=True)
+        for m, r in zip(row, other, strict=True)
+    ]
+    assert max(differences) < 0.14
+    assert max(stored["told_apart"], key=lambda name: stored["told_apart"][name][0]) == "night"
+    laws = stored["laws"]
+    for camera in ("jpeg", "motion", "old", "webcam"):
+        for name in ("exposure", "warmth", "tint"):
+            (learned, _), (true, _) = laws[camera][name]
+            assert abs(learned - true) < 0.12, (camera, name)
+    for name in ("warmth", "tint"):
+        (_, learned), (_, true) = laws["webcam"][name]
+        assert learned < true / 3
+    wider = [c for c, law in laws.items() if law["blur"][0][1] > 1.3 * law["blur"][1][1]]
+    assert wider == ["jpeg", "motion", "night", "webcam"]
+
+
+def test_what_the_page_claims_of_adaptation_holds(stored):
+    rows = stored["adapt"]
+    assert all(row["cpu_seconds"] < 45 for row in rows.values())
+    for name, row in rows.items():
+        before, after = row["before"], row["after"]
+        nearer = after["kernel"] < before["kernel"] / 4
+        assert row["kept"] == nearer == (name != "shipped"), name
+        assert (after["told_apart"][0] < before["told_apart"][0]) == row["kept"]

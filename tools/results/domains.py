@@ -40,6 +40,14 @@ PAGE = ROOT / "docs" / "domains.md"
 DOMAINS = ("jpeg", "motion", "night", "old", "webcam")  # in the order of the network's
 HELD_OUT = "scan"
 CAMERAS = (*DOMAINS, HELD_OUT)
+ADAPTED = ("night", "shipped", "webcam", HELD_OUT, "jpeg", "motion", "old")
+JUDGES = (
+    "learned, all five",
+    "bilinear",
+    "shipped h2l",
+    "the five cameras themselves",
+    *(f"learned, {camera}" for camera in DOMAINS),
+)
 N_EACH = 300  # LR pictures of a domain, of other people than the HR ones and than another's
 HALF = 1_500  # of faces:train-hi stay HR, the rest is photographed
 N_TEST = 200  # faces of faces:test
@@ -151,16 +159,11 @@ def of_all(cameras: tuple[str, ...]) -> Degradation:
 
 
 def judges(net: LearnedCamera) -> dict[str, Degradation | str]:
-    """What L2Hs are trained on, those that matter most first."""
-    planned: dict[str, Degradation | str] = {
-        "learned, all five": drawn(net),
-        "bilinear": "bilinear",
-        "shipped h2l": "learned:h2l",
-        "the five cameras themselves": of_all(DOMAINS),
-    }
-    for k, camera in enumerate(DOMAINS):
-        planned[f"learned, {camera}"] = drawn(net.of_domain(k))
-    return planned
+    """What L2Hs are trained on, those that matter most first: one each of JUDGES."""
+    alone = [drawn(net.of_domain(k)) for k in range(len(DOMAINS))]
+    pairs: tuple[Degradation | str, ...]
+    pairs = (drawn(net), "bilinear", "learned:h2l", of_all(DOMAINS), *alone)
+    return dict(zip(JUDGES, pairs, strict=True))
 
 
 def restored_psnr(degrade: Degradation | str, tests: dict[str, FaceSet]) -> dict[str, float]:
@@ -202,7 +205,7 @@ def adaptations(stored: dict, net: LearnedCamera) -> None:
     hi = load_faces("faces:train-hi")[:HALF]
     people = load_faces("faces:test:hi").batch(slice(0, N_TEST))
     shipped = cast(LearnedCamera, hl.load_weights("h2l"))
-    for camera in ("night", "shipped", "webcam", HELD_OUT, "jpeg", "motion", "old"):
+    for camera in ADAPTED:
         if camera in rows:
             continue
         lo, real = lo_of(camera, N_FEW), tests_of(camera).batch()
@@ -228,7 +231,12 @@ def adaptations(stored: dict, net: LearnedCamera) -> None:
 # ---- tables --------------------------------------------------------------------------------------
 def _cell(two: list[float] | None) -> str:
     """Mean and spread, or a dash for what a camera does not have."""
-    return "–" if two is None else f"{two[0] + 0.0:.2f} ± {two[1]:.2f}"
+    return "–" if two is None else f"{_mean(two)} ± {two[1]:.2f}"
+
+
+def _mean(two: list[float] | None) -> str:
+    """The mean, never -0.00."""
+    return "–" if two is None else f"{round(two[0], 2) + 0.0:.2f}"
 
 
 def law_table(stored: dict) -> str:
@@ -267,7 +275,13 @@ def psnr_table(stored: dict) -> str:
         cells = [f"**{row[c]:.2f}**" if row[c] == best[c] else f"{row[c]:.2f}" for c in CAMERAS]
         mean = sum(row.values()) / len(row)
         lines.append(f"| {name} | {' | '.join(cells)} | {mean:.2f} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *not_run(JUDGES, rows)])
+
+
+def not_run(planned: tuple[str, ...], rows: dict) -> list[str]:
+    """A line under a table that names what is not stored yet; none where all is."""
+    missing = [name for name in planned if name not in rows]
+    return ["", f"Not run: {'; '.join(missing)}."] if missing else []
 
 
 def adapt_table(stored: dict) -> str:
@@ -280,22 +294,22 @@ def adapt_table(stored: dict) -> str:
     for camera, row in stored["adapt"].items():
         before, after = row["before"], row["after"]
         told = [f"{100 * g['told_apart'][0]:.0f} %" for g in (before, after)]
-        kernel = [f"{g['kernel']:.2f}" for g in (before, after)]
+        kernel = [f"{g['kernel']:.0f}" for g in (before, after)]
         fall = f"{row['gain']:.2f} ± {row['error']:.2f}"
         cells = [camera, *told, *kernel, fall, "yes" if row["kept"] else "no"]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *not_run(ADAPTED, stored["adapt"])])
 
 
 def adapted_law_table(stored: dict) -> str:
-    """Means of the shipped law, the adapted one and the truth, where they are furthest apart."""
+    """Means of the shipped law, the adapted one and the truth."""
     rows = stored["adapt"]
     lines = [f"| number | {' | '.join(rows)} |", "|---" * (1 + len(rows)) + "|"]
     for name in NUMBERS:
         cells = []
         for row in rows.values():
             values = row["law"][name]
-            cells.append(" → ".join("–" if v is None else f"{v[0] + 0.0:.2f}" for v in values))
+            cells.append(" → ".join(_mean(two) for two in values))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
