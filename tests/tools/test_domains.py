@@ -42,6 +42,8 @@ def test_no_person_is_in_two_sets(tool):
 def test_the_judges_see_every_camera_and_train_on_no_held_out_one(tool, stored):
     for row in stored.get("psnr", {}).values():
         assert tuple(row) == tool.CAMERAS and all(10 < v < 30 for v in row.values())
+    learned, bilinear = (stored["psnr"][name] for name in ("learned, all five", "bilinear"))
+    assert all(learned[camera] > bilinear[camera] for camera in tool.CAMERAS)
     assert tool.HELD_OUT not in tool.DOMAINS and tool.HELD_OUT in tool.CAMERAS
 
 
