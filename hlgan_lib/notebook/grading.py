@@ -137,6 +137,10 @@ def notebooks(folder: Path) -> list[Path]:
     return found
 
 
+def _store(out: Path, text: str) -> None:
+    atomic(out, lambda file: file.write(text.encode("utf-8")))
+
+
 def grade_all(
     files: Iterable[Path], autograder: Path, out: Path, minutes: float, preset: str
 ) -> list[Grade]:
@@ -144,8 +148,7 @@ def grade_all(
     grades: list[Grade] = []
     for path in files:
         grades.append(grade(path, autograder, minutes, preset))
-        text = table(grades)
-        atomic(out, lambda file, text=text: file.write(text.encode("utf-8")))
+        _store(out, table(grades))
         last = grades[-1]
         said = f": {'; '.join(last.remarks)}" if last.remarks else ""
         points = sum(last.points.values())
