@@ -1,13 +1,19 @@
 """Tiny runs for tests of training: six updates, made pictures, loops of every stage. Noise."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
+
 import torch
 from torch import nn
 from torch.nn.functional import conv2d, pad
 
 import hlgan_lib as hl
 from hlgan_lib import cli, training
+from hlgan_lib.checkpoint import RunFolder, load_checkpoint, read_weights
 from hlgan_lib.data.faces import FaceSet
 from hlgan_lib.loop import Loop
+from hlgan_lib.training import build
 
 CPU = torch.device("cpu")
 
@@ -81,7 +87,7 @@ def loop_of(stage: str, cfg=TINY, degrade=None) -> Loop:
     if stage in training.PAIRED:
         task = training.PAIRED[stage](cfg, HI, degrade, rng, CPU)
     else:
-        task = training._task(stage, cfg, HI, LO, None, rng, CPU)
+        task = build._task(stage, cfg, HI, LO, None, rng, CPU)
     return Loop(cfg, task, cfg.h2l_steps)
 
 
@@ -162,3 +168,28 @@ def refused(argv, capsys) -> str:
     shown = capsys.readouterr()
     assert shown.err.startswith("hlgan: error: ") and shown.err.count("\n") == 1, shown.err
     return shown.err
+
+
+def content(out: Path) -> dict:
+    """All that a run folder must repeat to the bit: times are left out."""
+    folder = RunFolder(out)
+    log = [json.loads(line) for line in folder.log.read_text().splitlines()]
+    state = load_checkpoint(folder.last) | {"seconds": 0}
+    kept = {
+        "log": [{k: v for k, v in entry.items() if k not in ("seconds", "rate")} for entry in log],
+        "last": state,
+        "best": load_checkpoint(folder.best) | {"seconds": 0},
+        "samples": {p.name: p.read_bytes() for p in sorted(folder.samples.iterdir())},
+    }
+    if folder.finished:
+        kept["weights"] = read_weights(folder.weights)[0]
+        kept["scores"] = {
+            k: v for k, v in json.loads(folder.scores.read_text()).items() if k != "seconds"
+        }
+    return kept
+
+
+def after(n: int) -> Callable[[], bool]:
+    """A `stop` that says yes at the n-th update."""
+    count = iter(range(1, 10**6))
+    return lambda: next(count) == n

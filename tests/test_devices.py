@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import hlgan_lib
-from hlgan_lib import training
+from hlgan_lib.config import STAGES
 from tests.helpers import TINY, bilinear, loop_of
 
 PACKAGE = Path(hlgan_lib.__file__).parent
@@ -86,7 +86,7 @@ def faults_of(loop) -> Counter:
 
 
 FULL = {"d_aug": True, "w_r1": 1.0, "scale": 0.1, "rotate_deg": 10, "colour": 0.1}
-CASES = {stage: (stage, FULL) for stage in training.STAGES}
+CASES = {stage: (stage, FULL) for stage in STAGES}
 CASES["h2l camera"] = ("h2l", {"h2l_model": "camera", "w_stats": 0.05})
 CASES["l2h bf16"] = ("l2h", FULL | {"amp": "bf16"})
 CASES["h2l batch norm"] = ("h2l", FULL | {"norm": "batch", "skip": False, "jpeg": "measured"})

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from hlgan_lib import training
+from hlgan_lib.config import STAGES
 from tests.helpers import TINY, bilinear, grads, loop_of, same, weights
 
 
-@pytest.mark.parametrize("stage", training.STAGES)
+@pytest.mark.parametrize("stage", STAGES)
 def test_each_half_step_reaches_exactly_its_network(stage):
     loop = loop_of(stage, TINY.replace(w_r1=1.0), bilinear)
     g, d = loop.task.generators, loop.task.discriminators

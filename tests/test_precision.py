@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from hlgan_lib import precision, training
+from hlgan_lib import precision
 from hlgan_lib.checkpoint import OtherRun
 from hlgan_lib.losses import r1
 from hlgan_lib.networks.paper import Discriminator
 from hlgan_lib.precision import AMP, native_half, what_pays
+from hlgan_lib.training import build
 from tests.helpers import TINY, bilinear, loop_of, train
 
 LAYERS = ((4, 8),)
@@ -63,14 +64,14 @@ def test_a_gpu_that_emulates_bf16_takes_fp16(monkeypatch, capability, half):
 
 def test_the_decision_is_stored_and_a_resume_keeps_it(monkeypatch, tmp_path):
     cfg = TINY.replace(amp="auto")
-    monkeypatch.setattr(training, "what_pays", lambda device, layers, batch: "bf16")
+    monkeypatch.setattr(build, "what_pays", lambda device, layers, batch: "bf16")
     ticks = train("h2l", cfg, out=tmp_path)
     assert ticks.gi_frame.f_locals["loop"].amp is torch.bfloat16
     next(ticks)
     ticks.close()
     assert json.loads((tmp_path / "config.json").read_text())["config"]["amp"] == "bf16"
 
-    monkeypatch.setattr(training, "what_pays", lambda device, layers, batch: "off")
+    monkeypatch.setattr(build, "what_pays", lambda device, layers, batch: "off")
     with pytest.raises(OtherRun, match="another amp"):
         train("h2l", cfg.replace(amp="off"), out=tmp_path, resume=True)
     ticks = train("h2l", cfg, out=tmp_path, resume=True)
@@ -80,10 +81,10 @@ def test_the_decision_is_stored_and_a_resume_keeps_it(monkeypatch, tmp_path):
 
 def test_the_probe_is_of_the_convolutions_in_use(monkeypatch):
     asked = []
-    monkeypatch.setattr(training, "what_pays", lambda *what: asked.append(what) or "off")
+    monkeypatch.setattr(build, "what_pays", lambda *what: asked.append(what) or "off")
     cfg = TINY.replace(amp="auto")
     for stage in ("h2l", "l2h", "joint"):
-        train(stage, cfg) if stage != "joint" else training._precision(cfg, stage, CPU, None)
+        train(stage, cfg) if stage != "joint" else build._precision(cfg, stage, CPU, None)
     width, wide, d = cfg.h2l_width, cfg.l2h_width, cfg.d_width
     assert [layers for _, layers, _ in asked] == [
         ((width, 8), (d, 8)),

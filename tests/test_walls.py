@@ -23,7 +23,7 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["import
 WRONG = [
     ("reading-order", "config.py", "from .data.faces import FaceSet"),
     ("no-circles", "degradations/optics.py", "from .camera import Camera"),
-    ("core", "training.py", "from .viz.faces import face_grid"),
+    ("core", "training/ticks.py", "from ..viz.faces import face_grid"),
     ("core", "inference.py", "def late():\n    from .study.results import load"),
     ("cli", "cli.py", "from .metrics.evaluation import evaluate"),
     ("metrics", "metrics/pairs.py", "import matplotlib"),

@@ -267,7 +267,7 @@ def test_one_bar_on_a_terminal_and_a_new_diagnosis_once(tmp_path, capsys, monkey
             return True
 
     monkeypatch.setattr(
-        "hlgan_lib.training.diagnose",
+        "hlgan_lib.training.ticks.diagnose",
         lambda history, _: ["z is ignored"] if len(history) > 2 else [],
     )
     monkeypatch.setattr(sys, "stderr", Terminal())

@@ -84,13 +84,13 @@ def test_an_older_file_has_no_hashes(path, tmp_path):
 
 
 def test_a_training_refuses_a_damaged_file(path):
-    from hlgan_lib import training
+    from hlgan_lib.training import build
 
     content = bytearray(path.read_bytes())
     content[content.find(IMAGES[0].tobytes())] ^= 255
     path.write_bytes(content)
     with pytest.raises(HLError, match="is damaged: images 0 to 3"):
-        training._faces(path, 8, "hi")
+        build._faces(path, 8, "hi")
 
 
 def test_names_and_columns_must_be_as_many_as_images(path):

@@ -29,7 +29,7 @@ from hlgan_lib.study.grid import (
     planned_of,
 )
 from hlgan_lib.study.run import Run, in_order
-from hlgan_lib.training import _faces, _task
+from hlgan_lib.training.build import _faces, _task
 
 SMOKE = preset("smoke")
 ALL = in_order(p.run for p in plan("smoke", seeds=1))

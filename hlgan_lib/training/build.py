@@ -1,0 +1,238 @@
+"""From a configuration and datasets to a loop before its first update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from .. import parallel
+from ..analysis.jpeg_traces import measured_jpeg
+from ..checkpoint import About, RunFolder, Source, fingerprint, load_checkpoint
+from ..config import STAGES, RunConfig, reads
+from ..data.domains import by_domain
+from ..data.faces import FaceSet
+from ..data.loading import load_faces
+from ..data.npz import check_npz
+from ..degradations import DEGRADATIONS, Degradation
+from ..errors import HLError
+from ..files import user_path
+from ..inference import load_weights, resolve_degradation
+from ..loop import Loop
+from ..precision import what_pays
+from ..runtime import pick_device
+from ..tasks.base import Task
+from ..tasks.baselines import CycleGANTask, SRGANTask
+from ..tasks.two_stage import H2LTask, JointTask, L2HTask
+
+UNPAIRED: dict[str, Callable[..., Task]] = {  # stages that learn of hi and lo
+    "h2l": H2LTask,
+    "cyclegan": CycleGANTask,
+    "joint": JointTask,
+}
+PAIRED: dict[str, Callable[..., Task]] = {  # stages that learn of hi and a degradation
+    "l2h": L2HTask,
+    "srgan": SRGANTask,
+}
+WITH_H2L = ("h2l", "joint")  # stages that train an H2L
+SMALLEST = 16  # side of an LR image, pixels, in which a JPEG can be measured
+N_MEASURED = 5_000  # LR images, at most, of which the JPEG is measured: seconds
+# Fields that decide a network and do not show in the shapes of its weights.
+HIDDEN = ("norm", "order", "down", "down_first", "d_pool", "skip", "h2l_model", "z_input")
+
+
+def new_loop(
+    cfg: RunConfig,
+    stage: str,
+    *,
+    hi: str | Path | FaceSet = "faces:train-hi",
+    lo: str | Path | FaceSet = "faces:train-lo",
+    degradation: str | Degradation | None = None,
+    h2l: str | Path | None = None,
+    l2h: str | Path | None = None,
+    device: str | torch.device | None = None,
+    out: str | Path | None = None,
+) -> tuple[Loop, About]:
+    """The loop of a stage before its first update.
+
+    Args as `train`, which reads it; of `out` only the precision that a run in it was started with.
+
+    Returns:
+        The loop, and what it is of: stage, configuration, names of the sources.
+
+    Raises:
+        HLError: for anything that a user can mend.
+    """
+    if stage not in STAGES:
+        raise HLError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
+    place = torch.device(pick_device(device))
+    cfg = cfg.replace(amp=parallel.on_first(lambda: _precision(cfg, stage, place, out)))
+    part = cfg.replace(batch=parallel.share_of(cfg.batch)) if parallel.size() > 1 else cfg
+
+    # What to learn from.
+    hi_set = _faces(hi, cfg.size_hi, "hi", cfg.n_hi)
+    lo_set = _faces(lo, cfg.size_lo, "lo", cfg.n_lo) if stage in UNPAIRED else None
+    if stage in PAIRED:
+        degradation = _degradation_of(stage, degradation)
+
+    # Networks, whose first weights torch draws from its global stream: seeded, then put back.
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        torch.manual_seed(cfg.seed)
+        rng = torch.Generator(place).manual_seed(parallel.own_seed(cfg.seed))
+        task = _task(stage, part, hi_set, lo_set, degradation, rng, place)
+        loop = Loop(cfg, task, getattr(cfg, f"{stage}_steps"))
+    if stage == "joint":
+        _start_from(task, {"h2l": h2l, "l2h": l2h})
+    return loop, _about(stage, cfg, place, hi_set, lo_set, degradation, h2l, l2h)
+
+
+def _precision(cfg: RunConfig, stage: str, device: torch.device, out: str | Path | None) -> str:
+    """What `cfg.amp` means: of "auto" what the run in `out` was started with, or what pays here."""
+    if cfg.amp != "auto":
+        return cfg.amp
+    stored = RunFolder(out) if out else None
+    if stored and stored.config.is_file():
+        return str(stored.read_about()["config"].get("amp", "off"))
+    layers = [(getattr(cfg, f"{stage}_width", cfg.l2h_width), cfg.size_lo)]
+    layers.append((cfg.d_width, cfg.size_lo if stage == "h2l" else cfg.size_hi))
+    return what_pays(device, tuple(layers), cfg.batch)
+
+
+# ---- what to learn from --------------------------------------------------------------------------
+def _faces(source: str | Path | FaceSet, size: int, role: str, n: int = 0) -> FaceSet:
+    """The faces of that size, or n of them, evenly spaced; a FaceSet file is checked whole."""
+    if isinstance(source, (str, Path)) and str(source).endswith(".npz"):
+        check_npz(user_path(source))
+    faces = source if isinstance(source, FaceSet) else load_faces(source, size, role=role)
+    assert isinstance(faces, FaceSet)  # no Pairs, as a role is asked for
+    if faces.size != (size, size):
+        height, width = faces.size
+        raise HLError(
+            f"{role} must be {size}x{size} pictures, got {height}x{width}: set size_{role}, or "
+            "give a folder, which is fitted"
+        )
+    if n > len(faces):
+        raise HLError(
+            f"n_{role} must be at most the {len(faces)} pictures of {faces.source}, got {n}: 0 "
+            "uses all"
+        )
+    if n == 0:
+        return faces
+    return faces[torch.linspace(0, len(faces) - 1, n).long().tolist()]
+
+
+def _degradation_of(stage: str, given: str | Degradation | None) -> str | Degradation:
+    """The degradation given, or the stage's usual one. Raises HLError where it has none."""
+    if given:
+        return given
+    if stage == "srgan":
+        return "bilinear"
+    raise HLError(
+        f"degradation is missing: give learned:W, {', '.join(DEGRADATIONS)} or a function"
+    )
+
+
+def _name_of(degradation: str | Degradation) -> str:
+    if isinstance(degradation, str):
+        return degradation
+    return getattr(degradation, "__name__", type(degradation).__name__)
+
+
+def _about(
+    stage: str,
+    cfg: RunConfig,
+    place: torch.device,
+    hi: FaceSet,
+    lo: FaceSet | None,
+    degradation: str | Degradation | None,
+    h2l: str | Path | None,
+    l2h: str | Path | None,
+) -> About:
+    """What config.json says of a run: names for people, digests by which the run is known again."""
+    names: dict[str, str] = {"hi": hi.source}
+    data: dict[str, Source] = {"hi": {"n": len(hi), "digest": hi.digest()}}
+    if lo:
+        names["lo"] = lo.source
+        data["lo"] = {"n": len(lo), "digest": lo.digest()}
+    if stage in PAIRED and degradation is not None:
+        names["degradation"] = _name_of(degradation)
+    if stage == "joint":
+        names |= {"h2l": str(h2l), "l2h": str(l2h)}
+    for key, name in names.items():
+        weights = name.removeprefix("learned:")
+        if key in ("h2l", "l2h") or weights != name:
+            data[key] = {"n": 1, "digest": fingerprint(load_weights(weights))}
+    threads = torch.get_num_threads()
+    machine: dict[str, int | str] = {"device": place.type, "torch": torch.__version__}
+    if place.type == "cpu":  # how sums are cut decides their last digits
+        machine["threads"] = threads
+    about = {"stage": stage, "config": cfg.as_dict(), **names, "data": data, "machine": machine}
+    return cast(About, about)
+
+
+# ---- what to train -------------------------------------------------------------------------------
+def _task(
+    stage: str,
+    cfg: RunConfig,
+    hi: FaceSet,
+    lo: FaceSet | None,
+    degradation: str | Degradation | None,
+    rng: torch.Generator,
+    device: torch.device,
+) -> Task:
+    """The task of a stage, untrained."""
+    if stage in PAIRED:
+        assert degradation is not None
+        degrade = resolve_degradation(degradation, cfg, device)
+        return PAIRED[stage](cfg, hi, degrade, rng, device)
+    assert lo is not None
+    if cfg.has_jpeg and stage in WITH_H2L:
+        jpeg = [_jpeg_of(part) for part in by_domain(lo, cfg.domains).values()]
+        return UNPAIRED[stage](cfg, hi, lo, rng, device, jpeg=jpeg)
+    return UNPAIRED[stage](cfg, hi, lo, rng, device)
+
+
+def _jpeg_of(lo: FaceSet) -> tuple[Tensor, float]:
+    """Qualities and share of 4:2:0 chroma that LR images show; none is found in tiny ones."""
+    if min(lo.size) < SMALLEST:
+        return torch.tensor([100.0]), 0.0
+    return measured_jpeg(lo.batch(slice(None, None, 1 + len(lo) // N_MEASURED)))
+
+
+def _start_from(task: Task, runs: dict[str, str | Path | None]) -> None:
+    """Put the networks (discriminators too) of finished runs into the joint task."""
+    for stage, path in runs.items():
+        if path is None:
+            raise HLError(f"joint needs the run folders of both stages: --{stage} is missing")
+        folder = RunFolder(path)
+        if not folder.finished:
+            raise HLError(f"--{stage} {path} is not the folder of a finished {stage} run")
+        own = load_weights(path, stage=stage)
+        read = [k for k in HIDDEN if reads(stage, k)]
+        other = [k for k in read if getattr(own.cfg, k) != getattr(task.cfg, k)]
+        if other:
+            raise HLError(
+                f"--{stage} {path} was trained with another {', '.join(other)}: give the same "
+                "preset and flags"
+            )
+        stored = load_checkpoint(folder.last)["discriminators"]
+        try:
+            task.generators[stage].load_state_dict(own.state_dict())
+            for name, d in task.discriminators.items():
+                state = _part_of(stored, name)
+                if state:
+                    d.load_state_dict(state)
+        except RuntimeError as error:
+            raise HLError(
+                f"--{stage} {path} was trained with another configuration: give the same preset "
+                "and widths as for that run"
+            ) from error
+
+
+def _part_of(state: dict[str, Any], name: str) -> dict[str, Any]:
+    """The state of the network `name` within that of a ModuleDict; empty where it is not there."""
+    prefix = name + "."
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
