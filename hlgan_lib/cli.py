@@ -223,3 +223,7 @@ def _refuse(message: str) -> int:
     with contextlib.suppress(OSError):  # nobody listens
         print(shown(f"hlgan: error: {message}"), file=sys.stderr)
     return 2
+
+
+if __name__ == "__main__":  # `python -m hlgan_lib` is the same
+    sys.exit(main())

@@ -124,6 +124,18 @@ def test_used_up_memory_is_one_line_but_a_bug_is_not_hidden(monkeypatch, capsys)
         cli.main(["info", "--preset", "quick"])
 
 
+@pytest.mark.parametrize("module", ["hlgan_lib", "hlgan_lib.cli"])
+def test_python_m_is_the_command_line(module):
+    shown = subprocess.run(
+        [sys.executable, "-m", module, "--version"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        text=True,
+        capture_output=True,
+        check=True,
+    ).stdout
+    assert shown == f"hlgan {hl.__version__}\n"
+
+
 def test_the_version(capsys):
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"hlgan {hl.__version__}\n"
