@@ -80,7 +80,7 @@ def test_ablate_and_figures_from_nothing_to_pictures(in_tmp, capsys):
 
 def test_compare_prints_the_table_that_it_wrote(in_tmp, capsys, monkeypatch):
     def compared(preset_name, out, **_):
-        out.mkdir()
+        out.mkdir(exist_ok=True)
         (out / "compare.md").write_text("| method | PSNR |")
         return Outcome(["a"])
 

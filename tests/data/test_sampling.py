@@ -30,9 +30,9 @@ def test_sampler_is_an_iterator_without_end(numbered, seeded):
 
 
 def test_an_empty_batch_or_set_is_refused(numbered, seeded):
-    with pytest.raises(HLError, match="at least 1, got batch 0 and 10 faces"):
+    with pytest.raises(HLError, match="at least 1, got batch 0 and 10 images"):
         Sampler(numbered(), 0, "cpu", seeded())
-    with pytest.raises(HLError, match="got batch 4 and 0 faces"):
+    with pytest.raises(HLError, match="got batch 4 and 0 images"):
         Sampler(numbered()[:0], 4, "cpu", seeded())
 
 

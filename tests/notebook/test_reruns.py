@@ -17,7 +17,8 @@ TIMES = {"seconds", "rate", "left_s"}
 
 
 def told(tick):
-    values = {k: v for k, v in vars(tick).items() if k not in TIMES}
+    """What the log holds of a tick: its rates are not in it."""
+    values = {k: v for k, v in vars(tick).items() if k not in (*TIMES, "lr")}
     return values | {"samples": None if tick.samples is None else tick.samples.tolist()}
 
 

@@ -11,9 +11,9 @@ BARS = {"a": Bar(2.0, 1.0, 4.0, (1.0, 3.0)), "b": Bar(3.0, None, None, (3.0,))}
 def test_a_bar_has_its_number():
     ax = blank(4, 3).add_subplot()
     draw_bars(ax, BARS, "dB")
-    assert [t.get_text() for t in ax.texts] == ["2", "3"]
+    assert [t.get_text() for t in ax.texts] == ["2.00", "3.00"]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b"]
-    assert words_of(BARS) == "a 2, b 3"
+    assert words_of(BARS) == "a 2.00, b 3.00"
 
 
 def test_a_gap_is_a_ratio_or_says_why_not():
