@@ -19,7 +19,7 @@ from PIL import Image
 
 from hlgan_lib import cli
 from hlgan_lib.files import save_json, user_path
-from hlgan_lib.viz.canvas import save_figure
+from hlgan_lib.viz.canvas import blank, save_figure
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "objects"))
@@ -97,10 +97,8 @@ def enlarge(source: Path, out: Path, size: int) -> None:
 
 def draw(work: Path, done: list[str]) -> None:
     """A block a size: LR, bicubic, L2H on bilinear pairs, on learned pairs, ground truth."""
-    from matplotlib.figure import Figure
-
     sizes = [tuple(map(int, size.split("->"))) for size in done]
-    figure = Figure(figsize=(7.2, 5.4 * len(sizes)), layout="constrained")
+    figure = blank(7.2, 5.4 * len(sizes))
     parts = figure.subfigures(len(sizes), 1, squeeze=False)[:, 0]
     for part, (size_lo, size_hi) in zip(parts, sizes):
         made = work / f"houses-{size_lo}"
