@@ -10,8 +10,8 @@ SURE = {
 }
 FID, PSNR = "FID, 3,000 real LR faces", "PSNR (dB), LS3D-W, bilinear"
 LEFT_OUT = (
-    "The paper's other figures (DeepDeblur, Wavelet-SRNet, FSRNet; PSNR of its rivals) could not "
-    "be checked here and are left out: see its tables."
+    "The paper's other figures (DeepDeblur, Wavelet-SRNet, FSRNet; PSNR of its baselines) could "
+    "not be checked here and are left out: see its tables."
 )
 # Why none of it compares with what this package measures.
 PROTOCOL = (

@@ -140,6 +140,10 @@ def test_make_tells_an_empty_address_from_none():
     """What make would run, with and without URL=."""
     for given, passed in ([], ""), (["URL="], '""'), ([f"URL={URL}"], f'"{URL}"'):
         ran = subprocess.run(
-            ["make", "-n", "repo-url", *given], cwd=ROOT, capture_output=True, text=True, check=True
+            ["make", "-n", "--no-print-directory", "repo-url", *given],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert ran.stdout.split("tools/site/repo_url.py")[1].strip() == passed
