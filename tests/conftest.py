@@ -26,11 +26,20 @@ hypothesis.settings.load_profile("same")
 LONG = frozenset(
     """
     analysis/card
+    analysis/test_camera_law.py
     analysis/test_camera_validation.py
     analysis/test_validation.py
+    analysis/test_z_directions.py
+    commands/test_train.py
+    faults/test_streams.py
+    faults/test_user_paths.py
     notebook/test_own_photo.py
+    prepare/test_audit.py
+    prepare/test_audit_page.py
+    reliability/test_calibration.py
     study/test_scoring.py
     test_access.py
+    tools/test_equations.py
     viz/test_card.py
     test_a2_is_never_used
     test_a_measured_jpeg_codes_as_measured_and_lets_gradients_through
@@ -39,16 +48,21 @@ LONG = frozenset(
     test_all_are_drawn_in_time_with_a_manifest_that_says_of_what
     test_blank_fails_right_passes_and_each_usual_mistake_fails_with_its_hint
     test_causes_find_what_the_camera_was_told_to_do
+    test_d_has_spectral_norm_on_every_layer_and_no_batch_norm
     test_distance_of_small_pictures_rises_with_each_step_of_damage
     test_each_suspect_lacks_its_one_thing
     test_effective_kernel_recovers_a_gaussian_from_pictures
     test_energy_distance_is_least_where_the_laws_agree
     test_every_training_of_the_grid_makes_an_update
+    test_figures_of_an_installed_library_are_drawn_from_any_results
     test_finished_runs_are_scored_once_and_gaps_are_closed
     test_frechet_is_that_of_torchmetrics_on_the_same_module
     test_grain_alone_has_no_direction
+    test_heads_are_compared_before_anything_is_read
     test_how_nearly_the_jpeg_is_measured
     test_interval_of_the_share_covers_the_truth_about_as_often_as_it_says
+    test_key_of_a_stored_run_equals_the_run_s_wherever_the_folder_lies
+    test_large_pictures_that_are_refused_are_not_decoded
     test_made_checkpoint_round_trips
     test_matrix_shows_the_stored_faces_of_what_was_run
     test_more_noise_makes_more_noise
@@ -58,7 +72,10 @@ LONG = frozenset(
     test_residual_of_the_camera_holds_at_least_its_random_part
     test_shot_noise_grows_with_the_light_and_read_noise_does_not
     test_the_directions_that_matter_are_found_and_no_more
+    test_the_faces_of_a_photograph_with_their_trust_by_the_shipped_weights
+    test_the_house_itself_holds
     test_the_stored_parameters_fit_the_stored_pairs
+    test_they_are_degradations_by_name
     test_twenty_faces_are_about_as_many_times_further_apart_as_they_are_fewer
     test_upscale_with_trust_writes_the_table_and_names_the_doubtful
     test_vgg_maps_are_those_before_the_last_pool
