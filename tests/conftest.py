@@ -26,11 +26,14 @@ hypothesis.settings.load_profile("same")
 LONG = frozenset(
     """
     analysis/card
+    analysis/test_blur.py
     analysis/test_camera_law.py
     analysis/test_camera_validation.py
     analysis/test_validation.py
     analysis/test_z_directions.py
     commands/test_train.py
+    commands/test_study.py
+    faults/test_overwriting.py
     faults/test_streams.py
     faults/test_user_paths.py
     notebook/test_own_photo.py
