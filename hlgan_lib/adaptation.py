@@ -12,10 +12,14 @@ scored under the law as it was and under one that was adapted to the other folds
 
 is proper: its mean over pictures is least for their true law (Gneiting and Raftery 2007). Kept is
 what lowers it by more than Z standard errors of its mean; else the law stays as it was.
+
+The JPEG is no part of that question. It is measured of the new pictures, not fitted, and the score
+sees nothing of blocks: so it is always theirs.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from dataclasses import dataclass
@@ -40,7 +44,7 @@ from .metrics.features import enlarge_lo, extract
 from .networks.camera import LearnedCamera
 from .runtime import pick_device
 from .tasks.two_stage import RealStatistics
-from .training import new_loop
+from .training import jpeg_of, new_loop
 
 AT_LEAST = 20  # LR pictures
 FOLDS = 3
@@ -70,10 +74,12 @@ class Adapted:
     """What `adapt` has found.
 
     Attributes:
-        net: the camera to use: the adapted one where it was kept, else as it was.
+        net: the camera to use: its law adapted where that was kept, else as it was; its JPEG that
+            of the new pictures in either case.
         kept: was the adapted law kept?
         gain: mean fall of the energy score, of pictures that did not adapt the law they judge.
         error: its standard error.
+        quality: median quality of the JPEG, as it was and as measured of the new pictures.
         before: the gap as it was.
         after: the gap of `net`. An adapted law is judged on the pictures that adapted it here, but
             for its energy score.
@@ -85,6 +91,7 @@ class Adapted:
     kept: bool
     gain: float
     error: float
+    quality: tuple[float, float]
     before: Gap
     after: Gap
     source: str
@@ -94,7 +101,9 @@ class Adapted:
         """The decision in one line."""
         fall = f"{self.gain:.3f} +- {self.error:.3f}, {'' if self.kept else 'not '}more than {Z} "
         what = "kept the adapted law" if self.kept else "left the law as it was"
-        return f"{what}: the energy score of held-out pictures falls by {fall}standard errors"
+        score = f"the energy score of held-out pictures falls by {fall}standard errors"
+        was, now = self.quality
+        return f"{what}: {score}; its JPEG is theirs, of median quality {now:.0f} (was {was:.0f})"
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the network, for JSON."""
@@ -112,6 +121,7 @@ class Adapted:
             "kept": self.kept,
             "gain": round(self.gain, 4),
             "error": round(self.error, 4),
+            "jpeg_quality": [round(quality, 1) for quality in self.quality],
             **gaps,
             "law": law_summary(self.net),
             "seconds": round(self.seconds, 1),
@@ -145,9 +155,10 @@ def adapt(
     seed: int = 0,
     device: str | torch.device | None = None,
 ) -> Adapted:
-    """Adapt a learned camera to a few LR pictures of another camera, and keep it where it helps.
+    """Adapt a learned camera to a few LR pictures of another camera.
 
-    Of a camera of several domains the one whose pictures lie nearest is adapted.
+    Its JPEG is theirs, as it can be measured; its law moves where that helps. Of a camera of
+    several domains the one whose pictures lie nearest is adapted.
 
     Args:
         weights: of a learned camera, as in `load_weights`.
@@ -179,7 +190,8 @@ def adapt(
             "a law of fewer is guessed"
         )
     judge = _Judge(hi_set, lo_set, place, seed)
-    net = judge.nearest(net)
+    was = judge.nearest(net)
+    net = with_jpeg_of(lo_set, was)
     before = judge.scores(net)
 
     after = torch.empty_like(before)
@@ -192,10 +204,26 @@ def adapt(
 
     kept = mean > Z * error
     chosen = fitted(net, hi_set, lo_set, steps, seed, place) if kept else net
-    gap = judge.gap(net, before)
-    gap_after = judge.gap(chosen, after) if kept else gap
+    gap = judge.gap(was, judge.scores(was))
+    gap_after = judge.gap(chosen, after if kept else before)
+    quality = (was.jpeg.quality.median().item(), net.jpeg.quality.median().item())
     seconds = time.perf_counter() - start
-    return Adapted(chosen, kept, mean, error, gap, gap_after, lo_set.source, seconds)
+    return Adapted(chosen, kept, mean, error, quality, gap, gap_after, lo_set.source, seconds)
+
+
+def with_jpeg_of(lo: FaceSet, net: LearnedCamera) -> LearnedCamera:
+    """The camera with the JPEG that some pictures show.
+
+    Args:
+        lo: the pictures.
+        net: a camera of one domain; left as it is.
+
+    Returns:
+        A copy.
+    """
+    net = copy.deepcopy(net)
+    net.jpeg.set(*jpeg_of(lo))
+    return net
 
 
 def fitted(

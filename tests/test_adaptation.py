@@ -53,10 +53,29 @@ def test_a_darker_camera_is_found_and_kept(found):
 def test_a_law_that_is_right_already_stays():
     net = camera()
     found = adapt(net, taken(net), hi=HI[20:], steps=30, device="cpu")
-    assert not found.kept and found.net is net and found.after == found.before
+    assert not found.kept and torch.equal(found.net.mean, net.mean)
+    assert torch.equal(found.net.factor, net.factor)
     assert "left the law as it was" in found.verdict()
     moved = fitted(net, HI[20:], taken(net), steps=2)
     assert same(weights(net), weights(moved)), "whether it is kept is not asked here"
+
+
+def test_the_jpeg_is_that_of_the_new_pictures_whatever_becomes_of_the_law():
+    cfg = CFG.replace(size_hi=64, size_lo=16)  # in smaller pictures no JPEG can be measured
+    net, coded = (LearnedCamera(cfg).eval().requires_grad_(False) for _ in range(2))
+    coded.jpeg.set(torch.tensor([20.0, 30.0]), 1.0)
+    faces = hl.load_faces("faces:val:hi")
+    z = torch.randn(60, cfg.z_dim, generator=torch.Generator().manual_seed(0))
+    images = to_uint8(coded(faces[:60].batch(), z)).numpy()
+    found = adapt(
+        net, FaceSet(images, faces.names[:60], "coded"), hi=faces[60:120], steps=1, device="cpu"
+    )
+    assert not found.kept and torch.equal(found.net.mean, net.mean)
+    assert found.quality[0] == 100 and 15 < found.quality[1] < 35
+    assert found.net.jpeg.subsampled > 0.6
+    assert net.jpeg.quality.min() == 100, "the camera given is left as it is"
+    assert found.after.told_apart.accuracy < found.before.told_apart.accuracy - 0.1
+    assert "(was 100)" in found.verdict()
 
 
 def test_the_same_seed_finds_the_same(found):
@@ -79,6 +98,7 @@ def test_what_is_saved_is_a_degradation(found, tmp_path):
     assert not same(weights(net), weights(found.net)) and net.about["kept"] == "True"
     report = json.loads(paths[1].read_text())
     assert report["kept"] is True and report["lo"] == "taken"
+    assert report["jpeg_quality"] == [round(quality, 1) for quality in found.quality]
     assert report["before"]["energy"] == round(found.before.energy, 3)
     assert set(report["law"]) == set(learned_law(net, n=2))
 

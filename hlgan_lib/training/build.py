@@ -190,13 +190,20 @@ def _task(
         return PAIRED[stage](cfg, hi, degrade, rng, device)
     assert lo is not None
     if cfg.has_jpeg and stage in WITH_H2L:
-        jpeg = [_jpeg_of(part) for part in by_domain(lo, cfg.domains).values()]
+        jpeg = [jpeg_of(part) for part in by_domain(lo, cfg.domains).values()]
         return UNPAIRED[stage](cfg, hi, lo, rng, device, jpeg=jpeg)
     return UNPAIRED[stage](cfg, hi, lo, rng, device)
 
 
-def _jpeg_of(lo: FaceSet) -> tuple[Tensor, float]:
-    """Qualities and share of 4:2:0 chroma that LR images show; none is found in tiny ones."""
+def jpeg_of(lo: FaceSet) -> tuple[Tensor, float]:
+    """The JPEG of LR images, of N_MEASURED at most; none is found in tiny ones.
+
+    Args:
+        lo: the images.
+
+    Returns:
+        As `analysis.measured_jpeg`: their qualities, and the share of 4:2:0 chroma.
+    """
     if min(lo.size) < SMALLEST:
         return torch.tensor([100.0]), 0.0
     return measured_jpeg(lo.batch(slice(None, None, 1 + len(lo) // N_MEASURED)))

@@ -81,7 +81,14 @@ def test_what_the_page_claims_of_adaptation_holds(stored):
         assert row["kept"] == (name in ("night", "webcam", "scan", "old")), name
         nearer = after["kernel"] < before["kernel"] / 4
         assert nearer == (row["kept"] or name == "jpeg"), name
+        assert name == "shipped" or after["kernel"] < row["coded"]["kernel"], name
         assert (after["told_apart"][0] < before["told_apart"][0]) == (name != "shipped"), name
+    jpeg, shipped = rows["jpeg"], rows["shipped"]
+    assert jpeg["coded"]["kernel"] < jpeg["before"]["kernel"] / 9
+    assert [round(jpeg[when]["told_apart"][0], 2) for when in ("before", "coded")] == [0.78, 0.65]
+    worse = [k for k, row in rows.items() if row["coded"]["kernel"] > row["before"]["kernel"]]
+    assert sorted(worse) == ["motion", "old", "shipped", "webcam"]
+    assert 0 < shipped["coded"]["kernel"] - shipped["before"]["kernel"] < 20
 
 
 def test_what_the_page_claims_of_six_cameras_holds(stored):
