@@ -24,6 +24,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hlgan_lib.notebook.attempts import PASSED, UNTRIED
+
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: make install")
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -36,6 +38,10 @@ pytestmark = [
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / ".scratch" / "screenshots"
+LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
+COPIES = sorted((ROOT / "notebooks" / "student").glob("0[0-5]*.ipynb"))  # the road 00 to 05b
+STUDENT = "student_"  # in front of the name of a copy with blanks, in the one folder of the server
+BLANK = re.compile(r"raise NotImplementedError  # your|= \.\.\.  # your")
 HANDLES = ".widget-slider .noUi-handle, .jp-OutputArea input[type=range]"
 WIDTH, HEIGHT = 1200, 1400
 PATIENCE_S = 600  # for all cells of a notebook, on a machine that is busy
@@ -57,11 +63,11 @@ def lab(tmp_path_factory):
     home = tmp_path_factory.mktemp("lab")
     folder = home / "notebooks"
     folder.mkdir()
-    for path in (ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"):
+    for prefix, path in [("", p) for p in LESSONS] + [(STUDENT, p) for p in COPIES]:
         nb = json.loads(path.read_text())
         for cell in (c for c in nb["cells"] if c["cell_type"] == "code"):
             cell |= {"outputs": [], "execution_count": None}
-        (folder / path.name).write_text(json.dumps(nb))
+        (folder / f"{prefix}{path.name}").write_text(json.dumps(nb))
     for name, values in SETTINGS.items():
         path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -287,6 +293,14 @@ def check_cells(page, path):
     assert [c["execution_count"] for c in cells] == list(range(1, len(cells) + 1)), path.name
 
 
+def fill_in(page, cell, source):
+    """Type an answer into a code cell in place of what it holds, and run it."""
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(source)
+    page.keyboard.press("Control+Enter")
+
+
 def check_sliders(page, name):
     """In each cell that has sliders, the first and the last of them change what a picture of that
     cell looks like.
@@ -328,3 +342,24 @@ def test_all_cells_run_and_sliders_change_the_picture(lab, browser):
             page.screenshot(path=PICTURES / f"{name}-failed.png", timeout=30_000)
             raise
         page.close()
+
+
+@pytest.mark.parametrize("path", COPIES, ids=lambda path: path.name.split("_")[0])
+def test_a_student_runs_a_lesson_with_blanks_and_fills_in_the_first(lab, browser, path):
+    address, folder = lab
+    copy = folder / f"{STUDENT}{path.name}"
+    page, wrong = opened(browser, address, copy)
+    check_cells(page, copy)
+    said = page.locator(".jp-OutputArea-output").all_inner_texts()
+    cells = json.loads(path.read_text())["cells"]
+    blanks = [i for i, c in enumerate(cells) if BLANK.search("".join(c["source"]))]
+    assert sum(UNTRIED in text for text in said) >= min(1, len(blanks))
+
+    if blanks:
+        solved = json.loads((path.parents[1] / path.name).read_text())["cells"]
+        answers = [c for c in solved if "solution" in c["metadata"].get("tags", [])]
+        cell = page.locator(".jp-Notebook .jp-Cell").nth(blanks[0])
+        fill_in(page, cell, "".join(answers[0]["source"]))
+        cell.locator(".jp-OutputArea-output", has_text=PASSED).first.wait_for()
+    assert not wrong, f"{path.name}: {wrong}"
+    page.close()
