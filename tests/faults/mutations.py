@@ -1,5 +1,6 @@
 """Ways to damage a file: its bytes, the values in its JSON, the tensors of its checkpoint."""
 
+import functools
 import io
 import json
 import random
@@ -142,9 +143,10 @@ def _zip_mutated(data: bytes, rng: random.Random) -> bytes:
     else:
         files[name] = rng.choice(BYTES)(files[name], rng)
     packed, kind = io.BytesIO(), rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
-    with zipfile.ZipFile(packed, "w", kind) as archive:
+    with zipfile.ZipFile(packed, "w") as archive:
         for own, content in files.items():
-            archive.writestr(own, content)
+            # A ZipInfo of its own has no clock in it: the same number is the same file.
+            archive.writestr(zipfile.ZipInfo(own), content, kind)
     return packed.getvalue()
 
 
@@ -164,10 +166,18 @@ def _npy_mutated(data: bytes, rng: random.Random) -> bytes:
     return data[:10] + text.encode("latin1") + data[10 + n :]
 
 
-def _checkpoint_mutated(data: bytes, rng: random.Random) -> bytes:
+@functools.lru_cache(maxsize=8)
+def _state_of(data: bytes) -> dict | None:
+    """What a checkpoint holds, read once: its mutants are made of it, and never change it."""
     try:
-        state = dict(torch.load(io.BytesIO(data), weights_only=True))
+        return dict(torch.load(io.BytesIO(data), weights_only=True))
     except Exception:
+        return None
+
+
+def _checkpoint_mutated(data: bytes, rng: random.Random) -> bytes:
+    state = _state_of(data)
+    if state is None:
         return _flip(data, rng)
     odd = [v for v in ODD if v != "9" * 5000]
     odd += [torch.zeros(0), torch.ones(3), torch.full((2, 3), 7), torch.tensor(float("nan"))]
