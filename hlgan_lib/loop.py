@@ -331,13 +331,15 @@ class Loop:
         state = {"best_step": -1} | state  # younger than the first checkpoints
         for name, kind in PROGRESS.items():
             setattr(self, name, checked(state[name], kind, name))
-        self.best = math.inf if state["best"] == math.inf else checked(state["best"], float, "best")
+        best = state["best"]  # infinite before the first score, which `checked` takes for damage
+        unscored = isinstance(best, float) and best == math.inf
+        self.best = best if unscored else checked(best, float, "best")
         sums = checked(state["sums"], dict[str, Tensor], "sums")
         if not 0 <= self.step <= self.steps or self.seconds < 0:
             raise ValueError(f"step {self.step} of {self.steps}, {self.seconds} seconds")
         if any(v.ndim or not v.is_floating_point() for v in sums.values()):
             raise ValueError("sums must be single numbers")
-        if bool(sums) != (self.n_summed > 0):
+        if self.n_summed < 0 or bool(sums) != (self.n_summed > 0):
             raise ValueError(f"{len(sums)} sums of {self.n_summed} updates")
         self.sums = {k: v.to(self.task.device) for k, v in sums.items()}
 

@@ -156,3 +156,23 @@ def test_channels_last_changes_the_layout_and_not_the_result():
     assert next(
         p for p in last.nets.parameters() if p.ndim == 4 and min(p.shape) > 1
     ).is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        # Each was found by the fuzzer: a division by zero at the next tick, a gigabyte compared.
+        ({"n_summed": -1, "sums": {}}, "0 sums of -1 updates"),
+        ({"best": torch.zeros(1).expand(10**9)}, "best must be float, got Tensor"),
+        ({"step": 7}, "step 7 of 6"),
+        ({"best": float("nan")}, "best must be float"),
+    ],
+    ids=lambda x: "" if isinstance(x, str) else next(iter(x)),
+)
+def test_progress_that_cannot_be_is_refused_before_it_is_used(damage, message):
+    loop = loop_of("h2l")
+    whole = loop.state()
+    with pytest.raises(ValueError, match=message):
+        loop.load(whole | damage)
+    loop.load(whole)
+    assert loop.best == float("inf")  # a run without a score yet goes on
