@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -109,3 +110,17 @@ def test_killed_it_goes_on_and_leaves_no_process(tmp_path):
             return
         time.sleep(0.02)
     raise AssertionError("processes are left")
+
+
+def test_processes_are_copies_only_where_nothing_else_runs(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    assert pool.fast_context().get_start_method() == "fork"
+
+    monkeypatch.setattr(threading, "active_count", lambda: 2)
+    assert pool.fast_context().get_start_method() == "spawn"
+
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    monkeypatch.setitem(sys.modules, "torch", object())
+    assert pool.fast_context().get_start_method() == "spawn"
