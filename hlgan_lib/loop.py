@@ -38,6 +38,8 @@ PROGRESS = {
 # of five stages on an H100, and that update was lost; the scale grows by itself.
 FP16_SCALE = 1024.0
 
+N_NORM_BATCHES = 50  # over which batch-norm statistics are taken anew at the end of a run
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -254,7 +256,7 @@ class Loop:
 
     # ---- the end of a run ------------------------------------------------------------------------
     @torch.no_grad()
-    def reestimate_batch_norm(self, n_batches: int = 50) -> None:
+    def reestimate_batch_norm(self, n_batches: int = N_NORM_BATCHES) -> None:
         """Take the batch-norm statistics of the shipped generators anew, on training inputs.
 
         They become exact averages over n_batches batches.

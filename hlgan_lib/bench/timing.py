@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Work = Callable[[], object]
+Clock = Callable[[], float]
 
 
 def in_turns(
@@ -41,13 +42,14 @@ def in_turns(
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def seconds_of(work: Work, device: torch.device) -> float:
+def seconds_of(work: Work, device: torch.device, clock: Clock | None = None) -> float:
     """How long a call takes, with nothing left to do on the device at either end."""
+    clock = clock or time.perf_counter
     wait(device)
-    began = time.perf_counter()
+    began = clock()
     work()
     wait(device)
-    return time.perf_counter() - began
+    return clock() - began
 
 
 def wait(device: torch.device) -> None:

@@ -102,6 +102,7 @@ def parts_of(found: Estimate) -> dict[str, object]:
         "update": spoken(found.update_s),
         "tick": spoken(found.tick_s),
         "validation": spoken(found.look_s),
+        "batch norm": spoken(found.norm_s),
     }
 
 

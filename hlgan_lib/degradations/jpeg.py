@@ -88,10 +88,19 @@ def quantisation(quality: Tensor, table: tuple) -> Tensor:
     Returns:
         Q, (B, 8, 8), levels of 255.
     """
+    return _steps(_scaling(quality), table)
+
+
+def _scaling(quality: Tensor) -> Tensor:
+    """s of `quantisation`, (B,)."""
     q = quality.float().clamp(1, 100)
-    scale = torch.where(q < 50, torch.floor(5000 / q), 200 - 2 * q)[:, None, None]
-    base = constant(table, torch.float32, quality.device)
-    return torch.floor((base * scale + 50) / 100).clamp(1, 255)
+    return torch.where(q < 50, torch.floor(5000 / q), 200 - 2 * q)
+
+
+def _steps(scaling: Tensor, table: tuple) -> Tensor:
+    """Q of `quantisation`, (B, 8, 8)."""
+    base = constant(table, torch.float32, scaling.device)
+    return torch.floor((base * scaling[:, None, None] + 50) / 100).clamp(1, 255)
 
 
 class RoundThrough(torch.autograd.Function):
@@ -136,9 +145,11 @@ def code_and_decode(rgb: Tensor, quality: Tensor, subsampled: Tensor) -> Tensor:
     ycc = torch.einsum("ij,bjhw->bihw", to_ycc, rgb * 255)
     y, chroma = ycc[:, :1] - 128, ycc[:, 1:]
 
-    # Quantise; chroma both ways, as the images of a batch differ in it.
-    y = _quantise(y, quantisation(quality, LUMINANCE))
-    steps = quantisation(quality, CHROMINANCE)
+    # Quantise; chroma both ways, as the images of a batch differ in it. One scaling for both
+    # tables: of a tensor that is clipped twice the ONNX exporter makes an invalid model.
+    scaling = _scaling(quality)
+    y = _quantise(y, _steps(scaling, LUMINANCE))
+    steps = _steps(scaling, CHROMINANCE)
     full = _quantise(chroma, steps)
     half = _quantise(avg_pool2d(chroma, 2), steps)
     half = interpolate(half, scale_factor=2, mode="bilinear", align_corners=False)

@@ -7,9 +7,12 @@ Everything here is batched and differentiable, so a camera can be simulated and 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad, unfold
+from torch.nn.grad import conv2d_input
 
 # The numbers 0..3 that `resampling` and Shot.params take.
 KERNELS = ("box", "bilinear", "bicubic", "lanczos")
@@ -163,9 +166,45 @@ def own_kernels(x: Tensor, kernels: Tensor, stride: int = 1) -> Tensor:
         rows = (x.shape[2] - k) // stride + 1
         patches = unfold(x, k, stride=stride).unflatten(1, (x.shape[1], k * k))
         return (patches * kernels.flatten(1)[:, None, :, None]).sum(2).unflatten(2, (rows, -1))
-    # A group a picture: with the batch as channels, (C, B, ...), each has a kernel of its own.
-    x = conv2d(x.transpose(0, 1), kernels[:, None], stride=stride, groups=len(kernels))
-    return x.transpose(0, 1)
+    return _OwnKernels.apply(x, kernels, stride)
+
+
+class _OwnKernels(torch.autograd.Function):
+    """`own_kernels` with a quick gradient of the kernels.
+
+    dL/dk[b, i, j] = sum over c, y, x of g[b, c, y, x] x[b, c, stride y + i, stride x + j]
+
+    is a convolution of the images with g, spread out by the stride. PyTorch's own way there takes
+    nine times as long on a CPU, and was a tenth of an update of the learned camera.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kernels: Tensor, stride: int) -> Tensor:
+        """A group a picture: with the batch as channels, (C, B, ...), each has its own kernel."""
+        ctx.save_for_backward(x, kernels)
+        ctx.stride = stride
+        y = conv2d(x.transpose(0, 1), kernels[:, None], stride=stride, groups=len(kernels))
+        return y.transpose(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        """The gradients of the images and of the kernels, where they are wanted."""
+        x, kernels = ctx.saved_tensors
+        of_x = of_kernels = None
+        if ctx.needs_input_grad[0]:
+            turned, weight = x.transpose(0, 1), kernels[:, None]
+            of_turned = conv2d_input(
+                turned.shape, weight, g.transpose(0, 1), ctx.stride, groups=len(kernels)
+            )
+            of_x = of_turned.transpose(0, 1)
+        if ctx.needs_input_grad[1]:
+            # A group a channel of a picture.
+            images, weight = x.flatten(0, 1)[None], g.flatten(0, 1)[:, None]
+            each = conv2d(images, weight, dilation=ctx.stride, groups=len(weight))
+            # What the stride left over at the right and below reaches no kernel.
+            side = kernels.shape[-1]
+            of_kernels = each.view(*x.shape[:2], *each.shape[2:]).sum(1)[:, :side, :side]
+        return of_x, of_kernels, None
 
 
 # ---- resampling ----------------------------------------------------------------------------------

@@ -259,7 +259,7 @@ def dragged_gaussian(
     Returns:
         (B, 1, k, k), k = 2 half + 1, each summing to 1.
     """
-    axis = torch.arange(-half, half + 1.0, device=sigma.device)
+    axis = torch.arange(-half, half + 1, device=sigma.device).float()
     t = torch.linspace(-0.5, 0.5, n_points, device=sigma.device) * length.flatten(1)
     angle = angle.flatten(1)
     dy = axis - (t * angle.sin())[..., None]

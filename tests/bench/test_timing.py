@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from hlgan_lib.bench import timing
 from tests.helpers import CPU
@@ -49,6 +50,6 @@ def test_rounds_go_on_until_the_time_is_up(clock):
 @pytest.mark.parametrize("make", [timing.convolution, timing.matrix_product])
 def test_ceilings_count_what_pytorch_counts(make):
     work, flops = make(CPU, torch.float32)
-    with torch.utils.flop_counter.FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as counter:
         work()
     assert counter.get_total_flops() == flops

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn.functional import conv2d
 
 from hlgan_lib.degradations.handmade import pool
 from hlgan_lib.degradations.optics import (
@@ -11,6 +12,7 @@ from hlgan_lib.degradations.optics import (
     blur,
     gaussian,
     integration,
+    own_kernels,
     psf,
     resampling,
     sinc,
@@ -58,6 +60,26 @@ def test_sinc_passes_low_waves_stops_high_ones_and_rings():
     assert (strength[1] / before).min() > 0.9  # and at pi
     step = (x > 31).float().expand(1, 1, 64, 64)
     assert blur(step, kernel[:1]).max() > 1.03  # overshoots at an edge
+
+
+@pytest.mark.parametrize(("side", "kernel", "stride"), [(9, 3, 1), (14, 6, 4), (15, 4, 3)])
+def test_gradients_of_own_kernels_are_those_of_a_convolution(side, kernel, stride):
+    rng = seeded()
+    x = torch.rand(3, 2, side, side, generator=rng, dtype=torch.float64, requires_grad=True)
+    kernels = torch.rand(3, kernel, kernel, generator=rng, dtype=torch.float64, requires_grad=True)
+    plain = torch.cat(
+        [
+            conv2d(x[i][:, None], kernels[i][None, None], stride=stride).transpose(0, 1)
+            for i in range(3)
+        ]
+    )
+    out = own_kernels(x, kernels, stride)
+    assert torch.allclose(out, plain)
+    weight = torch.rand(out.shape, generator=rng, dtype=torch.float64)
+    want = torch.autograd.grad((plain * weight).sum(), (x, kernels))
+    got = torch.autograd.grad((out * weight).sum(), (x, kernels))
+    for a, b in zip(got, want, strict=True):
+        assert torch.allclose(a, b)
 
 
 def test_blur_uses_each_pictures_own_kernel(hi):
