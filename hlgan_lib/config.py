@@ -14,7 +14,7 @@ from .errors import HLError
 from .schema import Misfit, checked
 from .spec import Spec
 
-STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan")
+STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan", "flow")
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,14 @@ class RunConfig:
         int, Spec("side of the LR images", "pixels", "paper", low=8, power_of_two=True)
     ] = 16
     h2l_model: Annotated[
-        Literal["paper", "camera", "camera+network"],
+        Literal["paper", "camera", "camera+network", "kernel+noise"],
         Spec(
             "what H2L is: the paper's network; a small differentiable camera whose numbers z "
-            "chooses; or that camera and a network that draws what it lacks",
+            "chooses; that camera and a network that draws what it lacks; or a blur kernel and a "
+            "noise that networks draw",
             "name",
             "paper",
-            "the cameras are ours",
+            "the cameras are ours; kernel+noise: 2203.04962",
             readers=("h2l", "joint"),
         ),
     ] = "paper"
@@ -87,6 +88,26 @@ class RunConfig:
             readers=("cyclegan",),
         ),
     ] = 64
+    flow_width: Annotated[
+        int,
+        Spec(
+            "channels of the flow's U-Net at full size; four times as many at a quarter of it",
+            "channels",
+            "ours",
+            low=1,
+            readers=("flow",),
+        ),
+    ] = 64
+    n_euler: Annotated[
+        int,
+        Spec(
+            "Euler steps of the flow from noise to a face",
+            "steps",
+            "ours",
+            low=2,
+            readers=("flow",),
+        ),
+    ] = 8
     z_dim: Annotated[
         int,
         Spec(
@@ -182,6 +203,17 @@ class RunConfig:
             readers=("h2l", "joint"),
         ),
     ] = "none"
+    separate: Annotated[
+        bool,
+        Spec(
+            "frequency separation in H2L's loss: pixels hold the low frequencies, "
+            "the discriminator sees the high ones alone",
+            "yes/no",
+            "ours",
+            "1911.07850",
+            readers=("h2l", "joint"),
+        ),
+    ] = False
     # Losses
     w_pix: Annotated[
         float, Spec("alpha, the weight of the pixel loss", "weight", "paper", low=0)
@@ -195,6 +227,16 @@ class RunConfig:
             low=0,
         ),
     ] = 0.05
+    gan_loss: Annotated[
+        Literal["hinge", "relativistic"],
+        Spec(
+            "the GAN loss: hinge, or each generated image against the real one beside it",
+            "name",
+            "paper",
+            "relativistic: 2501.05441, which has it with w_r1 and w_r2 and d_norm none",
+            readers=("h2l", "l2h", "joint"),
+        ),
+    ] = "hinge"
     w_stats: Annotated[
         float,
         Spec(
@@ -217,6 +259,27 @@ class RunConfig:
             low=0,
         ),
     ] = 0.0
+    w_r2: Annotated[
+        float,
+        Spec(
+            "weight of the R2 gradient penalty: R1 on generated images",
+            "weight",
+            "ours",
+            "2501.05441",
+            low=0,
+        ),
+    ] = 0.0
+    penalty_every: Annotated[
+        int,
+        Spec(
+            "updates of a discriminator from one R1 or R2 penalty to the next, which weighs as "
+            "many times as much",
+            "updates",
+            "ours",
+            "lazy regularisation, 1912.04958",
+            low=1,
+        ),
+    ] = 1
     w_perceptual: Annotated[
         float,
         Spec(
@@ -325,6 +388,17 @@ class RunConfig:
             "as L2H",
             low=1,
             readers=("cyclegan",),
+        ),
+    ] = 571_456
+    flow_steps: Annotated[
+        int,
+        Spec(
+            "length of a flow's training",
+            "generator updates",
+            "ours",
+            "as L2H",
+            low=1,
+            readers=("flow",),
         ),
     ] = 571_456
     joint_steps: Annotated[
@@ -477,6 +551,11 @@ class RunConfig:
                 f"domains, got {self.batch}: set batch {2 * self.domains} or a multiple of "
                 f"{self.domains} above it"
             )
+        if self.separate and self.is_camera:
+            raise HLError(
+                f"separate must be no with h2l_model {self.h2l_model}: a learned camera has no "
+                "pixel loss, and D must see its colours"
+            )
         if self.w_pix == 0 and self.w_gan == 0:
             raise HLError("w_pix and w_gan are both 0: nothing would be trained; set one of them")
 
@@ -490,7 +569,7 @@ class RunConfig:
     @property
     def is_camera(self) -> bool:
         """Is H2L a learned camera, with or without a network?"""
-        return self.h2l_model != "paper"
+        return self.h2l_model in ("camera", "camera+network")
 
     def as_dict(self) -> dict[str, Any]:
         """The configuration as plain values, for JSON and for the metadata of weights."""

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from .errors import HLError
 from .files import atomic, user_path
 from .inference import NETWORKS, Weights, load_weights
+from .networks.flow import FlowLowToHigh
 
 BATCHES = (1, 7, 32)  # that the file is checked at: the batch must not be fixed in it
 APART = 1e-4  # how far the two may be apart, in [-1, 1]
@@ -64,6 +65,11 @@ def export(weights: Weights, out: str | Path) -> Exported:
     if path.suffix != ".onnx":
         raise HLError(f"--out must end in .onnx, got {path}: give a file")
     net = load_weights(weights).cpu()
+    if isinstance(net, FlowLowToHigh):
+        raise HLError(
+            f"weights {weights} are of a flow, whose walk from noise is not exported: give weights "
+            "of an L2H"
+        )
     runtime = _packages()
     made = _inputs(net, 2)
     result = "lo" if "z" in made else "hi"

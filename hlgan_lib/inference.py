@@ -23,6 +23,7 @@ from .files import user_path
 from .networks import H2L, high_to_low
 from .networks.baselines import CycleGAN, SRResNet
 from .networks.blocks import check_images
+from .networks.flow import FlowLowToHigh
 from .networks.paper import LowToHigh
 from .networks.released import ReleasedLowToHigh
 from .schema import read_json
@@ -34,15 +35,17 @@ NETWORKS: dict[str, type[nn.Module] | UnionType] = {
     "l2h": LowToHigh,
     "srgan": SRResNet,
     "cyclegan": CycleGAN,
+    "flow": FlowLowToHigh,
 }
 BUILDERS: dict[str, Callable[[RunConfig], nn.Module]] = {
     "h2l": high_to_low,
     "l2h": LowToHigh,
     "srgan": SRResNet,
     "cyclegan": CycleGAN,
+    "flow": FlowLowToHigh,
 }
-# What each is good for: the baselines restore, as L2H does.
-ROLES = {"h2l": "h2l", "l2h": "l2h", "srgan": "l2h", "cyclegan": "l2h"}
+# What each is good for: the baselines and the flow restore, as L2H does.
+ROLES = {"h2l": "h2l", "l2h": "l2h", "srgan": "l2h", "cyclegan": "l2h", "flow": "l2h"}
 AUTHORS = (".pkl", ".pth", ".pt")  # endings of files in the authors' format
 SHIPPED = Path(__file__).parent / "weights"
 BATCH = 64  # images that go through a network at once
@@ -218,10 +221,10 @@ def degrade(weights: Weights, hi: Tensor, n_z: int = 1, seed: int = 0) -> Tensor
 
 @torch.no_grad()
 def upscale(weights: Weights, lo: Tensor) -> Tensor:
-    """LR images restored by an L2H (or a baseline).
+    """LR images restored by an L2H (or a baseline, or a flow).
 
     Args:
-        weights: as in `load_weights`.
+        weights: as in `load_weights`; of a flow, the face of its noise of seed 0 (see `sample`).
         lo: (B, 3, 16, 16) in [-1, 1].
 
     Returns:
@@ -234,6 +237,42 @@ def upscale(weights: Weights, lo: Tensor) -> Tensor:
     check_images("lo", lo, l2h.cfg.size_lo)
     _check_values("lo", lo)
     return torch.cat([l2h(part) for part in lo.split(BATCH)])
+
+
+@torch.no_grad()
+def sample(weights: Weights, lo: Tensor, n: int = 8, seed: int = 0) -> Tensor:
+    """Several faces that fit each LR image, drawn by a flow.
+
+    Args:
+        weights: of a flow, as in `load_weights`.
+        lo: (B, 3, 16, 16) in [-1, 1].
+        n: how many an image.
+        seed: of the noises, n of them, each that of all images; the first of seed 0 is that of
+            `upscale`.
+
+    Returns:
+        HR images (B, n, 3, 64, 64) in [-1, 1] on lo's device.
+
+    Raises:
+        HLError: for a wrong shape, and weights that are not a flow's.
+    """
+    if n < 1:
+        raise HLError(f"n must be 1 or more, got {n}")
+    flow = load_weights(weights, stage="l2h", device=lo.device)
+    if not isinstance(flow, FlowLowToHigh):
+        raise HLError(
+            f"weights must be of a flow (hlgan train flow), got {type(flow).__name__}, which draws "
+            "one face only: use upscale"
+        )
+    check_images("lo", lo, flow.cfg.size_lo)
+    _check_values("lo", lo)
+    drawn = [_drawn(flow, lo, noise) for noise in flow.noise(n, seed).split(1)]
+    return torch.stack(drawn, dim=1)
+
+
+def _drawn(flow: FlowLowToHigh, lo: Tensor, noise: Tensor) -> Tensor:
+    """A face for each image, all of one noise."""
+    return torch.cat([flow(part, noise) for part in lo.split(BATCH)])
 
 
 # ---- degradations --------------------------------------------------------------------------------

@@ -145,7 +145,8 @@ class Loop:
         logs: Logs = {}
         if self.opt_d:
             self.task.discriminators.requires_grad_(True)
-            for _ in range(self.cfg.d_steps):
+            for i in range(self.cfg.d_steps):
+                self.task.d_updates = self.step * self.cfg.d_steps + i
                 logs |= self._half(self.task.d_loss, self.opt_d)
             # The generator's step needs no gradients of D's weights.
             self.task.discriminators.requires_grad_(False)

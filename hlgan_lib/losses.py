@@ -93,21 +93,56 @@ def square_g(score_fake: Tensor) -> Tensor:
     return (score_fake - 1).square().mean()
 
 
+def relativistic_d(score_real: Tensor, score_fake: Tensor) -> Tensor:
+    """Is the real image more real than the generated one beside it?
+
+    L_D = -E[log s(D(real) - D(fake))], s the sigmoid: pairs are compared, no score has a meaning
+    alone.
+
+    Args:
+        score_real: D(real), (B,), any range.
+        score_fake: D(fake), (B,), any range; the i-th is compared with the i-th real one.
+
+    Returns:
+        A scalar, 0 or more; log 2 where D guesses.
+
+    Source: RpGAN, 1807.00734; with R1 and R2 the loss of R3GAN, 2501.05441, equation 1.
+
+    >>> relativistic_d(torch.tensor([5.0, 1.0]), torch.tensor([5.0, 1.0]))
+    tensor(0.6931)
+    """
+    return F.softplus(score_fake - score_real).mean()
+
+
+def relativistic_g(score_fake: Tensor, score_real: Tensor) -> Tensor:
+    """The generator's side: L_G = -E[log s(D(fake) - D(real))]; twice (B,) -> a scalar.
+
+    So a generator is not asked to score high, only as high as the real image that it stands beside.
+    Source: as `relativistic_d`.
+    """
+    return F.softplus(score_real - score_fake).mean()
+
+
 class GAN(NamedTuple):
     """The two sides of a GAN loss.
 
     Attributes:
         d: (score_real, score_fake) -> what the discriminator minimises, a scalar.
-        g: (score_fake) -> what the generator minimises, a scalar.
+        g: (score_fake) -> what the generator minimises, a scalar; of a relativistic one
+            (score_fake, score_real).
+        relativistic: does the generator's loss look at real images too?
     """
 
     d: Callable[[Tensor, Tensor], Tensor]
-    g: Callable[[Tensor], Tensor]
+    g: Callable[..., Tensor]
+    relativistic: bool = False
 
 
 HINGE = GAN(hinge_d, hinge_g)
 LOG = GAN(log_d, log_g)
 SQUARE = GAN(square_d, square_g)
+RELATIVISTIC = GAN(relativistic_d, relativistic_g, relativistic=True)
+GANS = {"hinge": HINGE, "relativistic": RELATIVISTIC}  # by the name in `RunConfig.gan_loss`
 
 
 # ---- losses of images ----------------------------------------------------------------------------
@@ -125,6 +160,38 @@ def pixel_h2l(lo_fake: Tensor, hi: Tensor) -> Tensor:
     """
     height, width = lo_fake.shape[-2:]
     return F.mse_loss(lo_fake, F.adaptive_avg_pool2d(hi, (height, width)))
+
+
+def low_frequencies(x: Tensor, side: int = 5) -> Tensor:
+    """The mean of the square of pixels around each pixel; what it takes from x are the high ones.
+
+    Args:
+        x: (B, 3, s, s).
+        side: of the square, odd, pixels; what lies beyond the border is not counted.
+
+    Returns:
+        The shape of x.
+
+    Source: DSGAN, 1911.07850, section 3.2.
+    """
+    return F.avg_pool2d(x, side, stride=1, padding=side // 2, count_include_pad=False)
+
+
+def colour_h2l(lo_fake: Tensor, hi: Tensor) -> Tensor:
+    """DSGAN's colour loss: E | low(H2L(hi, z)) - low(pool(hi)) |, low as `low_frequencies`.
+
+    Args:
+        lo_fake: H2L(hi, z), (B, 3, s, s) in [-1, 1].
+        hi: (B, 3, S, S) in [-1, 1].
+
+    Returns:
+        A scalar in [0, 2].
+
+    Source: 1911.07850, equation 2.
+    """
+    height, width = lo_fake.shape[-2:]
+    pooled = F.adaptive_avg_pool2d(hi, (height, width))
+    return F.l1_loss(low_frequencies(lo_fake), low_frequencies(pooled))
 
 
 def pixel_l2h(hi_fake: Tensor, hi: Tensor) -> Tensor:
@@ -161,9 +228,33 @@ def perceptual(maps: Callable[[Tensor], Tensor], hi_fake: Tensor, hi: Tensor) ->
     return F.mse_loss(maps(unit_range(hi_fake)), wanted) / wanted.square().mean()
 
 
+# ---- flow matching -------------------------------------------------------------------------------
+def flow_matching(
+    velocity: Callable[[Tensor, Tensor], Tensor], noise: Tensor, hi: Tensor, t: Tensor
+) -> Tensor:
+    """A straight path from noise to a face, and the speed along it.
+
+    x_t = (1 - t) noise + t hi,  L = || v(x_t, t) - (hi - noise) ||^2 / N
+
+    Args:
+        velocity: v, (x_t (B, 3, S, S), t (B,)) -> (B, 3, S, S).
+        noise: (B, 3, S, S) of N(0, 1).
+        hi: the faces, of the same shape, in [-1, 1].
+        t: (B,) in [0, 1).
+
+    Returns:
+        A scalar, 0 or more.
+
+    Source: 2210.02747 with straight paths, 2209.03003.
+    """
+    at = t[:, None, None, None]
+    x = (1 - at) * noise + at * hi
+    return F.mse_loss(velocity(x, t), hi - noise)
+
+
 # ---- what steadies a discriminator ---------------------------------------------------------------
 def r1(d: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
-    """The R1 penalty on real images: 1/2 E || grad_x D(x) ||^2.
+    """The R1 penalty on real images: 1/2 E || grad_x D(x) ||^2. On generated ones it is R2.
 
     Args:
         d: D, images -> scores (B,).
@@ -172,7 +263,7 @@ def r1(d: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
     Returns:
         A scalar, 0 or more, whose gradient reaches D's weights.
 
-    Source: 1801.04406.
+    Source: 1801.04406; both at once, 2501.05441.
     """
     real = real.detach().float().requires_grad_()
     # In float32: a square of gradients does not bear the rounding of half precision.

@@ -40,7 +40,7 @@ def test_help_answers_without_torch():
 
 WRONG = [
     (["trin"], "trin"),
-    (["train"], "h2l, l2h, joint, srgan, cyclegan"),
+    (["train"], "h2l, l2h, joint, srgan, cyclegan, flow"),
     (["train", "srgan", "--preset", "smoke", "--out", "{}", "--degradation", "fog"], "learned:"),
     (
         ["train", "cyclegan", "--preset", "smoke", "--out", "{}", "--lo", "faces:train-hi"],

@@ -26,7 +26,7 @@ from tests.helpers import same  # noqa: E402
 pytestmark = pytest.mark.gpu
 DEVICE = "cuda"
 SMOKE = hl.preset("smoke").replace(n_hi=200, n_lo=200)
-STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan")
+STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan", "flow")
 LEVEL = 1 / 127.5  # one of 256 levels, in [-1, 1]
 # How far weights may be apart after three updates, as a share of their way. CycleGAN's biases in
 # front of an instance norm have no gradient but rounding, of which Adam makes whole steps.

@@ -133,7 +133,42 @@ def test_the_other_gan_losses_by_hand():
     assert losses.LOG.g(two).item() == pytest.approx(0.126928)  # log(1 + e^-2)
     assert losses.SQUARE.d(two, two).item() == pytest.approx((1 + 4) / 2)
     assert losses.SQUARE.g(zero).item() == 1
-    assert losses.HINGE == (losses.hinge_d, losses.hinge_g)
+    assert losses.HINGE[:2] == (losses.hinge_d, losses.hinge_g)
+    assert losses.GANS["hinge"] is losses.HINGE and not losses.HINGE.relativistic
+
+
+def test_relativistic_losses_compare_pairs():
+    real, fake = torch.tensor([3.0, 0.0]), torch.tensor([1.0, 0.0])
+    of_d = (0.126928 + 0.693147) / 2  # log(1 + e^-2), log 2
+    assert losses.relativistic_d(real, fake).item() == pytest.approx(of_d, rel=1e-5)
+    of_g = (2.126928 + 0.693147) / 2
+    assert losses.relativistic_g(fake, real).item() == pytest.approx(of_g, rel=1e-5)
+    assert losses.relativistic_d(real + 9, fake + 9).item() == pytest.approx(of_d, rel=1e-5)
+
+
+def test_low_frequencies_are_a_mean_of_neighbours_and_colours_stay():
+    x = torch.zeros(1, 3, 7, 7)
+    x[..., 3, 3] = 25.0
+    low = losses.low_frequencies(x)
+    assert low[0, 0, 3, 3].item() == pytest.approx(1)
+    assert low[0, 0, 0, 0] == 0 and low[0, 0, 1, 1].item() == pytest.approx(25 / 16)  # 4x4 seen
+    assert torch.allclose(losses.low_frequencies(torch.ones(1, 3, 4, 4)), torch.ones(1, 3, 4, 4))
+    hi = torch.full((1, 3, 16, 16), 0.5)
+    assert losses.colour_h2l(torch.zeros(1, 3, 4, 4), hi).item() == pytest.approx(0.5)
+
+
+def test_flow_matching_is_zero_for_the_straight_speed():
+    noise, hi = torch.full((2, 3, 4, 4), -1.0), torch.full((2, 3, 4, 4), 1.0)
+    t = torch.tensor([0.0, 0.5])
+    seen = []
+
+    def right(x, t):
+        seen.append(x[:, 0, 0, 0].tolist())
+        return torch.full_like(x, 2.0)
+
+    assert losses.flow_matching(right, noise, hi, t).item() == 0 and seen == [[-1.0, 0.0]]
+    still = losses.flow_matching(lambda x, t: 0 * x, noise, hi, t)
+    assert still.item() == pytest.approx(4)
 
 
 def test_perceptual_is_relative_and_teaches_the_fake_alone():

@@ -158,10 +158,20 @@ class TrainCycleGAN(TrainH2L):
     width: Annotated[Number, Doc("short for --cyclegan-width [channels]")] = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainFlow(TrainL2H):
+    """A successor: a conditional flow, which draws several faces that fit an LR image."""
+
+    stage: ClassVar[str] = "flow"
+    steps: Annotated[Number, Doc("short for --flow-steps [generator updates]")] = None
+    width: Annotated[Number, Doc("short for --flow-width [channels]")] = None
+
+
 TRAIN = {
     "h2l": TrainH2L,
     "l2h": TrainL2H,
     "joint": TrainJoint,
     "srgan": TrainSRGAN,
     "cyclegan": TrainCycleGAN,
+    "flow": TrainFlow,
 }

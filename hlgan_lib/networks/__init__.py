@@ -1,14 +1,16 @@
-"""The networks: the paper's three, the learned camera, the baselines' and the released L2H."""
+"""The networks: the paper's, the learned camera, baselines and successors, the released L2H."""
 
 from ..config import RunConfig
 from .baselines import CycleGAN, CycleGenerator, SRResNet, enlarged
 from .blocks import PAPER, ResBlock, check_images, count_parameters, norm_layer, unsquash
 from .camera import LAWS, CameraAndNetwork, LearnedCamera
+from .flow import FlowLowToHigh
+from .kernel_noise import KernelAndNoise
 from .measured_jpeg import MeasuredJPEG
 from .paper import Discriminator, HighToLow, LowToHigh
 from .released import ReleasedLowToHigh
 
-H2L = HighToLow | LearnedCamera
+H2L = HighToLow | LearnedCamera | KernelAndNoise
 
 
 def high_to_low(cfg: RunConfig) -> H2L:
@@ -17,6 +19,7 @@ def high_to_low(cfg: RunConfig) -> H2L:
         "paper": HighToLow,
         "camera": LearnedCamera,
         "camera+network": CameraAndNetwork,
+        "kernel+noise": KernelAndNoise,
     }
     return networks[cfg.h2l_model](cfg)
 
@@ -29,7 +32,9 @@ __all__ = [
     "CycleGAN",
     "CycleGenerator",
     "Discriminator",
+    "FlowLowToHigh",
     "HighToLow",
+    "KernelAndNoise",
     "LearnedCamera",
     "LowToHigh",
     "MeasuredJPEG",

@@ -1,12 +1,14 @@
-"""What the loop trains: the two stages, their fine-tune, and the baselines."""
+"""What the loop trains: the two stages, their fine-tune, the baselines, and successors."""
 
 from .base import Batch, Logs, Task, d_terms, g_terms, grid, hold_out, spread
 from .baselines import CycleGANTask, SRGANTask
+from .successors import FlowTask
 from .two_stage import H2LTask, JointTask, L2HTask
 
 __all__ = [
     "Batch",
     "CycleGANTask",
+    "FlowTask",
     "H2LTask",
     "JointTask",
     "L2HTask",

@@ -18,7 +18,7 @@ from ..config import RunConfig
 from ..data.domains import by_domain
 from ..data.faces import FaceSet, to_uint8, unit_range
 from ..data.sampling import Sampler, augment
-from ..losses import GAN, HINGE, diff_augment, r1
+from ..losses import GAN, GANS, diff_augment, r1
 from ..metrics.distances import frechet
 from ..metrics.features import extract
 from ..networks.paper import Discriminator
@@ -46,21 +46,27 @@ def d_terms(
     rng: torch.Generator,
     gan: GAN,
     domain: Tensor | None = None,
+    update: int = 0,
 ) -> tuple[Tensor, Logs]:
-    """The discriminator's loss on one batch: loss = L_D(D(real), D(fake)) + w_r1 * R1(real).
+    """The discriminator's loss: L_D(D(real), D(fake)) + w_r1 * R1(real) + w_r2 * R2(fake).
+
+    With `penalty_every` n the penalties are taken at each n-th update, n times as heavy: on average
+    the same, at nearly the n-th part of their cost. Source: lazy regularisation, 1912.04958.
 
     Args:
         d: the discriminator, (B, 3, S, S) -> scores (B,).
         real: real images (B, 3, S, S) in [-1, 1].
         fake: generated images (B, 3, S, S), without a gradient.
-        cfg: its d_aug (augment both kinds alike) and w_r1.
+        cfg: its d_aug (augment both kinds alike), w_r1, w_r2 and penalty_every.
         rng: of the augmentation.
         gan: which GAN loss.
         domain: (B,), of the real and of the generated images alike, where there are several.
+        update: how many updates D has had.
 
     Returns:
-        The loss, and for the log: the GAN loss alone, the mean scores of real and of generated
-        images, and the share of images of whose kind D is sure (a score beyond 1 on their side).
+        The loss, and for the log: the GAN loss alone, the penalties, the mean scores of real and of
+        generated images, and the share of images of whose kind D is sure (a score beyond 1 on
+        their side; of a relativistic loss the share of pairs whose scores lie more than 2 apart).
     """
     both = torch.cat([real, fake])
     if cfg.d_aug:
@@ -69,18 +75,25 @@ def d_terms(
     of_both = () if domain is None else (domain.repeat(2),)
     score_real, score_fake = d(both, *of_both).split([len(real), len(fake)])
     loss = gan.d(score_real, score_fake)
-    sure_of_real = (score_real > 1).float().mean()
-    sure_of_fake = (score_fake < -1).float().mean()
+    if gan.relativistic:
+        sure = (score_real - score_fake > 2).float().mean()
+    else:
+        sure = torch.stack([score_real > 1, score_fake < -1]).float().mean()
     logs = {
         "d_loss": loss,
         "d_real": score_real.mean(),
         "d_fake": score_fake.mean(),
-        "d_sure": (sure_of_real + sure_of_fake) / 2,
+        "d_sure": sure,
     }
-    if cfg.w_r1:
-        # Not d itself, which may be compiled: compiled code has no gradient of a gradient.
-        logs["r1"] = r1(lambda x: d.forward(x, *known), real)
-        loss = loss + cfg.w_r1 * logs["r1"]
+    due = update % cfg.penalty_every == 0
+    for name, weight, x in (("r1", cfg.w_r1, real), ("r2", cfg.w_r2, fake)):
+        if not weight:
+            continue
+        logs[name] = loss.new_zeros(())
+        if due:
+            # Not d itself, which may be compiled: compiled code has no gradient of a gradient.
+            logs[name] = cfg.penalty_every * r1(lambda y: d.forward(y, *known), x)
+            loss = loss + weight * logs[name]
     return loss, logs
 
 
@@ -93,6 +106,7 @@ def g_terms(
     gan: GAN,
     w_pix: float | None = None,
     domain: Tensor | None = None,
+    real: Tensor | None = None,
 ) -> tuple[Tensor, Logs]:
     """The generator's loss: loss = alpha * pixel + beta * L_G(D(fake)).
 
@@ -105,6 +119,7 @@ def g_terms(
         gan: which GAN loss.
         w_pix: alpha, where it is another than the configuration's.
         domain: (B,), of the images, where there are several.
+        real: real images (B, 3, S, S), which a relativistic loss compares `fake` with.
 
     Returns:
         The loss, and both terms without their weights for the log.
@@ -115,8 +130,13 @@ def g_terms(
     loss = alpha * pixel
     logs = {"pix": pixel}
     if d is not None:
-        shown = diff_augment(fake, rng) if cfg.d_aug else fake
-        logs["gan"] = gan.g(d(shown) if domain is None else d(shown, domain))
+        known = () if domain is None else (domain,)
+        scores = [d(diff_augment(fake, rng) if cfg.d_aug else fake, *known)]
+        if gan.relativistic:
+            assert real is not None
+            with torch.no_grad():
+                scores.append(d(diff_augment(real, rng) if cfg.d_aug else real, *known))
+        logs["gan"] = gan.g(*scores)
         loss = loss + cfg.w_gan * logs["gan"]
     return loss, logs
 
@@ -139,14 +159,18 @@ class Task(ABC):
 
     Attributes:
         product: name of the generator whose weights a finished run is known by.
+        own_gan: the GAN loss of tasks that have no choice.
         gan: which GAN loss.
+        d_updates: how many updates the discriminators have had; the loop counts them.
         generators: trained by `g_loss`.
         discriminators: trained by `d_loss`; none where the task has no GAN loss.
         samplers: what has a state of its own to resume from.
     """
 
     product: str
-    gan: GAN = HINGE
+    own_gan: GAN | None = None
+    gan: GAN
+    d_updates = 0
     rng: torch.Generator
     generators: nn.ModuleDict
     discriminators: nn.ModuleDict
@@ -157,6 +181,7 @@ class Task(ABC):
         self, cfg: RunConfig, hi: FaceSet, rng: torch.Generator, device: torch.device
     ) -> None:
         self.cfg, self.rng, self.device = cfg, rng, device
+        self.gan = self.own_gan or GANS[cfg.gan_loss]
         self.hi, self.val_hi = hold_out(hi, cfg.n_val)
         self._hi_sampler = Sampler(self.hi, cfg.batch, device, rng)
         self.samplers = {"hi": self._hi_sampler}

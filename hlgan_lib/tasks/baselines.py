@@ -63,7 +63,7 @@ class SRGANTask(L2HTask):
 
     product = "srgan"
     network = SRResNet
-    gan = LOG
+    own_gan = LOG
 
     def __init__(
         self,
@@ -145,7 +145,7 @@ class CycleGANTask(Task):
     """
 
     product = "cyclegan"
-    gan = SQUARE
+    own_gan = SQUARE
 
     def __init__(
         self, cfg: RunConfig, hi: FaceSet, lo: FaceSet, rng: torch.Generator, device: torch.device
@@ -177,7 +177,8 @@ class CycleGANTask(Task):
 
     def _d_loss_of(self, name: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Logs]:
         shown = self.past[name].swap(fake)
-        return d_terms(self.discriminators[name], real, shown, self.cfg, self.rng, self.gan)
+        d = self.discriminators[name]
+        return d_terms(d, real, shown, self.cfg, self.rng, self.gan, update=self.d_updates)
 
     def _directions(self) -> tuple[nn.Module, nn.Module]:
         """G and F, both between images of the size of hi."""

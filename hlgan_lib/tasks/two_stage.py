@@ -13,7 +13,14 @@ from ..data.faces import FaceSet, unit_range
 from ..degradations import Degradation
 from ..errors import HLError
 from ..health import z_spread
-from ..losses import energy_distance, picture_statistics, pixel_h2l, pixel_l2h
+from ..losses import (
+    colour_h2l,
+    energy_distance,
+    low_frequencies,
+    picture_statistics,
+    pixel_h2l,
+    pixel_l2h,
+)
 from ..metrics.distances import frechet
 from ..metrics.features import enlarge_lo, extract
 from ..networks import high_to_low
@@ -61,6 +68,11 @@ class H2LTask(Task):
 
     The learned camera (ours) cannot change a face, so its pixel loss is logged and weighs nothing;
     in its place stands an anchor: w_stats times the energy distance of `picture_statistics`.
+    With `separate` (DSGAN, 1911.07850) D judges high frequencies alone, lo - low_frequencies(lo),
+    and the pixel loss is `colour_h2l`. Differs from there: H2L is this package's network, which
+    sees the HR image, with z or without; D looks at the whole picture, not at patches, with hinge
+    loss and this package's weights; no perceptual loss; `pool` in place of bicubic reduction.
+
     With several `domains` (ours) D judges each picture as one of its domain, and the anchor is the
     mean over domains.
 
@@ -124,22 +136,32 @@ class H2LTask(Task):
         with torch.no_grad():
             lo_fake = self.lo_fake(batch)
         d_lo = self.discriminators["d_lo"]
-        loss, logs = d_terms(d_lo, batch["lo"], lo_fake, self.cfg, self.rng, self.gan, self.domain)
+        loss, logs = d_terms(
+            d_lo,
+            self.judged(batch["lo"]),
+            self.judged(lo_fake),
+            self.cfg,
+            self.rng,
+            self.gan,
+            self.domain,
+            self.d_updates,
+        )
         return loss, logs | {"real_spread": spread(batch["lo"])}
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         """alpha pixel + beta GAN, of a camera beta GAN + w_stats statistics."""
         lo_fake = self.lo_fake(batch)
-        pixel = pixel_h2l(lo_fake, batch["hi"])
+        pixel = (colour_h2l if self.cfg.separate else pixel_h2l)(lo_fake, batch["hi"])
         loss, logs = g_terms(
             pixel,
             self.d_or_none("d_lo"),
-            lo_fake,
+            self.judged(lo_fake),
             self.cfg,
             self.rng,
             self.gan,
             self.w_pix,
             self.domain,
+            self.judged(batch["lo"]),
         )
         if self.real_statistics:
             parts = lo_fake.chunk(self.cfg.domains)
@@ -147,6 +169,10 @@ class H2LTask(Task):
             logs["stats"] = torch.stack([real.distance(x, self.rng) for real, x in pairs]).mean()
             loss = loss + self.cfg.w_stats * logs["stats"]
         return loss, logs | {"fake_spread": spread(lo_fake.detach())}
+
+    def judged(self, lo: Tensor) -> Tensor:
+        """What D sees of images (B, 3, s, s): all, or their high frequencies."""
+        return lo - low_frequencies(lo) if self.cfg.separate else lo
 
     def lo_fake(self, batch: Batch) -> Tensor:
         """H2L(hi, z), (B, 3, s, s), in the domains of the batch where there are several."""
@@ -227,7 +253,10 @@ class L2HTask(Task):
         with torch.no_grad():
             hi_fake = self.generators[self.product](batch["lo_fake"])
         d_hi = self.discriminators["d_hi"]
-        loss, logs = d_terms(d_hi, batch["hi"], hi_fake, self.cfg, self.rng, self.gan)
+        real = batch["hi"]
+        loss, logs = d_terms(
+            d_hi, real, hi_fake, self.cfg, self.rng, self.gan, update=self.d_updates
+        )
         return loss, logs | {"real_spread": spread(batch["hi"])}
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
@@ -235,7 +264,7 @@ class L2HTask(Task):
         hi_fake = self.generators[self.product](batch["lo_fake"])
         pixel = pixel_l2h(hi_fake, batch["hi"])
         d_hi = self.d_or_none("d_hi")
-        loss, logs = g_terms(pixel, d_hi, hi_fake, self.cfg, self.rng, self.gan)
+        loss, logs = g_terms(pixel, d_hi, hi_fake, self.cfg, self.rng, self.gan, real=batch["hi"])
         more, more_logs = self.content(hi_fake, batch["hi"])
         return loss + more, logs | more_logs | {"fake_spread": spread(hi_fake.detach())}
 
@@ -294,7 +323,10 @@ class JointTask(H2LTask):
         with torch.no_grad():
             hi_fake = self._restored(batch)
         d_hi = self.discriminators["d_hi"]
-        loss_hi, logs_hi = d_terms(d_hi, batch["hi"], hi_fake, self.cfg, self.rng, self.gan)
+        real = batch["hi"]
+        loss_hi, logs_hi = d_terms(
+            d_hi, real, hi_fake, self.cfg, self.rng, self.gan, update=self.d_updates
+        )
         return loss_lo + loss_hi, logs | {f"hi_{k}": v for k, v in logs_hi.items()}
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
@@ -303,7 +335,9 @@ class JointTask(H2LTask):
         hi_fake = self._restored(batch)
         pixel = pixel_l2h(hi_fake, batch["hi"])
         d_hi = self.d_or_none("d_hi")
-        loss_hi, logs_hi = g_terms(pixel, d_hi, hi_fake, self.cfg, self.rng, self.gan)
+        loss_hi, logs_hi = g_terms(
+            pixel, d_hi, hi_fake, self.cfg, self.rng, self.gan, real=batch["hi"]
+        )
         return loss_lo + loss_hi, logs | {f"hi_{k}": v for k, v in logs_hi.items()}
 
     def preview(self, nets: nn.ModuleDict) -> Tensor:

@@ -26,6 +26,7 @@ from ..precision import what_pays
 from ..runtime import pick_device
 from ..tasks.base import Task
 from ..tasks.baselines import CycleGANTask, SRGANTask
+from ..tasks.successors import FlowTask
 from ..tasks.two_stage import H2LTask, JointTask, L2HTask
 
 UNPAIRED: dict[str, Callable[..., Task]] = {  # stages that learn of hi and lo
@@ -36,6 +37,7 @@ UNPAIRED: dict[str, Callable[..., Task]] = {  # stages that learn of hi and lo
 PAIRED: dict[str, Callable[..., Task]] = {  # stages that learn of hi and a degradation
     "l2h": L2HTask,
     "srgan": SRGANTask,
+    "flow": FlowTask,
 }
 WITH_H2L = ("h2l", "joint")  # stages that train an H2L
 SMALLEST = 16  # side of an LR image, pixels, in which a JPEG can be measured

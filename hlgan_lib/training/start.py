@@ -39,15 +39,15 @@ def train(
 
     "h2l" learns from unpaired `hi` and `lo`; "l2h" from `hi` and a `degradation`; "joint"
     fine-tunes finished runs of both together. The baselines: "srgan" learns as "l2h", by default on
-    bilinear pairs, "cyclegan" as "h2l".
+    bilinear pairs, "cyclegan" as "h2l". A successor: "flow" learns as "l2h".
 
     Args:
         cfg: the configuration; its `<stage>_steps` is the length.
-        stage: "h2l", "l2h", "joint", "srgan" or "cyclegan".
+        stage: "h2l", "l2h", "joint", "srgan", "cyclegan" or "flow".
         hi: HR faces, as `load_faces` takes them, or a FaceSet.
         lo: LR faces, of other people (stages h2l, joint, cyclegan).
-        degradation: what makes pairs (stages l2h, srgan): "learned:W" (W as in `load_weights`),
-            "bilinear", "bicubic", "blur", "handmade", "camera", or a function
+        degradation: what makes pairs (stages l2h, srgan, flow): "learned:W" (W as in
+            `load_weights`), "bilinear", "bicubic", "blur", "handmade", "camera", or a function
             (hi, generator) -> lo.
         h2l: folder of a finished h2l run (stage joint).
         l2h: folder of a finished l2h run (stage joint).

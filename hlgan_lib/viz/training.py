@@ -15,7 +15,12 @@ from .faces import grid_of_shown
 # panel -> logged loss -> its name in the legend
 PANELS = {
     "D's score": {"d_real": "real", "d_fake": "generated"},
-    "losses": {"pix": "pixel", "gan": "GAN, of the generator", "d_loss": "hinge, of D"},
+    "losses": {
+        "pix": "pixel",
+        "gan": "GAN, of the generator",
+        "d_loss": "hinge, of D",
+        "flow": "flow matching",
+    },
     "spread": {
         "real_spread": "real images",
         "fake_spread": "generated images",

@@ -27,7 +27,7 @@ MISTAKES = [
         ["train", "h2l", "--out", "x", "--flp"],
         "Unrecognized options: --flp, did you mean --flip",
     ),
-    ("Missing subcommand", ["train"], "Expected one of {h2l, l2h, joint, srgan, cyclegan}"),
+    ("Missing subcommand", ["train"], "Expected one of {h2l, l2h, joint, srgan, cyclegan, flow}"),
     ("Required options", ["degrade", "--weights", "x"], "missing: --input, --out"),
     (
         "Missing argument",

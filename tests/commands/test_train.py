@@ -58,6 +58,7 @@ def test_flags_make_the_configuration():
         ("h2l", [], {"h2l_steps": 7, "h2l_width": 8}),
         ("l2h", ["--degradation", "camera"], {"l2h_steps": 7, "l2h_width": 8}),
         ("srgan", [], {"srgan_steps": 7, "srgan_width": 8}),
+        ("flow", ["--degradation", "bilinear"], {"flow_steps": 7, "flow_width": 8}),
         ("cyclegan", [], {"cyclegan_steps": 7, "cyclegan_width": 8}),
     ],
 )

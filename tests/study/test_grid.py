@@ -78,7 +78,8 @@ def test_the_learned_camera_is_what_the_small_presets_train():
     assert [models[d].has_jpeg for d in ("paper", "paperjpeg", "learned")] == [False, True, True]
     letter = CELLS["paper-letter"].run(preset("study")).degradation.cfg
     size = {"h2l_width", "l2h_width", "d_width", "srgan_width", "cyclegan_width", "batch"}
-    length = {f"{stage}_steps" for stage in ("h2l", "l2h", "srgan", "cyclegan", "joint")}
+    size |= {"flow_width"}
+    length = {f"{stage}_steps" for stage in ("h2l", "l2h", "srgan", "cyclegan", "flow", "joint")}
     elsewhere = {"lr_d_hi", "perceptual", "tick_images", "save_images"}  # H2L reads none of them
     changed = set(differences(letter))
     assert changed - size - length - elsewhere == {"down_first", "amp"}

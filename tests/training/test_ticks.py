@@ -26,6 +26,11 @@ CASES = {
     "h2l camera": ("h2l", {"h2l_model": "camera"}),
     "h2l bf16": ("h2l", {"amp": "bf16", "w_r1": 1.0, "d_aug": True}),
     "srgan": ("srgan", {"norm": "batch"}),
+    "flow": ("flow", {"norm": "batch"}),
+    "l2h relativistic": (
+        "l2h",
+        {"gan_loss": "relativistic", "w_r1": 1.0, "w_r2": 1.0, "penalty_every": 4},
+    ),
     "cyclegan": ("cyclegan", {"batch": 12, "save_images": 24}),
 }  # its history swaps from update 5 on
 
