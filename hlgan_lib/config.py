@@ -101,7 +101,7 @@ class RunConfig:
     n_euler: Annotated[
         int,
         Spec(
-            "Euler steps of the flow from noise to a face",
+            "Euler steps of the flow from noise to an image",
             "steps",
             "ours",
             low=2,

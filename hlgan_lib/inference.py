@@ -262,7 +262,7 @@ def sample(weights: Weights, lo: Tensor, n: int = 8, seed: int = 0) -> Tensor:
     if not isinstance(flow, FlowLowToHigh):
         raise HLError(
             f"weights must be of a flow (hlgan train flow), got {type(flow).__name__}, which draws "
-            "one face only: use upscale"
+            "one image only: use upscale"
         )
     check_images("lo", lo, flow.cfg.size_lo)
     _check_values("lo", lo)
