@@ -43,6 +43,17 @@ class RunConfig:
             readers=("h2l", "joint"),
         ),
     ] = "paper"
+    h2l_law: Annotated[
+        Literal["plain", "adaptive"],
+        Spec(
+            "learned camera: is the law of its numbers the same for every image (plain), or do its "
+            "means and spreads follow light, colour and contrast of the HR image (adaptive)",
+            "name",
+            "ours",
+            "adaptive noise; linear, and none at the start",
+            readers=("h2l", "joint"),
+        ),
+    ] = "plain"
     h2l_width: Annotated[
         int,
         Spec(
@@ -539,6 +550,11 @@ class RunConfig:
             raise HLError(
                 f"z_dim must be 4 or more where H2L has a JPEG (four numbers choose it), got "
                 f"{self.z_dim}"
+            )
+        if self.h2l_law == "adaptive" and not self.is_camera:
+            raise HLError(
+                f"h2l_law must be plain with h2l_model {self.h2l_model}, got adaptive: the law is "
+                "the learned camera's, set h2l_model camera"
             )
         if self.domains > 1 and not self.is_camera:
             raise HLError(

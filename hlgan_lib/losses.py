@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .data.faces import unit_range
-from .degradations.optics import srgb_decode
+from .degradations.optics import light_in_stops
 
 
 # ---- GAN losses ----------------------------------------------------------------------------------
@@ -329,9 +329,7 @@ def picture_statistics(x: Tensor) -> Tensor:
     Source: ours.
     """
     v = (x + 1) / 2
-    stops = srgb_decode(v).mean((2, 3)).add(1e-3).log2()
-    red, green, blue = stops.unbind(1)
-    light = torch.stack([stops.mean(1), (red - blue) / 2, green - (red + blue) / 2], 1)
+    light = light_in_stops(x)
 
     red, green, blue = v.unbind(1)
     opponents = [(red + green + blue) / 3, (red - blue) / 2, (2 * green - red - blue) / 4]

@@ -13,8 +13,9 @@ from torch import Tensor
 from ..degradations.camera import Camera
 from ..degradations.handmade import pool
 from ..degradations.optics import integration, psf, resampling
-from ..degradations.other_cameras import OTHER_CAMERAS, OTHER_RANGES, STEP
+from ..degradations.other_cameras import AUTO, OTHER_CAMERAS, OTHER_RANGES, STEP
 from ..losses import picture_statistics
+from ..networks.adaptive_law import SCENE, scene_statistics
 from ..networks.camera import LearnedCamera
 
 NUMBERS = {
@@ -30,13 +31,17 @@ NUMBERS = {
 
 
 @torch.no_grad()
-def learned_law(net: LearnedCamera, n: int = 4_000, seed: int = 0) -> dict[str, Tensor]:
+def learned_law(
+    net: LearnedCamera, n: int = 4_000, seed: int = 0, hi: Tensor | None = None
+) -> dict[str, Tensor]:
     """What a learned camera draws.
 
     Args:
         net: the learned camera.
         n: how many z.
         seed: of z.
+        hi: faces that it takes in turn, (B, 3, S, S) in [-1, 1], for a law that depends on them;
+            by default it takes average ones.
 
     Returns:
         name -> (n,) for each of NUMBERS. Blur is of kernel, integration and smear together:
@@ -45,7 +50,8 @@ def learned_law(net: LearnedCamera, n: int = 4_000, seed: int = 0) -> dict[str, 
     """
     device = net.mean.device
     generator = torch.Generator(device).manual_seed(seed)
-    p = net.numbers(torch.randn(n, net.cfg.z_dim, generator=generator, device=device))
+    z = torch.randn(n, net.cfg.z_dim, generator=generator, device=device)
+    p = net.numbers(z, hi=None if hi is None else _in_turn(hi, n).to(device))
     step = net.cfg.size_hi / net.cfg.size_lo
     optical = p["defocus"].clamp(min=0.3) ** 2 + p["motion"] ** 2 / 24
     resized = (step**2 - 1) / 12 + step**2 * p["smear"]  # of points on a grid
@@ -69,7 +75,11 @@ def true_law(camera: Camera | None = None, n: int = 4_000, seed: int = 0) -> dic
         name -> (n,) for each of NUMBERS. Noise is what is left of the sensor's in a pixel of lo.
     """
     camera = camera or Camera()
-    p = camera.draw(n, torch.Generator().manual_seed(seed))
+    return _law_of(camera, camera.draw(n, torch.Generator().manual_seed(seed)))
+
+
+def _law_of(camera: Camera, p: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The numbers of shots with the parameters p of `Camera.draw`."""
     gains = p["white_balance"].log2()
     largest = camera.sensor_px[1] * camera.size // 16
     out = torch.full_like(p["sensor_px"], camera.size)
@@ -101,7 +111,7 @@ def other_law(name: str, hi: Tensor, n: int = 600, seed: int = 0) -> dict[str, T
     Args:
         name: of the camera.
         hi: the faces that it takes in turn, (B, 3, 64, 64) in [-1, 1]: `webcam` balances white by
-            them.
+            them, `auto` measures their light.
         n: how many shots.
         seed: of the draws.
 
@@ -113,9 +123,10 @@ def other_law(name: str, hi: Tensor, n: int = 600, seed: int = 0) -> dict[str, T
     if name in OTHER_RANGES:
         return true_law(OTHER_RANGES[name], n, seed)
     generator = torch.Generator().manual_seed(seed)
-    faces = hi.repeat(-(-n // len(hi)), 1, 1, 1)[:n]
-    shots = [OTHER_CAMERAS[name](part, generator).params for part in faces.split(64)]
+    shots = [OTHER_CAMERAS[name](part, generator).params for part in _in_turn(hi, n).split(64)]
     p = {key: torch.cat([shot[key] for shot in shots]) for key in shots[0]}
+    if name == "auto":
+        return _law_of(AUTO, p)
     law = {}
     if "white_balance" in p:
         red, green, blue = (p["exposure_ev"][:, None] + p["white_balance"].log2()).unbind(1)
@@ -135,6 +146,34 @@ def other_law(name: str, hi: Tensor, n: int = 600, seed: int = 0) -> dict[str, T
         if key in p:
             law[number] = p[key].log10()
     return law
+
+
+def scene_slopes(law: dict[str, Tensor], hi: Tensor) -> dict[str, dict[str, float]]:
+    """How the numbers of a law go with the scene: the least-squares slope on each of SCENE alone.
+
+    The statistics go together (dark faces are warm ones), so a number that follows one of them goes
+    with others too: compare a learned slope with the true one, not with 0.
+
+    Args:
+        law: name -> (n,), of shots that took the faces in turn, as `learned_law` and `other_law`.
+        hi: the faces, (B, 3, S, S) in [-1, 1].
+
+    Returns:
+        number -> statistic of SCENE -> the slope, a unit of the statistic.
+    """
+    n = len(next(iter(law.values())))
+    s = _in_turn(scene_statistics(hi), n).double()
+    s = s - s.mean(0)
+    slopes = {}
+    for number, values in law.items():
+        y = values.double() - values.double().mean()
+        slopes[number] = dict(zip(SCENE, ((s.T @ y) / s.square().sum(0)).tolist(), strict=True))
+    return slopes
+
+
+def _in_turn(rows: Tensor, n: int) -> Tensor:
+    """n rows, again from the first where they end."""
+    return rows[torch.arange(n) % len(rows)]
 
 
 def _variance(profile: Tensor) -> Tensor:

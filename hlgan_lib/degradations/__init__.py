@@ -2,7 +2,7 @@
 
 - `handmade`: the usual baselines (pooling, filters, blur, the second-order pipeline).
 - `camera`: `Camera`, a simulated bad camera whose parameters are the ground truth.
-- `other_cameras`: an old one, strong JPEG, motion, night, a webcam, a scan: other domains.
+- `other_cameras`: an old one, strong JPEG, motion, night, a webcam, a scan, an automatic one.
 - `optics` and `jpeg`: what both are made of.
 
 What a network learns instead (H2L) is in `networks`.

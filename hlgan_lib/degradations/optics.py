@@ -33,6 +33,20 @@ def srgb_decode(v: Tensor) -> Tensor:
     return torch.where(v <= 0.04045, v / 12.92, ((v.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
 
 
+def light_in_stops(x: Tensor) -> Tensor:
+    """The mean light of pictures and its colour.
+
+    Args:
+        x: (B, 3, s, s) in [-1, 1].
+
+    Returns:
+        (B, 3) in stops: light, warmth (red over blue, halved), tint (green over both).
+    """
+    stops = srgb_decode((x + 1) / 2).mean((2, 3)).add(1e-3).log2()
+    red, green, blue = stops.unbind(1)
+    return torch.stack([stops.mean(1), (red - blue) / 2, green - (red + blue) / 2], 1)
+
+
 def srgb_encode(x: Tensor) -> Tensor:
     """From linear light to sRGB values: 12.92 x up to 0.0031308, else 1.055 x^(1/2.4) - 0.055.
 

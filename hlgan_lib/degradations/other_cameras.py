@@ -8,6 +8,7 @@
 | `night` | dark, warm lamps, dragged, noisy; no JPEG | an order of its own |
 | `webcam` | white balanced by the picture itself, sharpened, strong JPEG | an order of its own |
 | `scan` | an old print whose JPEG came first; fade and noise act on values | an order of its own |
+| `auto` | measures the scene: the darker, the longer, the more amplified | `Camera`, moved |
 | `clean` | no camera | bilinear |
 
 Each is a function (hi, generator) -> Shot, hi (B, 3, S, S) in [-1, 1], lo a quarter as wide. It
@@ -31,7 +32,7 @@ from ..rng import Draws
 from .camera import Camera, Shot
 from .handmade import bilinear
 from .jpeg import code_and_decode, jpeg_inside_photograph
-from .optics import blur, gaussian, psf, srgb_decode, srgb_encode
+from .optics import blur, gaussian, light_in_stops, psf, srgb_decode, srgb_encode
 
 STEP = 4  # HR pixels a side that become one LR pixel
 
@@ -201,6 +202,49 @@ def scan(hi: Tensor, generator: torch.Generator) -> Shot:
     return Shot(_as_file(lo + _each(grain) * draws.normal(*lo.shape[1:])), params)
 
 
+AUTO = Camera(
+    exposure_ev=(-0.4, 0.4),
+    motion_px=(10.0, 1.0),
+    defocus_px=(1.5, 1.6),
+    shot_gain=(0.001, 0.003),
+    read_sigma=(0.002, 0.004),
+    p_camera_jpeg=0.0,
+    site_quality=(85, 98),
+)
+AUTO_MIDDLE = -2.5  # stops of the mean light that it takes for a normal scene: 18% grey
+AUTO_PER_STOP = {  # what a stop of light that a scene lacks does
+    "exposure_ev": 0.5,  # stops: half of it is made up
+    "motion_px": 1.0,  # stops: the shutter is open twice as long
+    "shot_gain": 3.0,  # stops: amplified
+    "read_sigma": 1.5,
+}
+
+
+@torch.no_grad()
+def auto(hi: Tensor, generator: torch.Generator) -> Shot:
+    """An automatic camera: exposure, drag and noise follow the mean light of the scene.
+
+    With m = AUTO_MIDDLE - light, the stops that a scene lacks: exposure + 0.5 m; drag times 2^m;
+    shot noise times 2^(3 m), read noise its root. More than a real one does, so that it can be
+    found: faces differ little in light.
+
+    Args:
+        hi: HR images (B, 3, S, S) in [-1, 1].
+        generator: draws what is random.
+
+    Returns:
+        LR images (B, 3, S/4, S/4) in [-1, 1], and what was chosen for them.
+    """
+    camera = replace(AUTO, size=hi.shape[-1] // STEP)
+    p = camera.draw(len(hi), generator, hi.device)
+    lacks = (AUTO_MIDDLE - light_in_stops(hi)[:, 0]).clamp(-2, 2)
+    p["exposure_ev"] = p["exposure_ev"] + AUTO_PER_STOP["exposure_ev"] * lacks
+    for name in ("motion_px", "shot_gain", "read_sigma"):
+        p[name] = p[name] * 2 ** (AUTO_PER_STOP[name] * lacks)
+    p["motion_px"] = p["motion_px"].clamp(max=AUTO.motion_px[0])
+    return Shot(camera.shoot(hi, p, generator), p)
+
+
 @torch.no_grad()
 def clean(hi: Tensor, generator: torch.Generator) -> Shot:
     """No camera: bilinear, 8 bits.
@@ -235,6 +279,7 @@ OTHER_CAMERAS: dict[str, Photograph] = {
     "motion": _in_other_ranges("motion"),
     "webcam": webcam,
     "scan": scan,
+    "auto": auto,
     "clean": clean,
 }
 

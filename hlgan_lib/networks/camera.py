@@ -19,6 +19,7 @@ from ..config import RunConfig
 from ..degradations.jpeg import RoundThrough
 from ..degradations.optics import own_kernels, srgb_decode, srgb_encode, tone
 from ..errors import HLError
+from .adaptive_law import AdaptiveLaw
 from .blocks import PAPER, check_images
 from .measured_jpeg import MeasuredJPEG
 from .paper import HighToLow
@@ -57,6 +58,14 @@ LAWS = {
     "smear": Law(0.0, 0.1, "identity", "share a pixel takes of its neighbours; below 0 sharpens"),
 }
 LINKS = {"identity": lambda x: x, "exp": torch.exp, "softplus": F.softplus}
+OF_A_DOMAIN = {  # what each domain has of its own
+    "mean",
+    "factor",
+    "jpeg.quality",
+    "jpeg.subsampled",
+    "adaptive.mean_slope",
+    "adaptive.spread_slope",
+}
 N_JPEG = 4  # the last numbers of z choose the JPEG
 
 
@@ -74,12 +83,15 @@ class LearnedCamera(nn.Module):
     are measured (`MeasuredJPEG.set`). Clipping and rounding let gradients through: a blown-out
     picture must still learn to be darker.
 
+    With `h2l_law` "adaptive" the law depends on the scene, `AdaptiveLaw`:
+    x = mean + W s(hi) + exp(V s(hi)) L z, s statistics of hi.
+
     With several `domains` the physics is shared, and each has a `mean`, an L and a JPEG of its own.
     A call that names no domain draws one by a number of z, each as likely: the mixture.
 
     Args:
-        cfg: reads `size_hi`, `size_lo`, `z_dim`, `domains`, and `z_input`: with "none" the law has
-            no spread, and each picture differs by its noise and JPEG alone.
+        cfg: reads `size_hi`, `size_lo`, `z_dim`, `domains`, `h2l_law`, and `z_input`: with "none"
+            the law has no spread, and each picture differs by its noise and JPEG alone.
 
     Raises:
         HLError: for a z too short to hold the numbers, and at a call for a wrong shape.
@@ -115,6 +127,7 @@ class LearnedCamera(nn.Module):
         waves = self.FREQUENCY * waves / math.sqrt(cfg.z_dim)
         self.waves = nn.Buffer(waves, persistent=False)
         self.jpeg = MeasuredJPEG(k)
+        self.adaptive = AdaptiveLaw(n, k) if cfg.h2l_law == "adaptive" else None
 
     def domain_of(self, z: Tensor) -> Tensor | None:
         """The domain that z chooses, (B,) of 0..domains-1; None where there is but one."""
@@ -135,17 +148,21 @@ class LearnedCamera(nn.Module):
         """
         alone = type(self)(self.cfg.replace(domains=1)).to(self.mean.device)
         state = self.state_dict()
-        for name in ("mean", "factor", "jpeg.quality", "jpeg.subsampled"):
+        for name in OF_A_DOMAIN & state.keys():
             state[name] = state[name][domain]
         alone.load_state_dict(state)
         return alone.eval().requires_grad_(False)
 
-    def numbers(self, z: Tensor, domain: Tensor | None = None) -> dict[str, Tensor]:
+    def numbers(
+        self, z: Tensor, domain: Tensor | None = None, hi: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """The camera that z chooses.
 
         Args:
             z: (B, z_dim) of N(0, 1).
             domain: (B,), of which domain; by default what z chooses.
+            hi: (B, 3, S, S) in [-1, 1], the scenes that an adaptive law looks at; by default it
+                takes each for an average one.
 
         Returns:
             name -> (B,) for each of LAWS, in its unit, and "angle", the direction of the drag in
@@ -156,16 +173,27 @@ class LearnedCamera(nn.Module):
         domain = self.domain_of(z) if domain is None else domain
         mean, factor = self.RATE * self.mean, self.RATE * self.factor.tril()
         x = (mean if domain is None else mean[domain]).expand(len(z), n)
+        shift, wider = self._of_scene(hi, domain)
+        x = x + shift
         if self.takes_z and domain is None:
-            x = x + z[:, :n] @ factor.T
+            x = x + wider * (z[:, :n] @ factor.T)
         elif self.takes_z:
-            x = x + (factor[domain] @ z[:, :n, None]).squeeze(2)
+            x = x + wider * (factor[domain] @ z[:, :n, None]).squeeze(2)
         x = self.start + self.spread * x
         chosen = {}
         for (name, law), column in zip(LAWS.items(), x.unbind(1), strict=True):
             chosen[name] = LINKS[law.link](column)
         chosen["angle"] = torch.pi * torch.special.ndtr(z[:, n])
         return chosen
+
+    def _of_scene(
+        self, hi: Tensor | None, domain: Tensor | None
+    ) -> tuple[Tensor | float, Tensor | float]:
+        """What the scenes add to the mean of x, and by what they multiply its spread."""
+        if self.adaptive is None or hi is None:
+            return 0.0, 1.0
+        shift, wider = self.adaptive(self.adaptive.scene(hi), domain)
+        return self.RATE * shift, wider
 
     def forward(self, hi: Tensor, z: Tensor, domain: Tensor | None = None) -> Tensor:
         """Photograph each picture with the camera that its z chooses.
@@ -196,7 +224,8 @@ class LearnedCamera(nn.Module):
         return 0.0
 
     def _photograph(self, hi: Tensor, z: Tensor, domain: Tensor | None) -> Tensor:
-        p = {name: value[:, None, None, None] for name, value in self.numbers(z, domain).items()}
+        chosen = self.numbers(z, domain, hi)
+        p = {name: value[:, None, None, None] for name, value in chosen.items()}
         light = srgb_decode((hi + 1) / 2)
 
         # Lens and sensor: blur and integration over a pixel of lo are one strided convolution.

@@ -23,7 +23,8 @@ from ..losses import (
 )
 from ..metrics.distances import frechet
 from ..metrics.features import enlarge_lo, extract
-from ..networks import high_to_low
+from ..networks import LearnedCamera, high_to_low
+from ..networks.adaptive_law import scene_statistics
 from ..networks.paper import Discriminator, LowToHigh
 from .base import N_PREVIEW, Batch, Logs, Task, d_terms, g_terms, grid, spread
 
@@ -111,6 +112,8 @@ class H2LTask(Task):
                 )
             for k, of_domain in enumerate(jpeg):
                 h2l.jpeg.set(*of_domain, domain=k if cfg.domains > 1 else None)
+        if isinstance(h2l, LearnedCamera) and h2l.adaptive is not None:
+            h2l.adaptive.set(self.in_batches(scene_statistics, self.hi))
         self.generators["h2l"] = h2l
         # A camera cannot change a face: no pixel loss, but an anchor where its discriminator fails.
         self.w_pix = 0.0 if cfg.is_camera else cfg.w_pix

@@ -1,14 +1,24 @@
 """The law of a camera's numbers, learned or simulated, in terms that can be compared."""
 
+import math
+
 import pytest
 import torch
 
 import hlgan_lib as hl
-from hlgan_lib.analysis.camera_law import NUMBERS, coupling, learned_law, other_law, true_law
+from hlgan_lib.analysis.camera_law import (
+    NUMBERS,
+    coupling,
+    learned_law,
+    other_law,
+    scene_slopes,
+    true_law,
+)
 from hlgan_lib.degradations.camera import Camera
 from hlgan_lib.degradations.handmade import pool
 from hlgan_lib.degradations.other_cameras import JPEG, OTHER_CAMERAS
-from hlgan_lib.networks.camera import LearnedCamera
+from hlgan_lib.networks.adaptive_law import SCENE, scene_statistics
+from hlgan_lib.networks.camera import LAWS, LearnedCamera
 
 
 def test_both_laws_hold_the_same_finite_numbers():
@@ -63,7 +73,29 @@ def test_the_law_of_other_cameras_is_what_they_drew():
     webcam = law["webcam"]
     assert webcam["warmth"].mean() < -0.1  # faces are warm: grey world takes it away
     assert (webcam["blur"] == 0).float().mean() > 0.5 and "read noise" not in webcam
+    assert set(law["auto"]) == set(NUMBERS)
     assert set(law["scan"]) == {"contrast", "blur"} and law["clean"] == {}
+
+
+def test_slopes_are_those_of_a_known_camera():
+    """`auto` makes up half of the light that a scene lacks; `webcam` takes part of its colour."""
+    hi = hl.load_faces("faces:val:hi").batch(slice(0, 200))
+    auto = scene_slopes(other_law("auto", hi, n=1_000), hi)
+    assert set(auto) == set(NUMBERS) and set(auto["exposure"]) == set(SCENE)
+    assert auto["exposure"]["light"] == pytest.approx(-0.5, abs=0.05)
+    assert auto["shot noise"]["light"] == pytest.approx(-3 * math.log10(2), abs=0.1)
+    assert auto["blur"]["light"] < -0.2
+    assert all(abs(slope) < 0.1 for slope in auto["gamma"].values())
+    webcam = scene_slopes(other_law("webcam", hi, n=1_000), hi)
+    assert webcam["warmth"]["warmth"] == pytest.approx(-0.65, abs=0.05)
+
+    net = LearnedCamera(hl.preset("smoke").replace(h2l_law="adaptive"))
+    net.adaptive.set(scene_statistics(hi))
+    with torch.no_grad():
+        net.adaptive.mean_slope[list(LAWS).index("warmth"), 1] = -1 / net.RATE
+    learned = scene_slopes(learned_law(net, n=1_000, hi=hi), hi)
+    wanted = -net.spread[list(LAWS).index("warmth")] / net.adaptive.width[1]
+    assert learned["warmth"]["warmth"] == pytest.approx(wanted.item(), abs=0.1)
 
 
 def test_the_blur_of_another_camera_is_lens_and_integration():

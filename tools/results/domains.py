@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, cast
 
@@ -281,7 +281,7 @@ def psnr_table(stored: dict) -> str:
     return "\n".join([*lines, *not_run(JUDGES, rows)])
 
 
-def not_run(planned: tuple[str, ...], rows: dict) -> list[str]:
+def not_run(planned: tuple[str, ...], rows: Collection[str]) -> list[str]:
     """A line under a table that names what is not stored yet; none where all is."""
     missing = [name for name in planned if name not in rows]
     return ["", f"Not run: {'; '.join(missing)}."] if missing else []
