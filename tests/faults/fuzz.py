@@ -10,6 +10,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import tempfile
 import time
 import warnings
@@ -216,43 +217,55 @@ def _after(n: int):
 
 
 def fuzz(n: int, seed: int, folder: Path, first: int = 0, what: str = "stored") -> Report:
-    """Read n damaged files; the input number i is the same in every run of the same seed."""
+    """Read n damaged files; the input number i is the same in every run of the same seed.
+
+    Ctrl-C ends it before its time: what was read until then is reported.
+    """
     report = Report()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         stored = INPUTS[what](folder)
         names = [name for name, (_, share) in stored.kinds.items() for _ in range(share)]
         for i in range(first, first + n):
-            rng = random.Random(f"{seed}-{i}")
-            kind = rng.choice(names)
-            shutil.rmtree(stored.work, ignore_errors=True)
-            stored.work.mkdir()
-            peak, start = _peak_kb(), time.process_time()
-            fault = ""
             try:
-                stored.kinds[kind][0](rng)
-                report.read[kind] += 1
-            except (HLError, TrainingDiverged) as error:
-                report.refused[kind] += 1
-                if not str(error).isprintable():
-                    fault = f"says {str(error)!r}"
-            except Exception as error:
-                report.refused[kind] += 1
-                fault = f"{type(error).__name__}: {str(error)[:200]!r}"
-            seconds = time.process_time() - start
-            report.seconds[kind] += seconds
-            if seconds > SLOW_S:
-                fault = fault or f"takes {seconds:.0f} s"
-            if _peak_kb() - peak > LARGE_KB:
-                fault = fault or f"takes {(_peak_kb() - peak) / 1e6:.1f} GB"
-            if fault:
-                report.faults.append(f"input {i} of seed {seed}, {kind}: {fault}")
-                print(report.faults[-1], flush=True)
+                _one(stored, names, i, seed, report)
+            except KeyboardInterrupt:
+                print(f"stopped before input {i}")
+                break
     return report
 
 
 # What the library stored, and what users bring.
 INPUTS = {"stored": Stored, "datasets": Datasets}
+
+
+def _one(stored, names: list[str], i: int, seed: int, report: Report) -> None:
+    """Damage and read the input i, and report what became of it."""
+    rng = random.Random(f"{seed}-{i}")
+    kind = rng.choice(names)
+    shutil.rmtree(stored.work, ignore_errors=True)
+    stored.work.mkdir()
+    peak, start = _peak_kb(), time.process_time()
+    fault = ""
+    try:
+        stored.kinds[kind][0](rng)
+        report.read[kind] += 1
+    except (HLError, TrainingDiverged) as error:
+        report.refused[kind] += 1
+        if not str(error).isprintable():
+            fault = f"says {str(error)!r}"
+    except Exception as error:
+        report.refused[kind] += 1
+        fault = f"{type(error).__name__}: {str(error)[:200]!r}"
+    seconds = time.process_time() - start
+    report.seconds[kind] += seconds
+    if seconds > SLOW_S:
+        fault = fault or f"takes {seconds:.0f} s"
+    if _peak_kb() - peak > LARGE_KB:
+        fault = fault or f"takes {(_peak_kb() - peak) / 1e6:.1f} GB"
+    if fault:
+        report.faults.append(f"input {i} of seed {seed}, {kind}: {fault}")
+        print(report.faults[-1], flush=True)
 
 
 def _peak_kb() -> int:
@@ -268,6 +281,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
     with tempfile.TemporaryDirectory() as folder:
         report = fuzz(args.n, args.seed, Path(folder), args.first, args.what)
     print(report.table())

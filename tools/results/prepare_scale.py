@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from statistics import median
 
 from PIL import Image
 
@@ -57,9 +58,10 @@ def one(path: str) -> bytes:
     return to_array(fit(read_image(path, 4 * SIZE), SIZE)).tobytes()
 
 
-def cpu_s() -> float:
-    """CPU seconds of this process and of its ended children so far."""
-    used = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+def cpu_s(own: bool = True) -> float:
+    """CPU seconds of the ended children so far, and of this process with them."""
+    whose = [resource.RUSAGE_CHILDREN] + [resource.RUSAGE_SELF] * own
+    used = [resource.getrusage(who) for who in whose]
     return sum(u.ru_utime + u.ru_stime for u in used)
 
 
@@ -78,7 +80,8 @@ def plain_pool(folder: Path) -> tuple[float, float]:
 def prepared(folder: Path, out: Path) -> tuple[float, float, float]:
     """Seconds of `hlgan prepare`, start and end included, CPU seconds, most private memory, MB."""
     command = [sys.executable, "-m", "hlgan_lib", "prepare", "folder", str(folder)]
-    since, before = time.perf_counter(), cpu_s()
+    # Not this process's own: it watches, which is no work of theirs.
+    since, before = time.perf_counter(), cpu_s(own=False)
     run = subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.DEVNULL)
     most = [0.0]
 
@@ -93,7 +96,7 @@ def prepared(folder: Path, out: Path) -> tuple[float, float, float]:
         raise SystemExit("hlgan prepare failed")
     seconds = time.perf_counter() - since
     watcher.join()
-    return seconds, cpu_s() - before, most[0]
+    return seconds, cpu_s(own=False) - before, most[0]
 
 
 def private_mb(pid: int) -> float:
@@ -138,13 +141,16 @@ def measure(n: int, turns: int) -> dict[str, float]:
         folder.mkdir()
         make_files(n, folder)
         out = Path(held, "out.npz")
-        # By turns, as other work on the machine comes and goes; of each the fastest.
-        plain, ours = [], []
+        # By turns, as other work on the machine comes and goes; of each the median.
+        plain, ours, loads = [], [], []
         for _ in range(turns):
             plain.append(plain_pool(folder))
             ours.append(prepared(folder, out))
-        row = {"n": n, "plain_s": min(p[0] for p in plain), "prepare_s": min(o[0] for o in ours)}
-        row |= {"plain_cpu_s": min(p[1] for p in plain), "prepare_cpu_s": min(o[1] for o in ours)}
+            loads.append(os.getloadavg()[0])
+        row = {"n": n, "turns": turns, "load": median(loads)}
+        row |= {"plain_s": median(p[0] for p in plain), "prepare_s": median(o[0] for o in ours)}
+        row |= {"plain_cpu_s": median(p[1] for p in plain)}
+        row |= {"prepare_cpu_s": median(o[1] for o in ours)}
         row["private_mb"] = max(o[2] for o in ours)
         row["file_mb"] = out.stat().st_size / 1e6
         return row | opening(out)
@@ -181,7 +187,8 @@ def main() -> None:
         about = {
             "what": "hlgan prepare folder, JPEGs of 178x218 to 64x64, beside a plain process pool",
             "machine": f"{len(os.sched_getaffinity(0))} CPU cores, other work beside it",
-            "seconds": "the fastest, by turns; on a busy machine CPU seconds say more",
+            "seconds": "the median, by turns; on a busy machine CPU seconds say more",
+            "load": "processes that wanted a core, these included (median of a minute's means)",
             "rows": rows,
         }
         save_json(RESULT, about)
