@@ -106,6 +106,7 @@ def make_file(
     if not lines:
         unfinished.unlink(missing_ok=True)
         journal.write_text(as_json({"job": job_print}) + "\n")
+    cut_journal(journal, 1 + len(lines))
     with open(unfinished, "r+b" if unfinished.exists() else "w+b") as file:
         images = ImageFile(file, (size, size), len(kept))
         with open(journal, "a") as log:
@@ -156,14 +157,25 @@ def read_journal(path: Path, job_print: str) -> list[dict[str, Any]]:
     except OSError:
         return []
     lines = []
-    for row in text.splitlines():
+    for row in text.splitlines(keepends=True):
         try:
-            lines.append(json.loads(row))
-        except ValueError:  # the last line of a killed run may be cut
+            line = json.loads(row)
+        except ValueError:
             break
+        if not row.endswith("\n"):  # the last line of a killed run may be cut
+            break
+        lines.append(line)
     if not lines or lines[0] != {"job": job_print}:
         return []
     return lines[1:]
+
+
+def cut_journal(path: Path, n: int) -> None:
+    """Keep the first n lines: half a line behind them would spoil the next that is written."""
+    with open(path, "r+b") as file:
+        for _ in range(n):
+            file.readline()
+        file.truncate()
 
 
 def take(line: dict[str, Any], made: Made, kept: list[Face]) -> None:

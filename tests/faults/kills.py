@@ -10,6 +10,7 @@ import builtins
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -197,17 +198,24 @@ def main() -> int:
         killing = Killing(Path(folder))
         print("operations:", killing.n_operations, flush=True)
         print("but writes:", {k: len(v) for k, v in killing.landmarks.items()}, flush=True)
-        for i in range(args.n):
-            stage = STAGES[i % len(STAGES)]
+        n = 0
+        while n < args.n:
+            stage = STAGES[n % len(STAGES)]
             half = rng.random() < 0.5
             fatal = rng.choice(killing.landmarks[stage])
             if half:
                 fatal = rng.randrange(1, killing.n_operations[stage] + 1)
-            wrong = killing.kill(stage, fatal, half, Path(folder) / f"killed-{i}")
+            out = Path(folder) / f"killed-{n}"
+            try:
+                wrong = killing.kill(stage, fatal, half, out)
+            except KeyboardInterrupt:  # what was done until then is reported
+                break
             if wrong:
                 lost += 1
-                print(f"kill {i}: {stage}, operation {fatal}, half {half}: {wrong[:3]}", flush=True)
-    print(f"{args.n} kills, {lost} with something lost")
+                print(f"kill {n}: {stage}, operation {fatal}, half {half}: {wrong[:3]}", flush=True)
+            shutil.rmtree(out)
+            n += 1
+    print(f"{n} kills, {lost} with something lost")
     return 1 if lost else 0
 
 

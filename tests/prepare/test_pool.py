@@ -65,6 +65,19 @@ def test_stopped_anywhere_it_goes_on_to_the_same_file(folder, tmp_path, monkeypa
     assert not list(tmp_path.glob(".out*"))
 
 
+@pytest.mark.parametrize("left", ['{"done": 16, "fa', "{}"], ids=["half a line", "no line end"])
+def test_killed_twice_it_loses_nothing_of_the_first_time(left, folder, tmp_path, monkeypatch):
+    journal = tmp_path / ".out.npz.journal"
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(pool, "cut_piece", stopping(1))
+            with pytest.raises(KeyboardInterrupt):
+                prepare_file("folder", folder, tmp_path / "out.npz", workers=0)
+        journal.write_text(journal.read_text() + left)
+    made = prepare_file("folder", folder, tmp_path / "out.npz", workers=0)
+    assert made.n_before == 8 and made.n == 18
+
+
 def test_another_job_starts_anew(folder, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(pool, "cut_piece", stopping(2))
