@@ -86,6 +86,26 @@ def test_the_papers_h2l_ignores_z_and_closes_as_much_as_hand_made_pairs(stored):
     assert (made.mean() - real.mean()).abs() < 0.01 < (bilinear_of(hi).mean() - real.mean()).abs()
 
 
+def test_a_measured_jpeg_is_most_of_what_the_papers_h2l_lacks(stored):
+    gap, blur = (stored.gaps[f"psnr/pixel/{d}"] for d in ("paperjpeg", "blur"))
+    assert f"terms close {of_gap(gap)} of the gap ({SEEDS[gap['n_seeds']['mid']]})" in PAGE
+    assert f"closes {of_gap(blur)} of the gap ({SEEDS[blur['n_seeds']['mid']]})" in PAGE
+    assert gap["ratio_ci"][0] > stored.gaps["psnr/pixel/paper"]["ratio_ci"][1]
+    assert stored.gaps["psnr/pixel/learned"]["ratio_ci"][0] > gap["ratio_ci"][1]
+
+    def of_pictures(cell):
+        runs = h2l_runs(stored, CELLS[cell])
+        return mean([run["scores"]["frechet_lite0"]["value"] for run in runs])
+
+    near, far = of_pictures("paperjpeg-pixel"), of_pictures("paper-pixel")
+    assert f"lie at {near:.0f} from real ones instead of {far:.0f}." in PAGE
+    runs = [run["scores"]["diversity"] for run in h2l_runs(stored, CELLS["paperjpeg-pixel"])]
+    total, colour = (mean([run[part] for run in runs]) for part in ("total", "colour"))
+    camera = stored.references["h2l:camera"]["scores"]["diversity"]["colour"]
+    assert f"spread of {total:.3f} over one face" in PAGE
+    assert f"({colour:.3f}; {camera:.3f} under the camera)" in PAGE
+
+
 def test_what_is_said_of_the_earlier_network(stored):
     earlier = json.loads((ROOT / "results" / "earlier_study.json").read_text())
     network = earlier["network"]
