@@ -15,7 +15,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .PHONY: help install run test fast lint unit fuzz audit notebooks student assignment lab wheel book results gpu repo-url clean
 help:
-	@echo "make run      install, then notebooks 00-07 (quick preset, shipped weights) -> outputs/index.html"
+	@echo "make run      install, then notebooks 00-09 (quick preset, shipped weights) -> outputs/index.html"
 	@echo "make test     install, then every test: ruff, import-linter, mypy, unit, CLI, notebooks with the smoke preset"
 	@echo "make fast     for daily work: lint, types and the tests that train nothing, about a minute"
 	@echo "make fuzz     N=20000 KILLS=200 SEED=0: damaged files read, trainings killed at their file operations"

@@ -296,7 +296,7 @@ def flow_table(stored: dict) -> str:
     for name, found in stored.get("flow", {}).items():
         cells = [name, *(_cell(found[k], 2) for k in ("psnr_one", "psnr_mean"))]
         cells += [_cell(found[k], 3) for k in ("spread", "missing")]
-        lines.append(f"| {' | '.join(cells)} | {100 * found['explained']:.0f} % |")
+        lines.append(f"| {' | '.join(cells)} | {100 * found['explained']:.1f} % |")
     return "\n".join(lines)
 
 
