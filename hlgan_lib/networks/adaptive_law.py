@@ -85,7 +85,8 @@ class AdaptiveLaw(nn.Module):
         Returns:
             (B, n) each; the shift in the units of the law's mean.
         """
-        w, v = self.mean_slope, self.spread_slope
+        w: Tensor = self.mean_slope
+        v: Tensor = self.spread_slope
         if domain is not None:
             w, v = w[domain], v[domain]
         s = scene[:, :, None]
