@@ -88,9 +88,11 @@ def test_lessons_fit_their_minutes():
 
 def test_what_is_said_of_the_numbers_is_so(tool):
     at = {row["name"]: tool.stored(row["file"], row["keys"]) for row in tool.ROW.finditer(PAGE)}
-    assert at["N19"] < at["N18"] < at["N20"], (
-        "restoring helps a face descriptor less than plain enlargement"
+    assert at["N18"] < at["N19"] < at["N20"], (
+        "restoring helps a face descriptor, and HR faces help it more"
     )
+    assert "prefers a stranger in one of eight" in " ".join(PAGE.split())
+    assert 1 / 8.5 < 1 - at["N19"] < 1 / 7.5
     assert at["N1"] > at["N2"] > at["N3"] and at["N4"] < at["N10"] < 2 * at["N4"], (
         "learned pairs teach best, hand-made ones come near by distance"
     )
