@@ -1,4 +1,4 @@
-"""Every check of 01 to 06 and 09: its reference passes, each usual mistake has its own hint.
+"""Every check of 01 to 06, 08 and 09: its reference passes, each usual mistake has its own hint.
 
 The references and the mistakes are the CASES of the files beside this one. Notebook 07 has its own.
 """
@@ -18,6 +18,7 @@ NOTEBOOKS = (
     "nb05_evaluation",
     "nb05b_judging",
     "nb06_ablations",
+    "nb08_domains",
     "nb09_successors",
 )
 CASES = {nb: importlib.import_module(f"tests.exercises.test_{nb}").CASES for nb in NOTEBOOKS}

@@ -78,6 +78,7 @@ def test_lessons_fit_their_minutes():
         ("Day 1", 90),
         ("Day 2", 90),
         ("Day 3", 90),
+        ("Day 4", 90),
         ("Day 5", 90),
     ):
         part = re.search(rf"^(?:## |\*\*){title}.*?(?=^## |^\*\*Day|\Z)", PAGE, re.M | re.S)[0]
@@ -125,7 +126,7 @@ def test_the_quiz_has_questions_of_every_level_and_every_goal_is_tested():
 
 def test_every_exercise_that_it_names_is_in_its_notebook():
     named = re.findall(r"exercises ([\d, toand]+) of (\d\db?)", PAGE)
-    assert {nb for _, nb in named} == {"01", "02", "03", "04", "05", "05b", "06", "09"}
+    assert {nb for _, nb in named} == {"01", "02", "03", "04", "05", "05b", "06", "08", "09"}
     for numbers, nb in named:
         [path] = (ROOT / "notebooks").glob(f"{nb}_*.ipynb")
         there = {int(n) for n in re.findall(r"\*\*Exercise (\d+) ", path.read_text("utf-8"))}
