@@ -13,15 +13,17 @@ def test_each_half_step_reaches_exactly_its_network(stage):
     loop = loop_of(stage, TINY.replace(w_r1=1.0), bilinear)
     g, d = loop.task.generators, loop.task.discriminators
     before_g, before_d = weights(g), {k: p.clone() for k, p in d.named_parameters()}
-    loop._half(loop.task.d_loss, loop.opt_d)
-    assert grads(g) == {False} and grads(d) == {True}
-    assert same(before_g, weights(g)) == []
-    assert all(not torch.equal(p, before_d[k]) for k, p in d.named_parameters() if p.grad.any())
+    assert bool(d) == (stage != "flow")  # which plays against nobody
+    if d:
+        loop._half(loop.task.d_loss, loop.opt_d)
+        assert grads(g) == {False} and grads(d) == {True}
+        assert same(before_g, weights(g)) == []
+        assert all(not torch.equal(p, before_d[k]) for k, p in d.named_parameters() if p.grad.any())
     after_d = {k: p.clone() for k, p in d.named_parameters()}
-    loop.opt_d.zero_grad(set_to_none=True)
+    d.zero_grad(set_to_none=True)
     d.requires_grad_(False)
     loop._half(loop.task.g_loss, loop.opt_g)
-    assert grads(d) == {False} and grads(g) == {True}
+    assert grads(d) <= {False} and grads(g) == {True}
     assert same(after_d, dict(d.named_parameters())) == []
     assert same(before_g, weights(g)) != []
 

@@ -233,9 +233,8 @@ def check_diverged(error, folder, step):
 def test_nan_loss_stops_and_the_checkpoint_is_kept(tmp_path, monkeypatch):
     cfg = TINY.replace(tick_images=8)
     list(train("h2l", cfg, out=tmp_path, stop=after(2)))
-    monkeypatch.setattr(
-        tasks.H2LTask, "gan", losses.GAN(losses.hinge_d, lambda score: score.mean() * math.nan)
-    )
+    broken = losses.GAN(losses.hinge_d, lambda score: score.mean() * math.nan)
+    monkeypatch.setitem(losses.GANS, cfg.gan_loss, broken)
     with pytest.raises(TrainingDiverged) as error:
         list(train("h2l", cfg, out=tmp_path, resume=True))
     check_diverged(error, RunFolder(tmp_path), 2)

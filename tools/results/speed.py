@@ -31,10 +31,11 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 import hlgan_lib as hl
 from hlgan_lib.bench.estimate import estimate
 from hlgan_lib.data import FaceSet
-from hlgan_lib.files import save_json
+from hlgan_lib.files import save_json, user_path
 from hlgan_lib.loop import Loop
 from hlgan_lib.parallel import together
 from hlgan_lib.runtime import hardware, one_thread
+from hlgan_lib.text import as_json
 from hlgan_lib.training import new_loop
 from hlgan_lib.viz.canvas import Figure, blank, line_style, quiet, save_figure
 
@@ -216,7 +217,7 @@ def print_start(path: Path) -> None:
         "memory_mib": round(_private_mib() - private, 1),
         "most_with_mapped_file_mib": round(most, 1),
     }
-    sys.stdout.write(json.dumps(found))
+    sys.stdout.write(as_json(found))
 
 
 def _private_mib() -> float:
@@ -356,7 +357,7 @@ def main() -> None:
     parser.add_argument("--only", choices=(*PARTS, *STAGES, "draw"))
     parser.add_argument("--one-of-several", metavar="STAGE", help=argparse.SUPPRESS)
     parser.add_argument("--one", nargs=2, metavar=("WHAT", "ROW"), help=argparse.SUPPRESS)
-    parser.add_argument("--start", type=Path, metavar="FILE", help=argparse.SUPPRESS)
+    parser.add_argument("--start", type=user_path, metavar="FILE", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     with one_thread():
         if asked.one_of_several:
