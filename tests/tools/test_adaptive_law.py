@@ -38,13 +38,33 @@ def test_the_page_says_how_long_they_were_trained(tool, stored):
     assert all(row["images"] == images for laws in stored.values() for row in laws.values())
 
 
-def test_what_the_page_claims_of_the_law_holds(stored):
-    found = stored["auto"]["adaptive"]
-    true = found["true"]
-    at = {k: (row["light"], true[k]["light"]) for k, row in found["learned"].items()}
-    found_of = ("exposure", "shot noise", "read noise", "blur")
-    share = {name: at[name][0] / at[name][1] for name in found_of}
-    assert 0.7 < share["exposure"] < 1.3 and 0.7 < share["shot noise"] < 0.85
-    assert 0.2 < share["read noise"] < 0.3 and 0.2 < share["blur"] < 0.3
-    assert abs(at["contrast"][0]) > 0.1 > abs(at["contrast"][1])
-    assert found["z_spread"] > Z_IGNORED
+def test_light_and_colour_are_found_beyond_the_control_and_noise_is_not(tool, stored):
+    page = " ".join(tool.PAGE.read_text("utf-8").split())
+
+    def slope(camera, number, of, which="learned"):
+        return stored[camera]["adaptive"][which][number][of]
+
+    found = [("auto", "exposure", "light"), ("webcam", "warmth", "warmth")]
+    for camera, number, of in [*found, ("webcam", "tint", "tint")]:
+        learned, true = slope(camera, number, of), slope(camera, number, of, "true")
+        assert f"{learned:.2f}" in page and f"{true:.2f}" in page
+        assert abs(learned - true) < 0.2 < abs(true)
+    light, warmth = slope("shipped", "exposure", "light"), slope("shipped", "warmth", "warmth")
+    assert f"gives {light:.2f} for exposure and, wrongly, {warmth:.2f} for warmth" in page
+    assert abs(light) < 0.1
+    for number in ("shot noise", "read noise", "blur"):
+        learned = slope("auto", number, "light")
+        assert abs(learned - slope("auto", number, "light", "true")) > 0.3
+        assert abs(learned - slope("shipped", number, "light")) < 0.25
+    assert all(laws["adaptive"]["z_spread"] > Z_IGNORED for laws in stored.values())
+
+
+def test_the_restorer_is_not_helped(tool, stored):
+    page = " ".join(tool.PAGE.read_text("utf-8").split())
+    gain = {k: laws["adaptive"]["psnr"] - laws["plain"]["psnr"] for k, laws in stored.items()}
+    assert f"{-gain['webcam']:.2f} dB worse under `webcam`" in page
+    assert f"{-gain['auto']:.2f} dB worse under `auto`" in page
+    assert f"{gain['shipped']:.2f} dB better under the shipped camera" in page
+    for camera in ("auto", "webcam"):
+        told = [100 * stored[camera][law]["told_apart"][0] for law in ("adaptive", "plain")]
+        assert told[0] < told[1] and f"{told[0]:.0f} against {told[1]:.0f} %" in page
