@@ -49,7 +49,7 @@ class Stored:
             parts.append(f'"{name}":{{{rows}}}')
         text = "{" + ",\n".join(parts) + "}\n"
         packed = io.BytesIO()
-        np.savez_compressed(packed, allow_pickle=False, **self.arrays)
+        np.savez_compressed(packed, **self.arrays)
         path = user_path(folder) / "ablation.json"
         atomic(path.with_suffix(".npz"), lambda file: file.write(packed.getvalue()))
         atomic(path, lambda file: file.write(text.encode()))
