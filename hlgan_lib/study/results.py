@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import numpy as np
 
@@ -48,8 +48,8 @@ class Stored:
             rows = ",".join(f"\n{as_json(k)}:{as_json(v)}" for k, v in entries)
             parts.append(f'"{name}":{{{rows}}}')
         text = "{" + ",\n".join(parts) + "}\n"
-        packed = io.BytesIO()
-        np.savez_compressed(packed, **self.arrays)
+        packed, arrays = io.BytesIO(), cast(dict[str, Any], self.arrays)
+        np.savez_compressed(packed, **arrays)  # numpy < 2.1 would store allow_pickle as an array
         path = user_path(folder) / "ablation.json"
         atomic(path.with_suffix(".npz"), lambda file: file.write(packed.getvalue()))
         atomic(path, lambda file: file.write(text.encode()))
