@@ -46,12 +46,16 @@ LONG = frozenset(
     viz/test_card.py
     test_a2_is_never_used
     test_a_measured_jpeg_codes_as_measured_and_lets_gradients_through
+    test_a_mistake_ends_with_one_line_and_writes_nothing
+    test_a_mistake_is_one_plain_line_on_every_terminal
     test_a_picture_has_the_same_trust_in_any_company
     test_a_stored_run_is_found_by_cell_and_seed
     test_all_are_drawn_in_time_with_a_manifest_that_says_of_what
+    test_all_json_is_written_by_one_function
     test_blank_fails_right_passes_and_each_usual_mistake_fails_with_its_hint
     test_causes_find_what_the_camera_was_told_to_do
     test_d_has_spectral_norm_on_every_layer_and_no_batch_norm
+    test_degrade_keeps_names_folders_and_noise
     test_distance_of_small_pictures_rises_with_each_step_of_damage
     test_each_suspect_lacks_its_one_thing
     test_effective_kernel_recovers_a_gaussian_from_pictures
@@ -66,19 +70,25 @@ LONG = frozenset(
     test_interval_of_the_share_covers_the_truth_about_as_often_as_it_says
     test_key_of_a_stored_run_equals_the_run_s_wherever_the_folder_lies
     test_large_pictures_that_are_refused_are_not_decoded
+    test_loss_is_alpha_pixel_and_beta_gan
     test_made_checkpoint_round_trips
     test_matrix_shows_the_stored_faces_of_what_was_run
     test_more_noise_makes_more_noise
+    test_no_library_function_is_pasted
     test_noise_on_the_input_lowers_the_trust_in_the_shipped_networks
+    test_other_checkpoints_are_refused
     test_paper_inception_gives_the_pooled_features_of_torchvisions_network
     test_probe_kernel_of_known_filters
     test_residual_of_the_camera_holds_at_least_its_random_part
     test_shot_noise_grows_with_the_light_and_read_noise_does_not
+    test_the_command_writes_bench_json_and_a_table
     test_the_directions_that_matter_are_found_and_no_more
     test_the_faces_of_a_photograph_with_their_trust_by_the_shipped_weights
     test_the_house_itself_holds
+    test_the_same_names_in_any_order_find_themselves
     test_the_stored_parameters_fit_the_stored_pairs
     test_they_are_degradations_by_name
+    test_training_curves_draw_every_run_and_describe_themselves
     test_twenty_faces_are_about_as_many_times_further_apart_as_they_are_fewer
     test_upscale_with_trust_writes_the_table_and_names_the_doubtful
     test_vgg_maps_are_those_before_the_last_pool
