@@ -1,29 +1,8 @@
 """docs/domains.md says of the adaptive law what is stored; what it claims holds of the numbers."""
 
-import importlib
-import json
-import sys
-from pathlib import Path
-
-import pytest
-
 from hlgan_lib.health import Z_IGNORED
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def tool():
-    sys.path.insert(0, str(ROOT / "tools" / "results"))
-    try:
-        yield importlib.import_module("adaptive_law")
-    finally:
-        sys.path.pop(0)
-
-
-@pytest.fixture(scope="module")
-def stored(tool):
-    return json.loads(tool.STORED.read_text())
+TOOL = "adaptive_law"
 
 
 def test_the_page_holds_the_stored_tables_and_no_others(tool, stored):

@@ -1,27 +1,6 @@
 """docs/domains.md says what is stored; sets of pictures share no people; what is kept is said."""
 
-import importlib
-import json
-import sys
-from pathlib import Path
-
-import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def tool():
-    sys.path.insert(0, str(ROOT / "tools" / "results"))
-    try:
-        yield importlib.import_module("domains")
-    finally:
-        sys.path.pop(0)
-
-
-@pytest.fixture(scope="module")
-def stored(tool):
-    return json.loads(tool.STORED.read_text())
+TOOL = "domains"
 
 
 def test_the_page_holds_the_stored_tables_and_no_others(tool, stored):

@@ -1,9 +1,7 @@
 """docs/learned_camera.md says what is stored, and the stored law is that of the shipped weights."""
 
-import importlib
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,18 +12,7 @@ from hlgan_lib.analysis.camera_law import learned_law
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def tool():
-    sys.path.insert(0, str(ROOT / "tools" / "results"))
-    try:
-        yield importlib.import_module("learned_camera")
-    finally:
-        sys.path.pop(0)
-
-
-@pytest.fixture(scope="module")
-def stored(tool):
-    return json.loads(tool.STORED.read_text())
+TOOL = "learned_camera"
 
 
 def test_the_page_holds_the_stored_tables(tool, stored):

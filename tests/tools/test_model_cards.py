@@ -1,10 +1,6 @@
 """docs/models.md: the tool's cards, one for each weight, nothing claimed without a number."""
 
-import importlib
-import sys
 from pathlib import Path
-
-import pytest
 
 from hlgan_lib.inference import shipped_weights
 
@@ -12,13 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def tool():
-    sys.path.insert(0, str(ROOT / "tools" / "results"))
-    try:
-        yield importlib.import_module("model_cards")
-    finally:
-        sys.path.pop(0)
+TOOL = "model_cards"
 
 
 def test_the_cards_are_what_the_tool_writes(tool):

@@ -1,27 +1,6 @@
 """docs/successors.md holds the stored tables; what it says of them is so."""
 
-import importlib
-import json
-import sys
-from pathlib import Path
-
-import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def tool():
-    sys.path.insert(0, str(ROOT / "tools" / "results"))
-    try:
-        yield importlib.import_module("successors")
-    finally:
-        sys.path.pop(0)
-
-
-@pytest.fixture(scope="module")
-def stored(tool):
-    return json.loads(tool.STORED.read_text())
+TOOL = "successors"
 
 
 def test_the_page_holds_the_stored_tables(tool, stored):

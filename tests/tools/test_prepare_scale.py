@@ -1,0 +1,17 @@
+"""What docs/data.md says of the cost of `hlgan prepare` is what is stored."""
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_page_says_what_is_stored():
+    rows = json.loads((ROOT / "results" / "prepare-scale.json").read_text())["rows"]
+    page = " ".join((ROOT / "docs" / "data.md").read_text("utf-8").split())
+    assert [row["n"] for row in rows] == [2_000, 20_000]
+    for row in rows:
+        ours, plain = row["prepare_cpu_s"], row["plain_cpu_s"]
+        assert f"{ours:.1f} s of CPU beside {plain:.1f} ({ours / plain:.2f} times" in page
+        assert f"in {row['private_mb']:.0f} MB" in page and row["private_mb"] < 1_000
+    assert f"{rows[1]['prepare_s']:.1f} s beside {rows[1]['plain_s']:.1f}" in page
