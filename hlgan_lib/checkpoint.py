@@ -83,7 +83,7 @@ def save_weights(
     Args:
         path: the file.
         state: the network's state.
-        stage: "h2l", "l2h", "srgan", "cyclegan" or "flow"; goes into the metadata.
+        stage: "h2l", "l2h", "srgan", "cyclegan", "flow" or "pseudo"; goes into the metadata.
         cfg: the configuration it was trained with; goes into the metadata.
         extra: further notes for the metadata.
 
@@ -175,7 +175,7 @@ class Source(TypedDict):
 
 
 class _About(TypedDict):
-    stage: Literal["h2l", "l2h", "joint", "srgan", "cyclegan", "flow"]
+    stage: Literal["h2l", "l2h", "joint", "srgan", "cyclegan", "flow", "semicycle", "pseudo"]
     config: dict[str, Any]
 
 

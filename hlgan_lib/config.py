@@ -14,7 +14,8 @@ from .errors import HLError
 from .schema import Misfit, checked
 from .spec import Spec
 
-STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan", "flow")
+STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan", "flow", "semicycle", "pseudo")
+RESTORING = ("l2h", "joint", "semicycle", "pseudo")  # stages that train an L2H
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class RunConfig:
             "channels",
             "released code",
             low=1,
-            readers=("h2l", "joint"),
+            readers=("h2l", "joint", "semicycle"),
         ),
     ] = 64
     l2h_width: Annotated[
@@ -71,7 +72,7 @@ class RunConfig:
             "channels",
             "released code",
             low=1,
-            readers=("l2h", "joint"),
+            readers=RESTORING,
         ),
     ] = 256
     d_width: Annotated[
@@ -167,7 +168,7 @@ class RunConfig:
             "name",
             "released code",
             "the text is remembered as pooling",
-            readers=("h2l", "joint"),
+            readers=("h2l", "joint", "semicycle"),
         ),
     ] = "conv"
     down_first: Annotated[
@@ -178,7 +179,7 @@ class RunConfig:
             "yes/no",
             "ours",
             "the paper leaves it open",
-            readers=("h2l", "joint"),
+            readers=("h2l", "joint", "semicycle"),
         ),
     ] = False
     d_pool: Annotated[
@@ -245,7 +246,7 @@ class RunConfig:
             "name",
             "paper",
             "relativistic: 2501.05441, which has it with w_r1 and w_r2 and d_norm none",
-            readers=("h2l", "l2h", "joint"),
+            readers=("h2l", *RESTORING),
         ),
     ] = "hinge"
     w_stats: Annotated[
@@ -345,6 +346,17 @@ class RunConfig:
             readers=("cyclegan",),
         ),
     ] = 5.0
+    w_real: Annotated[
+        float,
+        Spec(
+            "semi-cycle: weight of what real LR images say to L2H, beside the pairs",
+            "weight",
+            "ours",
+            "2205.03777, its gamma",
+            low=0,
+            readers=("semicycle",),
+        ),
+    ] = 0.05
     d_aug: Annotated[
         bool,
         Spec(
@@ -412,6 +424,28 @@ class RunConfig:
             readers=("flow",),
         ),
     ] = 571_456
+    semicycle_steps: Annotated[
+        int,
+        Spec(
+            "length of a semi-cycle training",
+            "generator updates",
+            "ours",
+            "as L2H",
+            low=1,
+            readers=("semicycle",),
+        ),
+    ] = 571_456
+    pseudo_steps: Annotated[
+        int,
+        Spec(
+            "length of a training with pseudo-supervision",
+            "generator updates",
+            "ours",
+            "as L2H",
+            low=1,
+            readers=("pseudo",),
+        ),
+    ] = 571_456
     joint_steps: Annotated[
         int,
         Spec(
@@ -442,7 +476,7 @@ class RunConfig:
             "ours",
             "at 64 pixels spectral norm leaves it slower",
             low=0,
-            readers=("l2h", "joint", "srgan", "cyclegan"),
+            readers=(*RESTORING, "srgan", "cyclegan"),
         ),
     ] = 0.0
     beta1: Annotated[float, Spec("Adam's first moment", "decay", "paper", low=0, below=1)] = 0.0
@@ -494,7 +528,7 @@ class RunConfig:
             "images",
             "ours",
             low=0,
-            readers=("h2l", "joint", "cyclegan"),
+            readers=("h2l", "joint", "cyclegan", "semicycle", "pseudo"),
         ),
     ] = 0
     # Machine

@@ -23,6 +23,7 @@ from .files import user_path
 from .networks import H2L, high_to_low
 from .networks.baselines import CycleGAN, SRResNet
 from .networks.blocks import check_images
+from .networks.corrected import CorrectedLowToHigh
 from .networks.flow import FlowLowToHigh
 from .networks.paper import LowToHigh
 from .networks.released import ReleasedLowToHigh
@@ -36,6 +37,7 @@ NETWORKS: dict[str, type[nn.Module] | UnionType] = {
     "srgan": SRResNet,
     "cyclegan": CycleGAN,
     "flow": FlowLowToHigh,
+    "pseudo": CorrectedLowToHigh,
 }
 BUILDERS: dict[str, Callable[[RunConfig], nn.Module]] = {
     "h2l": high_to_low,
@@ -43,9 +45,10 @@ BUILDERS: dict[str, Callable[[RunConfig], nn.Module]] = {
     "srgan": SRResNet,
     "cyclegan": CycleGAN,
     "flow": FlowLowToHigh,
+    "pseudo": CorrectedLowToHigh,
 }
-# What each is good for: the baselines and the flow restore, as L2H does.
-ROLES = {"h2l": "h2l", "l2h": "l2h", "srgan": "l2h", "cyclegan": "l2h", "flow": "l2h"}
+# What each is good for: all but H2L restore, as L2H does.
+ROLES = {kind: "h2l" if kind == "h2l" else "l2h" for kind in NETWORKS}
 AUTHORS = (".pkl", ".pth", ".pt")  # endings of files in the authors' format
 SHIPPED = Path(__file__).parent / "weights"
 BATCH = 64  # images that go through a network at once

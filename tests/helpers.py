@@ -37,6 +37,8 @@ TINY = hl.RunConfig(
     srgan_steps=6,
     cyclegan_steps=6,
     flow_steps=6,
+    semicycle_steps=6,
+    pseudo_steps=6,
     joint_steps=2,
     perceptual="lite0",
     d_steps=1,
@@ -78,19 +80,20 @@ HI, LO = pictures(32), pictures(8)
 
 
 def train(stage: str, cfg=TINY, **more):
-    data = (
-        {"hi": HI, "degradation": "bilinear"} if stage in training.PAIRED else {"hi": HI, "lo": LO}
-    )
+    data = {"hi": HI}
+    if stage in training.OF_PAIRS:
+        data["degradation"] = "bilinear"
+    if stage not in training.PAIRED:
+        data["lo"] = LO
     return hl.train(cfg, stage, **(data | {"device": "cpu"} | more))
 
 
 def loop_of(stage: str, cfg=TINY, degrade=None) -> Loop:
     torch.manual_seed(cfg.seed)
     rng = torch.Generator().manual_seed(cfg.seed)
-    if stage in training.PAIRED:
-        task = training.PAIRED[stage](cfg, HI, degrade, rng, CPU)
-    else:
-        task = build._task(stage, cfg, HI, LO, None, rng, CPU)
+    if stage in training.OF_PAIRS:
+        degrade = degrade or "bilinear"
+    task = build._task(stage, cfg, HI, LO, degrade, rng, CPU)
     return Loop(cfg, task, cfg.h2l_steps)
 
 

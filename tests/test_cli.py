@@ -10,6 +10,7 @@ import torch
 
 import hlgan_lib as hl
 from hlgan_lib import cli
+from hlgan_lib.config import STAGES
 from tests.helpers import refused
 
 ROOT = Path(__file__).parents[1]
@@ -40,7 +41,7 @@ def test_help_answers_without_torch():
 
 WRONG = [
     (["trin"], "trin"),
-    (["train"], "h2l, l2h, joint, srgan, cyclegan, flow"),
+    (["train"], ", ".join(STAGES)),
     (["train", "srgan", "--preset", "smoke", "--out", "{}", "--degradation", "fog"], "learned:"),
     (
         ["train", "cyclegan", "--preset", "smoke", "--out", "{}", "--lo", "faces:train-hi"],

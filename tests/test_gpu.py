@@ -18,6 +18,7 @@ from torch import nn  # noqa: E402
 
 import hlgan_lib as hl  # noqa: E402
 from hlgan_lib import analysis  # noqa: E402
+from hlgan_lib.config import STAGES  # noqa: E402
 from hlgan_lib.data.sampling import augment  # noqa: E402
 from hlgan_lib.degradations import jpeg, optics  # noqa: E402
 from hlgan_lib.inference import shots  # noqa: E402
@@ -26,7 +27,6 @@ from tests.helpers import same  # noqa: E402
 pytestmark = pytest.mark.gpu
 DEVICE = "cuda"
 SMOKE = hl.preset("smoke").replace(n_hi=200, n_lo=200)
-STAGES = ("h2l", "l2h", "joint", "srgan", "cyclegan", "flow")
 LEVEL = 1 / 127.5  # one of 256 levels, in [-1, 1]
 # How far weights may be apart after three updates, as a share of their way. CycleGAN's biases in
 # front of an instance norm have no gradient but rounding, of which Adam makes whole steps.
@@ -71,7 +71,9 @@ def faces():
 
 
 def train(stage, cfg, runs, device=DEVICE, **more):
-    data = {"l2h": {"degradation": f"learned:{runs['h2l']}"}, "joint": runs}.get(stage, {})
+    learned = {"degradation": f"learned:{runs['h2l']}"}
+    pairs = dict.fromkeys(("l2h", "flow", "semicycle", "pseudo"), learned)
+    data = (pairs | {"joint": runs}).get(stage, {})
     return hl.train(cfg, stage, device=device, **(data | more))
 
 
@@ -366,6 +368,8 @@ CASES = {
     "l2h fp16": ("l2h", {"amp": "fp16"}),
     "srgan": ("srgan", {}),
     "cyclegan": ("cyclegan", {"batch": 12}),
+    "semicycle": ("semicycle", {}),
+    "pseudo": ("pseudo", {}),
 }
 
 
@@ -445,6 +449,9 @@ UPDATES = {
     "joint": ("joint", {}, {}),
     "srgan": ("srgan", {}, {}),
     "cyclegan": ("cyclegan", {"batch": 12}, {}),
+    "flow": ("flow", {}, {}),
+    "semicycle": ("semicycle", {}, {}),
+    "pseudo": ("pseudo", {}, {}),
 }
 
 

@@ -14,7 +14,7 @@ from ..checkpoint import save_checkpoint
 from ..config import RunConfig
 from ..loop import N_NORM_BATCHES, Loop
 from ..runtime import pick_device
-from ..training import PAIRED, intervals, new_loop
+from ..training import OF_PAIRS, intervals, new_loop
 from .timing import Clock, seconds_of
 
 N_WARM = 2  # updates before anything is measured: buffers, kernels, caches
@@ -60,7 +60,7 @@ def estimate(
     """
     place = torch.device(pick_device(device))
     began = clock()
-    degradation = "bilinear" if stage in PAIRED else None
+    degradation = "bilinear" if stage in OF_PAIRS else None
     loop, _ = new_loop(cfg, stage, degradation=degradation, device=place)
     for _ in range(N_WARM):
         loop.update()

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from ..loop import Tick
 
 
+PairMaker = Annotated[
+    str,
+    Doc(
+        "learned:W, bilinear, bicubic, blur, handmade, camera, or another one, camera:night "
+        f"(docs/domains.md); W: {WEIGHTS}"
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Train:
     """What the trainings share."""
@@ -109,13 +118,7 @@ class TrainL2H(Train):
     """Stage two: learn to restore from pairs made on the fly by a degradation."""
 
     stage: ClassVar[str] = "l2h"
-    degradation: Annotated[
-        str,
-        Doc(
-            "learned:W, bilinear, bicubic, blur, handmade, camera, or another one, camera:night "
-            f"(docs/domains.md); W: {WEIGHTS}"
-        ),
-    ]
+    degradation: PairMaker
     steps: Annotated[Number, Doc("short for --l2h-steps [generator updates]")] = None
     width: Annotated[Number, Doc("short for --l2h-width [channels]")] = None
 
@@ -167,6 +170,27 @@ class TrainFlow(TrainL2H):
     width: Annotated[Number, Doc("short for --flow-width [channels]")] = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainSemiCycle(Train):
+    """A successor: L2H on pairs, and on real LR images that must lead back to themselves."""
+
+    stage: ClassVar[str] = "semicycle"
+    degradation: PairMaker
+    lo: Annotated[str, Doc(f"real LR images: {FACES}")] = "faces:train-lo"
+    steps: Annotated[Number, Doc("short for --semicycle-steps [generator updates]")] = None
+
+    def sources(self) -> dict[str, str]:
+        return {"degradation": self.degradation, "lo": self.lo}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPseudo(TrainSemiCycle):
+    """A successor: L2H behind a network that corrects real LR images, by pseudo-supervision."""
+
+    stage: ClassVar[str] = "pseudo"
+    steps: Annotated[Number, Doc("short for --pseudo-steps [generator updates]")] = None
+
+
 TRAIN = {
     "h2l": TrainH2L,
     "l2h": TrainL2H,
@@ -174,4 +198,6 @@ TRAIN = {
     "srgan": TrainSRGAN,
     "cyclegan": TrainCycleGAN,
     "flow": TrainFlow,
+    "semicycle": TrainSemiCycle,
+    "pseudo": TrainPseudo,
 }

@@ -4,6 +4,7 @@ from ..config import RunConfig
 from .baselines import CycleGAN, CycleGenerator, SRResNet, enlarged
 from .blocks import PAPER, ResBlock, check_images, count_parameters, norm_layer, unsquash
 from .camera import LAWS, CameraAndNetwork, LearnedCamera
+from .corrected import CorrectedLowToHigh
 from .flow import FlowLowToHigh
 from .kernel_noise import KernelAndNoise
 from .measured_jpeg import MeasuredJPEG
@@ -29,6 +30,7 @@ __all__ = [
     "LAWS",
     "PAPER",
     "CameraAndNetwork",
+    "CorrectedLowToHigh",
     "CycleGAN",
     "CycleGenerator",
     "Discriminator",

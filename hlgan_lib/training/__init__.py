@@ -3,6 +3,8 @@
 The training yields ticks and draws nothing; the caller prints, plots or stops.
 """
 
+from .build import MIXED as MIXED
+from .build import OF_PAIRS as OF_PAIRS
 from .build import PAIRED as PAIRED
 from .build import UNPAIRED as UNPAIRED
 from .build import jpeg_of as jpeg_of

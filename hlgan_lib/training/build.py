@@ -26,6 +26,7 @@ from ..precision import what_pays
 from ..runtime import pick_device
 from ..tasks.base import Task
 from ..tasks.baselines import CycleGANTask, SRGANTask
+from ..tasks.real_lo import PseudoTask, SemiCycleTask
 from ..tasks.successors import FlowTask
 from ..tasks.two_stage import H2LTask, JointTask, L2HTask
 
@@ -39,6 +40,11 @@ PAIRED: dict[str, Callable[..., Task]] = {  # stages that learn of hi and a degr
     "srgan": SRGANTask,
     "flow": FlowTask,
 }
+MIXED: dict[str, Callable[..., Task]] = {  # stages that learn of hi, a degradation, and lo
+    "semicycle": SemiCycleTask,
+    "pseudo": PseudoTask,
+}
+OF_PAIRS = (*PAIRED, *MIXED)
 WITH_H2L = ("h2l", "joint")  # stages that train an H2L
 SMALLEST = 16  # side of an LR image, pixels, in which a JPEG can be measured
 N_MEASURED = 5_000  # LR images, at most, of which the JPEG is measured: seconds
@@ -76,8 +82,8 @@ def new_loop(
 
     # What to learn from.
     hi_set = _faces(hi, cfg.size_hi, "hi", cfg.n_hi)
-    lo_set = _faces(lo, cfg.size_lo, "lo", cfg.n_lo) if stage in UNPAIRED else None
-    if stage in PAIRED:
+    lo_set = _faces(lo, cfg.size_lo, "lo", cfg.n_lo) if stage not in PAIRED else None
+    if stage in OF_PAIRS:
         degradation = _degradation_of(stage, degradation)
 
     # Networks, whose first weights torch draws from its global stream: seeded, then put back.
@@ -159,7 +165,7 @@ def _about(
     if lo:
         names["lo"] = lo.source
         data["lo"] = {"n": len(lo), "digest": lo.digest()}
-    if stage in PAIRED and degradation is not None:
+    if stage in OF_PAIRS and degradation is not None:
         names["degradation"] = _name_of(degradation)
     if stage == "joint":
         names |= {"h2l": str(h2l), "l2h": str(l2h)}
@@ -186,10 +192,12 @@ def _task(
     device: torch.device,
 ) -> Task:
     """The task of a stage, untrained."""
-    if stage in PAIRED:
+    if stage in OF_PAIRS:
         assert degradation is not None
         degrade = resolve_degradation(degradation, cfg, device)
-        return PAIRED[stage](cfg, hi, degrade, rng, device)
+        if stage in PAIRED:
+            return PAIRED[stage](cfg, hi, degrade, rng, device)
+        return MIXED[stage](cfg, hi, lo, degrade, rng, device)
     assert lo is not None
     if cfg.has_jpeg and stage in WITH_H2L:
         jpeg = [jpeg_of(part) for part in by_domain(lo, cfg.domains).values()]

@@ -39,16 +39,17 @@ def train(
 
     "h2l" learns from unpaired `hi` and `lo`; "l2h" from `hi` and a `degradation`; "joint"
     fine-tunes finished runs of both together. The baselines: "srgan" learns as "l2h", by default on
-    bilinear pairs, "cyclegan" as "h2l". A successor: "flow" learns as "l2h".
+    bilinear pairs, "cyclegan" as "h2l". Successors: "flow" learns as "l2h"; "semicycle" and
+    "pseudo" as "l2h", and of real `lo` beside.
 
     Args:
         cfg: the configuration; its `<stage>_steps` is the length.
-        stage: "h2l", "l2h", "joint", "srgan", "cyclegan" or "flow".
+        stage: "h2l", "l2h", "joint", "srgan", "cyclegan", "flow", "semicycle" or "pseudo".
         hi: HR faces, as `load_faces` takes them, or a FaceSet.
-        lo: LR faces, of other people (stages h2l, joint, cyclegan).
-        degradation: what makes pairs (stages l2h, srgan, flow): "learned:W" (W as in
-            `load_weights`), "bilinear", "bicubic", "blur", "handmade", "camera", or a function
-            (hi, generator) -> lo.
+        lo: LR faces, of other people (stages h2l, joint, cyclegan, semicycle, pseudo).
+        degradation: what makes pairs (stages l2h, srgan, flow, semicycle, pseudo): "learned:W"
+            (W as in `load_weights`), "bilinear", "bicubic", "blur", "handmade", "camera", or a
+            function (hi, generator) -> lo.
         h2l: folder of a finished h2l run (stage joint).
         l2h: folder of a finished l2h run (stage joint).
         out: the run folder; nothing is stored without one.

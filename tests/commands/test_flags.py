@@ -6,7 +6,7 @@ import hlgan_lib as hl
 from hlgan_lib import cli, config
 
 
-@pytest.mark.parametrize("stage", ["h2l", "l2h", "joint", "srgan", "cyclegan", "flow"])
+@pytest.mark.parametrize("stage", config.STAGES)
 def test_every_field_is_a_flag_with_meaning_unit_and_the_presets_value(stage, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")
     assert cli.main(["train", stage, "--preset", "study", "--help"]) == 0

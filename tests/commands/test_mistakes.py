@@ -16,6 +16,7 @@ from hlgan_lib.commands.mistakes import (
     unknown_command,
     unknown_flag,
 )
+from hlgan_lib.config import STAGES
 from hlgan_lib.errors import HLError
 from hlgan_lib.presets import preset
 
@@ -27,7 +28,7 @@ MISTAKES = [
         ["train", "h2l", "--out", "x", "--flp"],
         "Unrecognized options: --flp, did you mean --flip",
     ),
-    ("Missing subcommand", ["train"], "Expected one of {h2l, l2h, joint, srgan, cyclegan, flow}"),
+    ("Missing subcommand", ["train"], f"Expected one of {{{', '.join(STAGES)}}}"),
     ("Required options", ["degrade", "--weights", "x"], "missing: --input, --out"),
     (
         "Missing argument",

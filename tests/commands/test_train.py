@@ -72,6 +72,14 @@ def test_joint_has_a_length_of_its_own():
     assert cli.parse(argv).config() == hl.preset(flags.DEFAULT_PRESET).replace(joint_steps=7)
 
 
+@pytest.mark.parametrize("stage", ["semicycle", "pseudo"])
+def test_what_learns_of_pairs_and_of_real_images_takes_both(stage):
+    argv = ["train", stage, "--out", "x", "--degradation", "camera", "--lo", "y", "--steps", "7"]
+    command = cli.parse(argv)
+    assert command.sources() == {"degradation": "camera", "lo": "y"}
+    assert command.config() == hl.preset(flags.DEFAULT_PRESET).replace(**{f"{stage}_steps": 7})
+
+
 def send(monkeypatch, number: int, at: int, times: int = 1) -> None:
     """A signal to this process in the middle of update `at`."""
     update = Loop.update

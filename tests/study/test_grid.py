@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 import torch
 
+from hlgan_lib.config import STAGES
 from hlgan_lib.data.loading import load_faces
 from hlgan_lib.errors import HLError
 from hlgan_lib.inference import new_z
@@ -79,7 +80,7 @@ def test_the_learned_camera_is_what_the_small_presets_train():
     letter = CELLS["paper-letter"].run(preset("study")).degradation.cfg
     size = {"h2l_width", "l2h_width", "d_width", "srgan_width", "cyclegan_width", "batch"}
     size |= {"flow_width"}
-    length = {f"{stage}_steps" for stage in ("h2l", "l2h", "srgan", "cyclegan", "flow", "joint")}
+    length = {f"{stage}_steps" for stage in STAGES}
     elsewhere = {"lr_d_hi", "perceptual", "tick_images", "save_images"}  # H2L reads none of them
     changed = set(differences(letter))
     assert changed - size - length - elsewhere == {"down_first", "amp"}

@@ -51,7 +51,7 @@ def test_training_leaves_the_global_stream_alone():
     [
         (
             dict(stage="l2l"),
-            "stage must be one of h2l, .* cyclegan, flow, got 'l2l'",
+            "stage must be one of h2l, .* cyclegan, flow, semicycle, pseudo, got 'l2l'",
         ),
         (dict(stage="l2h", degradation=None), "degradation is missing"),
         (dict(stage="l2h", degradation="blurry"), "degradation must be one of"),

@@ -27,6 +27,8 @@ CASES = {
     "h2l bf16": ("h2l", {"amp": "bf16", "w_r1": 1.0, "d_aug": True}),
     "srgan": ("srgan", {"norm": "batch"}),
     "flow": ("flow", {"norm": "batch"}),
+    "semicycle": ("semicycle", {"norm": "batch", "d_aug": True}),
+    "pseudo": ("pseudo", {"norm": "batch"}),
     "l2h relativistic": (
         "l2h",
         {"gan_loss": "relativistic", "w_r1": 1.0, "w_r2": 1.0, "penalty_every": 4},

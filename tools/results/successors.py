@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STORED = ROOT / "results" / "successors.json"
 PAGE = ROOT / "docs" / "successors.md"
 H2L = hl.preset("quick").replace(amp="off")  # 300 updates
-CFG = H2L.replace(l2h_steps=75, flow_steps=75)  # 1,200 images
+CFG = H2L.replace(l2h_steps=75, flow_steps=75, semicycle_steps=75, pseudo_steps=75)  # 1,200 images
 N_TEST = 200  # faces of faces:test
 N_DRAWN, N_FACES = 8, 50  # faces of a picture, and test faces, of which the flow's spread is taken
 EVEN_UPDATES = 200  # of the flow, about as many minutes as a GAN-led L2H of the same length
@@ -67,6 +67,9 @@ ROWS = {  # in the order of training: what answers most for its minutes first
     "relativistic, R1 and R2 each eighth": Row(
         "l2h", "learned camera", R3GAN | {"penalty_every": 8}
     ),
+    "semi-cycle": Row("semicycle", "learned camera", {}),
+    "semi-cycle, real LR as heavy": Row("semicycle", "learned camera", {"w_real": 1.0}),
+    "pseudo-supervision": Row("pseudo", "learned camera", {}),
     "bilinear": Row("l2h", "bilinear", PIXEL),
     "DSGAN": Row("l2h", "DSGAN", PIXEL),
     "PDM": Row("l2h", "PDM", PIXEL),
@@ -81,6 +84,9 @@ RESTORERS = (
     "relativistic, R1 and R2 each eighth",
     "flow",
     "flow, as many minutes",
+    "semi-cycle",
+    "semi-cycle, real LR as heavy",
+    "pseudo-supervision",
 )
 DEGRADATIONS = (
     "bilinear",
