@@ -544,6 +544,10 @@ class RunConfig:
         bool, Spec("memory layout of the networks, faster on most machines", "yes/no", "ours")
     ] = False
     compile: Annotated[bool, Spec("torch.compile the networks", "yes/no", "ours")] = False
+    cuda_graphs: Annotated[
+        bool,
+        Spec("replay an update as one CUDA graph; one GPU, not cyclegan", "yes/no", "ours"),
+    ] = True
     seed: Annotated[int, Spec("seed of weights, sampling and noise", "number", "ours")] = 0
     # Bookkeeping
     n_val: Annotated[

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -114,17 +115,23 @@ class Loop:
             parallel.share_batch_norm(nets)
             parallel.same_weights(nets)
 
-        betas = (cfg.beta1, cfg.beta2)
-        self.opt_g = torch.optim.Adam(task.generators.parameters(), lr=cfg.lr, betas=betas)
+        # On a GPU one kernel for the whole optimiser, and none of its numbers on the CPU.
+        gpu = True if task.device.type == "cuda" else None
+        adam = partial(
+            torch.optim.Adam, betas=(cfg.beta1, cfg.beta2), fused=gpu, capturable=bool(gpu)
+        )
+        self.opt_g = adam(task.generators.parameters(), lr=cfg.lr)
         ds = task.discriminators.values()
         groups = [{"params": d.parameters(), "lr": _lr_of(d, cfg)} for d in ds]
-        self.opt_d = torch.optim.Adam(groups, betas=betas) if groups else None
+        self.opt_d = adam(groups) if groups else None
         self.lrs = []  # of each optimiser, the full rate of each of its groups
         for opt in (self.opt_g, self.opt_d):
             if opt:
                 self.lrs.append((opt, [group["lr"] for group in opt.param_groups]))
 
         self.ema = AveragedModel(task.generators) if cfg.ema else None
+        # How far the average goes towards the new weights; a tensor in a CUDA graph (graphs.py).
+        self.ema_rate: float | Tensor = 0.0
         self.amp = AMP[cfg.amp]
         self.scaler = torch.amp.GradScaler(
             task.device.type, init_scale=FP16_SCALE, enabled=self.amp is torch.float16
@@ -141,7 +148,11 @@ class Loop:
     # ---- an update -------------------------------------------------------------------------------
     def update(self) -> None:
         """d_steps discriminator updates, then one of the generator; adds up the log values."""
-        self.set_lr()
+        self.set_rates()
+        self.count(self.compute())
+
+    def compute(self) -> Logs:
+        """What an update does on the device, and nothing else: the log values."""
         logs: Logs = {}
         if self.opt_d:
             self.task.discriminators.requires_grad_(True)
@@ -152,7 +163,13 @@ class Loop:
             self.task.discriminators.requires_grad_(False)
         logs |= self._half(self.task.g_loss, self.opt_g)
         self.average()
+        return logs
+
+    def count(self, logs: Logs) -> None:
+        """What an update leaves on the host: one more step, and its log values in the sums."""
         self.step += 1
+        if self.ema:
+            self.ema.n_averaged += 1
         for name, value in logs.items():
             # In float32: float16 would lose count in a long sum.
             self.sums[name] = self.sums.get(name, 0) + value.detach().float()
@@ -172,29 +189,34 @@ class Loop:
         self.scaler.update()
         return logs
 
-    def set_lr(self) -> None:
-        """Learning rates of this step: constant, or along half a cosine down to a tenth."""
+    def set_rates(self) -> None:
+        """Set what this step has of its own: learning rates, and the rate of the average.
+
+        Learning rates are constant, or fall along half a cosine to a tenth. The average keeps
+        decay = min(1 - 1 / (ema * steps), (1 + step) / (10 + step)): its memory is a fraction of
+        the run, shorter at its start.
+        """
         factor = 1.0
         if self.cfg.lr_schedule == "cosine":
             factor = 0.55 + 0.45 * math.cos(math.pi * self.step / self.steps)
         for opt, lrs in self.lrs:
             for group, lr in zip(opt.param_groups, lrs, strict=True):
-                group["lr"] = lr * factor
+                group["lr"] = _filled(group["lr"], lr * factor)
+        memory = max(self.cfg.ema * self.steps, 1)
+        decay = min(1 - 1 / memory, (1 + self.step) / (10 + self.step))
+        self.ema_rate = _filled(self.ema_rate, 1 - decay)
 
     def rates(self) -> dict[str, float]:
         """The learning rates as they are now: "generators", and each discriminator by its name."""
-        now = {"generators": self.opt_g.param_groups[0]["lr"]}
+        now = {"generators": float(self.opt_g.param_groups[0]["lr"])}
         if self.opt_d:
             for name, group in zip(self.task.discriminators, self.opt_d.param_groups, strict=True):
-                now[name] = group["lr"]
+                now[name] = float(group["lr"])
         return now
 
     @torch.no_grad()
     def average(self) -> None:
         """mean <- mean + (1 - decay) (new - mean), the exponential moving average of the weights.
-
-        decay = min(1 - 1 / (ema * steps), (1 + step) / (10 + step)): the memory is a fraction of
-        the run, shorter at its start.
 
         AveragedModel's own update waits for the device at each weight. So all weights are taken at
         once, and the decay is no tensor. Of the buffers only the statistics of batch norm change,
@@ -207,12 +229,9 @@ class Loop:
         if self.step == 0:
             torch._foreach_copy_(mean, new)
         else:
-            memory = max(self.cfg.ema * self.steps, 1)
-            decay = min(1 - 1 / memory, (1 + self.step) / (10 + self.step))
             change = torch._foreach_sub(new, mean)
-            torch._foreach_mul_(change, 1 - decay)
+            torch._foreach_mul_(change, self.ema_rate)
             torch._foreach_add_(mean, change)
-        self.ema.n_averaged += 1
 
     # ---- a tick ----------------------------------------------------------------------------------
     def means(self) -> dict[str, float]:
@@ -290,8 +309,8 @@ class Loop:
             "generators": self.task.generators.state_dict(),
             "discriminators": self.task.discriminators.state_dict(),
             "ema": self.ema.state_dict() if self.ema else None,
-            "opt_g": self.opt_g.state_dict(),
-            "opt_d": self.opt_d.state_dict() if self.opt_d else None,
+            "opt_g": _adam_state(self.opt_g),
+            "opt_d": _adam_state(self.opt_d) if self.opt_d else None,
             "scaler": self.scaler.state_dict(),
             "rng": self.task.rng.get_state(),
             "samplers": {k: s.state_dict() for k, s in self.task.samplers.items()},
@@ -345,6 +364,21 @@ class Loop:
         if self.n_summed < 0 or bool(sums) != (self.n_summed > 0):
             raise ValueError(f"{len(sums)} sums of {self.n_summed} updates")
         self.sums = {k: v.to(self.task.device) for k, v in sums.items()}
+
+
+def _filled(old: Any, value: float) -> Any:
+    """`value`, in the tensor `old` where it is one: what a CUDA graph has recorded reads it there.
+
+    It is a kernel's argument: nothing is copied, and nothing waits.
+    """
+    return old.fill_(value) if isinstance(old, Tensor) else value
+
+
+def _adam_state(opt: torch.optim.Optimizer) -> dict[str, Any]:
+    """Its moments and rates; all else is the configuration's and the device's."""
+    state = opt.state_dict()
+    groups = [{"lr": float(g["lr"]), "params": g["params"]} for g in state["param_groups"]]
+    return {"state": state["state"], "param_groups": groups}
 
 
 def _load_adam(opt: torch.optim.Optimizer, stored: dict[str, Any]) -> None:

@@ -17,11 +17,12 @@ import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
 import hlgan_lib as hl  # noqa: E402
-from hlgan_lib import analysis  # noqa: E402
+from hlgan_lib import analysis, graphs  # noqa: E402
 from hlgan_lib.config import STAGES  # noqa: E402
 from hlgan_lib.data.sampling import augment  # noqa: E402
 from hlgan_lib.degradations import jpeg, optics  # noqa: E402
 from hlgan_lib.inference import shots  # noqa: E402
+from hlgan_lib.training.build import OF_PAIRS  # noqa: E402
 from tests.helpers import same  # noqa: E402
 
 pytestmark = pytest.mark.gpu
@@ -71,9 +72,9 @@ def faces():
 
 
 def train(stage, cfg, runs, device=DEVICE, **more):
-    learned = {"degradation": f"learned:{runs['h2l']}"}
-    pairs = dict.fromkeys(("l2h", "flow", "semicycle", "pseudo"), learned)
-    data = (pairs | {"joint": runs}).get(stage, {})
+    data = runs if stage == "joint" else {}
+    if stage in OF_PAIRS:
+        data = {"degradation": f"learned:{runs['h2l']}"}
     return hl.train(cfg, stage, device=device, **(data | more))
 
 
@@ -151,28 +152,26 @@ def test_every_stage_trains_and_its_weights_serve_on_the_cpu(stage, runs, tmp_pa
     assert json.loads((tmp_path / stage / "scores.json").read_text())["device"] == DEVICE
     assert all(v.device.type == "cpu" for v in checkpoint(tmp_path / stage)["generators"].values())
     here, there = (hl.load_weights(tmp_path / stage, device=d) for d in ("cpu", DEVICE))
-    given = faces[1][:8]
-    if stage == "h2l":
-        given = (
-            faces[0][:8],
-            torch.randn(8, SMOKE.z_dim, generator=torch.Generator().manual_seed(0)),
-        )
-    given = given if isinstance(given, tuple) else (given,)
+    rng, hi, lo = torch.Generator().manual_seed(0), faces[0][:8], faces[1][:8]
+    given = {
+        "h2l": (hi, torch.randn(8, SMOKE.z_dim, generator=rng)),
+        "flow": (lo, torch.randn(hi.shape, generator=rng)),
+    }.get(stage, (lo,))
     with torch.no_grad():
         a, b = here(*given), there(*(x.to(DEVICE) for x in given)).cpu()
     assert (a - b).abs().max() < LEVEL / 8
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [s for s in STAGES if s != "flow"])  # it draws in its loss
 def test_the_first_updates_agree_with_the_cpu(stage, runs):
-    cfg = SMOKE.replace(w_r1=1.0)
+    cfg = SMOKE.replace(w_r1=1.0, w_stats=0.0)  # nor is anything drawn on the device in these
     here, there = twins(stage, runs, [cfg] * 2, ["cpu", DEVICE])
     start = {name: flat(net) for name, net in networks(here).items()}
     for name, net in networks(there).items():
         assert torch.equal(flat(net), start[name])
     here.update(), there.update()
-    a, b = here.means(), there.means()
-    assert a.keys() == b.keys() and all(b[k] == pytest.approx(a[k], rel=1e-4, abs=1e-5) for k in a)
+    # Adam's first step is the sign of a gradient: rounding turns some, which G's loss sees.
+    assert there.means() == pytest.approx(here.means(), rel=1e-3, abs=2e-4)
     for loop in (here, there):
         loop.update(), loop.update()
     check_close(here, there, start, APART[stage])
@@ -330,13 +329,54 @@ def test_channels_last_changes_the_layout_and_not_the_result(stage, runs):
     start = {name: flat(net) for name, net in networks(plain).items()}
     for loop in (plain, last):
         loop.update()
-    a, b = plain.means(), last.means()
-    assert all(b[k] == pytest.approx(a[k], rel=1e-4, abs=1e-5) for k in a)
+    assert last.means() == pytest.approx(plain.means(), rel=1e-4, abs=1e-5)
     for loop in (plain, last):
         loop.update(), loop.update()
     check_close(plain, last, start, APART[stage])
     wide = [p for p in last.task.generators.parameters() if p.ndim == 4 and min(p.shape) > 1]
     assert all(p.is_contiguous(memory_format=torch.channels_last) for p in wide)
+
+
+# What an update may decide, compute or draw: a graph of it must do the same.
+GRAPHED = [
+    *((stage, {}) for stage in STAGES if stage != "cyclegan"),
+    *(("h2l", {"amp": amp, "w_r1": 1.0}) for amp in ("bf16", "fp16")),
+    ("h2l", {"h2l_model": "paper", "jpeg": "measured"}),
+    ("h2l", {"h2l_model": "kernel+noise"}),
+    ("h2l", {"h2l_law": "adaptive"}),
+    ("h2l", {"norm": "batch", "d_aug": True}),
+    ("l2h", {"scale": 0.1, "rotate_deg": 10.0, "colour": 0.1}),
+    ("l2h", {"d_steps": 5, "w_r1": 1.0, "w_r2": 1.0, "penalty_every": 2}),
+    ("l2h", {"w_gan": 0.0}),
+]
+
+
+@pytest.mark.parametrize(("stage", "change"), GRAPHED, ids=str)
+def test_a_graph_does_what_updates_one_by_one_do(
+    stage, change, runs, tmp_path, deterministic, monkeypatch
+):
+    steps = {f"{stage}_steps": 12}
+    cfg = SMOKE.replace(save_images=10**6, **change, **steps)
+    list(train(stage, cfg, runs, out=tmp_path / "graph"))
+    monkeypatch.setattr(graphs, "WARM_UP", 12)
+    list(train(stage, cfg, runs, out=tmp_path / "one by one"))
+    assert same(*(checkpoint(tmp_path / name) for name in ("graph", "one by one"))) == []
+
+
+def test_a_graph_is_recorded_where_it_can_be(runs, monkeypatch):
+    recorded = []
+    record = graphs.GraphedUpdate._recorded
+    monkeypatch.setattr(
+        graphs.GraphedUpdate, "_recorded", lambda self: recorded.append(1) or record(self)
+    )
+    for stage, change, n in (
+        ("l2h", {}, 1),
+        ("cyclegan", {}, 0),
+        ("l2h", {"cuda_graphs": False}, 0),
+    ):
+        recorded.clear()
+        list(train(stage, SMOKE.replace(**change), runs))
+        assert len(recorded) == n
 
 
 @pytest.mark.slow

@@ -86,11 +86,11 @@ def test_learning_rates():
     loop = loop_of("h2l", TINY.replace(lr=1e-3, lr_d=4e-3, lr_schedule="cosine", h2l_steps=10))
     for step, want in ((0, [1e-3, 4e-3]), (5, [0.55e-3, 2.2e-3]), (10, [1e-4, 4e-4])):
         loop.step = step
-        loop.set_lr()
+        loop.set_rates()
         assert [o.param_groups[0]["lr"] for o in (loop.opt_g, loop.opt_d)] == pytest.approx(want)
     loop = loop_of("h2l", TINY.replace(lr=1e-3, lr_d=0.0, lr_schedule="constant"))
     loop.step = 5
-    loop.set_lr()
+    loop.set_rates()
     assert [o.param_groups[0]["lr"] for o in (loop.opt_g, loop.opt_d)] == [1e-3, 1e-3]
     assert loop.opt_g.param_groups[0]["betas"] == (0.0, 0.9)
 

@@ -47,17 +47,40 @@ class Sampler:
         self.generator = generator
         # What is left of this epoch: indices, in the order in which they will come.
         self.order = torch.empty(0, dtype=torch.long, device=self.images.device)
+        # Indices of the batches that `ahead` has drawn, and how many of these have come.
+        self.drawn, self.come = self.order.reshape(0, batch), 0
 
     def next(self) -> Tensor:
         """The next batch, float32 (B, 3, H, W) in [-1, 1]."""
-        while len(self.order) < self.n_batch:
+        if self.come < len(self.drawn):
+            self.come += 1
+            return to_float(self.images[self.drawn[self.come - 1]])
+        return to_float(self.images[self._draw(self.n_batch)])
+
+    def ahead(self, n: int) -> None:
+        """Draw which images the next n batches hold, into a tensor that stays where it is.
+
+        `next` is then nothing but an operation of the device, which a CUDA graph can record. Who
+        replays such a graph, which calls no `next`, sets `come` to n.
+
+        Raises:
+            RuntimeError: where batches that were drawn before have not come yet.
+        """
+        if self.come < len(self.drawn):
+            raise RuntimeError(f"{len(self.drawn) - self.come} batches have not come yet")
+        chosen = self._draw(n * self.n_batch).reshape(n, self.n_batch)
+        self.drawn = self.drawn.copy_(chosen) if len(self.drawn) == n else chosen.clone()
+        self.come = 0
+
+    def _draw(self, n: int) -> Tensor:
+        """The next n indices of the order."""
+        while len(self.order) < n:
             epoch = torch.randperm(
                 len(self.images), generator=self.generator, device=self.generator.device
             )
             self.order = torch.cat((self.order, epoch.to(self.order.device)))
-        chosen = self.order[: self.n_batch]
-        self.order = self.order[self.n_batch :]
-        return to_float(self.images[chosen])
+        chosen, self.order = self.order[:n], self.order[n:]
+        return chosen
 
     def __iter__(self) -> Iterator[Tensor]:
         while True:

@@ -12,6 +12,7 @@ from ..checkpoint import RunFolder, load_checkpoint, save_checkpoint
 from ..config import RunConfig
 from ..errors import HLError
 from ..files import save_json
+from ..graphs import fastest_update
 from ..health import LONGEST, diagnose
 from ..loop import Loop, Tick, TrainingDiverged
 from ..schema import plain
@@ -60,9 +61,10 @@ def _updates(
     tick_steps, save_steps = intervals(loop.cfg)
     _end(loop, folder, finish)  # a run that was stopped between its last checkpoint and its weights
 
+    update = fastest_update(loop)
     first, since = loop.step, time.perf_counter()
     while loop.step < loop.steps:
-        loop.update()
+        update()
         stopping = parallel.any_of(stop())
         at_end = loop.step == loop.steps
         on_tick = at_end or loop.step % tick_steps == 0

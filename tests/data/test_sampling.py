@@ -103,3 +103,21 @@ def test_augment_stays_in_range_and_mirrors_what_comes_in(seeded):
     y = augment(x, seeded(), flip=False, scale=0.1, rotate_deg=8, shift=0.05)
     assert y.shape == x.shape and y.abs().max() <= 1 and not torch.equal(x, y)
     assert (y.mean((2, 3)) - x.mean((2, 3))).abs().max() < 0.2  # no black corners
+
+
+def test_batches_that_are_drawn_ahead_are_those_that_would_come(numbered, seeded):
+    def made():
+        return Sampler(numbered(), 4, "cpu", seeded())
+
+    one_by_one, ahead = made(), made()
+    for n in (3, 3, 1):
+        ahead.ahead(n)
+        place = ahead.drawn.data_ptr()
+        for _ in range(n):
+            assert torch.equal(ahead.next(), one_by_one.next())
+        if n == 3:
+            assert ahead.drawn.data_ptr() == place
+    assert torch.equal(ahead.order, one_by_one.order)
+    ahead.ahead(2)
+    with pytest.raises(RuntimeError, match="2 batches have not come"):
+        ahead.ahead(2)

@@ -125,7 +125,7 @@ def test_one_update_is_the_loop_s_own():
     one, other = loops
     start = [p.clone() for p in one.task.generators.parameters()]
     one.update()
-    other.set_lr()
+    other.set_rates()
     nb02_h2l_gan.one_update(other.task, other.opt_d, other.opt_g, cfg.d_steps)
     for a, b in zip(
         (*one.task.generators.parameters(), *one.task.discriminators.parameters()),

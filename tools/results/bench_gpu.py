@@ -19,7 +19,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import cycle
 from pathlib import Path
 
 import torch
@@ -30,6 +29,7 @@ from hlgan_lib.bench.plain import Pictures, PlainLoop, batches, write_pictures
 from hlgan_lib.bench.speed import flops_of, ticking
 from hlgan_lib.degradations import Degradation
 from hlgan_lib.files import save_json, user_path
+from hlgan_lib.graphs import WARM_UP, fastest_update
 from hlgan_lib.loop import Loop
 from hlgan_lib.tasks.base import Batch
 from hlgan_lib.training import new_loop
@@ -47,6 +47,7 @@ DTYPES = {
     "fp16": torch.float16,
 }
 LAYOUTS = {"NCHW": False, "NHWC": True}
+PAPER_BATCH = hl.preset("paper").batch
 PLAIN_IMAGES = 2048  # pictures on the disk for the plain loop
 
 
@@ -55,7 +56,7 @@ class Bench:
 
     def __init__(self, device: str, quick: bool, limit: float):
         self.device, self.quick, self.limit = torch.device(device), quick, limit
-        self.start, self.seconds = time.perf_counter(), 0.05 if quick else 1.0
+        self.start, self.seconds = time.perf_counter(), 0.05 if quick else 0.7
         self.cells: list[dict] = []
         self.not_run: list[str] = []
         self.flops: dict[tuple, int] = {}
@@ -143,77 +144,18 @@ def count_flops(bench: Bench, loop: Loop, key: tuple) -> int:
     return bench.flops[key]
 
 
-def fused(loop: Loop) -> Callable[[], None]:
-    """The same with one kernel for the whole optimiser."""
-    for name in ("opt_g", "opt_d"):
-        old = getattr(loop, name)
-        new = torch.optim.Adam(
-            [{"params": g["params"], "lr": g["lr"]} for g in old.param_groups],
-            betas=old.param_groups[0]["betas"],
-            fused=True,
-        )
-        setattr(loop, name, new)
-    opts = (loop.opt_g, loop.opt_d)
-    loop.lrs = [(opt, [g["lr"] for g in opt.param_groups]) for opt in opts if opt]
-    return loop.update
-
-
-def graphed(loop: Loop) -> Callable[[], None]:
-    """The update as one CUDA graph: batches are made outside and copied in.
-
-    Learning rate and decay stand still.
-    """
-    task = loop.task
-    for name in ("opt_g", "opt_d"):
-        old = getattr(loop, name)
-        setattr(
-            loop,
-            name,
-            torch.optim.Adam(
-                [{"params": g["params"], "lr": g["lr"]} for g in old.param_groups],
-                betas=old.param_groups[0]["betas"],
-                capturable=True,
-            ),
-        )
-    fresh, halves = task.batch, [{k: v.clone() for k, v in task.batch().items()} for _ in range(2)]
-
-    turns = cycle([halves[1], halves[0]])
-    setattr(task, "batch", lambda: next(turns))  # noqa: B010
-
-    def update() -> None:
-        task.discriminators.requires_grad_(True)
-        assert loop.opt_d is not None  # no cell has w_gan 0
-        loop._half(task.d_loss, loop.opt_d)
-        task.discriminators.requires_grad_(False)
-        loop._half(task.g_loss, loop.opt_g)
-        loop.average()
-
-    loop.step = 1  # at step 0 the average is a copy
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(3):
-            update()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    graph.register_generator_state(task.rng)
-    with torch.cuda.graph(graph):
+def made_ready(update: Callable[[], None]) -> Callable[[], None]:
+    """After its first updates, in which libraries are set up and a graph is recorded."""
+    for _ in range(WARM_UP + 1):
         update()
-
-    def replay() -> None:
-        for half in halves:
-            for k, v in fresh().items():
-                half[k].copy_(v)
-        graph.replay()
-
-    return replay
+    return update
 
 
-HOWS = {
+HOWS: dict[str, Callable[[Loop], Callable[[], None]]] = {
     "eager": lambda loop: loop.update,
+    "graph": fastest_update,
     "compile": lambda loop: loop.update,
-    "fused Adam": fused,
-    "graph": graphed,
+    "compile, graph": fastest_update,
 }
 
 
@@ -240,7 +182,7 @@ def cell(
         batch=batch,
         amp=set_precision(precision),
         channels_last=LAYOUTS[layout],
-        compile=how == "compile",
+        compile="compile" in how,
         n_hi=bench.quick * 100,
         n_lo=bench.quick * 100,
     )
@@ -250,13 +192,8 @@ def cell(
             torch.cuda.reset_peak_memory_stats(bench.device)
         began = time.perf_counter()
         loop = make_loop(bench, cfg, stage, degradation)
-        flops = (
-            bench.flops.get((preset, batch, stage))
-            if how != "eager"
-            else count_flops(bench, loop, (preset, batch, stage))
-        )
-        update = HOWS[how](loop)
-        update()
+        flops = count_flops(bench, loop, (preset, batch, stage))
+        update = made_ready(HOWS[how](loop))
         bench.wait()
         ready = time.perf_counter() - began
         took = bench.median(update)
@@ -265,7 +202,7 @@ def cell(
     except Exception as error:  # a cell that fails must not cost the others
         bench.not_run.append(f"{label}: {type(error).__name__} {str(error)[:300]}")
         return
-    rate = (flops or 0) / took["seconds"] / 1e12
+    rate = flops / took["seconds"] / 1e12
     top = bench.ceilings[precision]
     bench.cells.append(
         {
@@ -280,7 +217,7 @@ def cell(
             "ms": 1000 * took["seconds"],
             "ms_quartiles": [1000 * took["low"], 1000 * took["high"]],
             "images_per_s": batch / took["seconds"],
-            "gflop": (flops or 0) / 1e9,
+            "gflop": flops / 1e9,
             "tflops": rate,
             "share_of_conv": rate / top["conv_tflops"],
             "share_of_matmul": rate / top["matmul_tflops"],
@@ -292,7 +229,7 @@ def cell(
 
 
 def beside_plain(bench: Bench, preset: str, batch: int) -> dict:
-    """Step and whole loop, ours (the preset as it is) and plain, in turns.
+    """Step on a batch that is there and whole loop, ours (the preset as it is) and plain, in turns.
 
     Medians and their ratios.
     """
@@ -311,16 +248,19 @@ def beside_plain(bench: Bench, preset: str, batch: int) -> dict:
             base = hl.preset(preset).replace(batch=batch)
             as_written = base.replace(amp="off", channels_last=False)
             plain = PlainLoop(make_loop(bench, as_written, stage).task)
-            ours = make_loop(bench, base, stage)
+            ours, step_alone = (make_loop(bench, base, stage) for _ in range(2))
             amp = ours.cfg.amp
             set_precision(amp if amp != "off" else "float32")
             lo = files["lo"] if stage == "h2l" else None
             pictures = Pictures(files["hi"], lo, base.size_lo)
             stream = batches(pictures, batch, bench.device, workers)
             fixed = next(stream)
+            batch_of_ours = step_alone.task.batch()
+            vars(step_alone.task)["batch"] = partial(dict, batch_of_ours)
+            step_alone.task.samplers = {}  # nothing draws from them
             works: dict[str, Callable[[], object]] = {
                 "plain step": partial(plain.step, fixed),
-                "our step": ours.update,
+                "our step": fastest_update(step_alone),
                 "plain loop": partial(_step_on, plain, stream),
                 "our loop": ticking(ours),
             }
@@ -374,40 +314,32 @@ def main() -> None:
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     bench = Bench(args.device, args.quick, args.limit)
-    main_preset, sizes = (
-        ("smoke", [("smoke", 4), ("smoke", 8)])
-        if args.quick
-        else ("colab", [("colab", 64), ("colab", 256), ("study", 16)])
-    )
+    sizes = [("colab", 64), ("study", 16), ("colab", 256)]
+    if args.quick:
+        sizes = [("smoke", 4), ("smoke", 8)]
     measure_ceilings(bench)
 
-    def matrix(preset: str, batch: int) -> None:
-        for stage in ("h2l", "l2h"):
+    # What is asked first comes first: a cell for which no time is left is not run.
+    beside = beside_plain(bench, *sizes[0])
+    both = ("h2l", "l2h")
+    for preset, batch in sizes:
+        for stage in both:
+            for precision in ("TF32", "bf16", "fp16"):
+                cell(bench, preset, batch, stage, precision, "NHWC", "graph")
+    if not args.quick:
+        for stage in both:
+            for how in ("graph", "eager"):
+                cell(bench, "paper", PAPER_BATCH, stage, "TF32", "NHWC", how)
+    learned = next(n for n in hl.shipped_weights() if n.startswith("h2l"))
+    for degradation in (f"learned:{learned}", "handmade", "camera"):
+        cell(bench, *sizes[0], "l2h", "bf16", "NHWC", "graph", degradation)
+    for how in () if args.no_compile else ("compile, graph", "compile"):
+        cell(bench, *sizes[0], "l2h", "bf16", "NHWC", how, needs=45)
+    for preset, batch in sizes:
+        for stage in both:
             for precision in PRECISIONS:
                 for layout in LAYOUTS:
                     cell(bench, preset, batch, stage, precision, layout)
-
-    beside = {}
-    for i, (preset, batch) in enumerate(sizes):
-        matrix(preset, batch)
-        if i == 0:
-            beside = beside_plain(bench, preset, batch)
-            for stage in ("h2l", "l2h"):
-                cell(bench, preset, batch, stage, "fp16", "NHWC", "fused Adam")
-                cell(bench, preset, batch, stage, "bf16", "NHWC", "fused Adam")
-            for degradation in (
-                "learned:" + next(n for n in hl.shipped_weights() if n.startswith("h2l")),
-                "handmade",
-                "camera",
-            ):
-                cell(bench, preset, batch, "l2h", "bf16", "NHWC", degradation=degradation)
-    if bench.cuda:  # last but for the compiler: a capture that fails may break what follows
-        for preset, batch in sizes:
-            for stage in ("h2l", "l2h"):
-                cell(bench, preset, batch, stage, "bf16", "NHWC", "graph")
-    if not args.no_compile:
-        for precision in ("bf16", "fp16"):
-            cell(bench, main_preset, sizes[0][1], "l2h", precision, "NHWC", "compile", needs=25)
     report(bench, beside, args.out)
 
 
