@@ -20,6 +20,7 @@ from .base import N_PREVIEW, Batch, Logs, grid
 from .two_stage import L2HTask
 
 N_PREVIEW_NOISE = 3  # faces an image in a preview
+N_MEASURED = 512  # training pairs whose residual gives the noise its power
 
 
 class FlowTask(L2HTask):
@@ -27,8 +28,9 @@ class FlowTask(L2HTask):
 
     loss = || v(x_t, t, degrade(hi)) - (hi - x_0) ||^2 / N,  x_t = (1 - t) x_0 + t hi,
 
-    x_0 ~ N(0, 1), t uniform up to the last Euler step's start, 1 - 1 / n_euler. No discriminator,
-    no pixel loss: alpha and beta are not read. Source: `losses.flow_matching`. Args as `L2HTask`.
+    x_0 = enlarged degrade(hi) + noise, t uniform. The noise has the power of hi - enlarged lo,
+    measured of N_MEASURED training pairs at the start. No discriminator, no pixel loss: alpha and
+    beta are not read. Source: `losses.flow_matching`, `networks.flow`. Args as `L2HTask`.
     """
 
     product = "flow"
@@ -43,15 +45,19 @@ class FlowTask(L2HTask):
         device: torch.device,
     ) -> None:
         super().__init__(cfg.replace(w_pix=1.0, w_gan=0.0), hi, degrade, rng, device)
+        hi_some = self.hi.batch(slice(0, N_MEASURED), device)
+        flow = cast(FlowLowToHigh, self.generators[self.product]).to(device)
+        with torch.no_grad():
+            flow.measure(hi_some, degrade(hi_some, self.fixed_rng()))
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         """The flow matching loss."""
         hi, lo = batch["hi"], batch["lo_fake"]
         noise = torch.randn(hi.shape, generator=self.rng, device=self.device)
         t = torch.rand(len(hi), generator=self.rng, device=self.device)
-        t = t * (1 - 1 / self.cfg.n_euler)
         flow = cast(FlowLowToHigh, self.generators[self.product])
-        loss = flow_matching(lambda x, t: flow.velocity(x, t, lo), noise, hi, t)
+        start = flow.start(lo, noise)
+        loss = flow_matching(lambda x, t: flow.velocity(x, t, lo), start, hi, t)
         return loss, {"flow": loss}
 
     def preview(self, nets: nn.ModuleDict) -> Tensor:

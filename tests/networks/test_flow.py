@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import hlgan_lib as hl
-from hlgan_lib.networks.flow import N_WAVES, FlowLowToHigh, waves
+from hlgan_lib.networks.flow import N_WAVES, FlowLowToHigh, cosine_basis, waves
 from hlgan_lib.networks.paper import enlarge
 
 SMALL = hl.preset("smoke").replace(size_hi=32, size_lo=8)
@@ -29,34 +29,69 @@ def test_a_face_depends_on_its_image_and_noise_and_on_nothing_beside_it():
         assert not torch.allclose(net(lo, net.noise(1, seed=1)), hi, atol=1e-3)
 
 
-def test_the_walk_ends_where_the_last_step_says():
-    """The last Euler step starts at 1 - 1/n and goes for 1/n: it arrives at f."""
-    net, lo = flow(n_euler=2), images(2, 8)
-    seen = []
-    inner = net.end
-
-    def end(x, t, lo):
-        seen.append((t[0].item(), inner(x, t, lo)))
-        return seen[-1][1]
-
-    net.end = end
-    with torch.no_grad():
-        hi = net(lo)
-    assert [t for t, _ in seen] == [0, 0.5]
-    assert torch.allclose(hi, seen[-1][1].clamp(-1, 1), atol=1e-5)
-
-
-def test_with_skip_it_adds_to_the_enlarged_image():
-    net, lo = flow(skip=True), images(2, 8)
+def silent(net: FlowLowToHigh) -> FlowLowToHigh:
+    """The flow whose network says nothing, as before its first update."""
     for weight in net.head[-1].parameters():
         torch.nn.init.zeros_(weight)
+    return net
+
+
+def test_where_the_network_says_nothing_the_walk_ends_where_it_started():
+    net, lo = silent(flow(n_euler=3)), images(2, 8)
+    noise = net.noise(2)
     with torch.no_grad():
-        f = net.end(net.noise(2), torch.zeros(2), lo)
-    assert torch.allclose(f, enlarge(lo, 32), atol=1e-6)
-    plain = flow(skip=False)
-    for weight in plain.head[-1].parameters():
-        torch.nn.init.zeros_(weight)
-    assert plain.end(plain.noise(2), torch.zeros(2), lo).abs().max() == 0
+        assert torch.allclose(net(lo, noise), net.start(lo, noise).clamp(-1, 1), atol=1e-6)
+
+
+def test_the_silent_network_knows_the_best_linear_answer():
+    """Of Gaussian residuals of the noise's power no other linear answer has less error."""
+    net, lo = silent(flow()), torch.zeros(256, 3, 8, 8)
+    generator = torch.Generator().manual_seed(0)
+    noise, r = torch.randn(2, 256, 3, 32, 32, generator=generator)
+    x0, x1 = net.start(lo, noise), net.start(lo, r)
+    for at in (0.0, 0.3, 0.9):
+        t = torch.full((256,), at)
+        x = (1 - at) * x0 + at * x1
+        with torch.no_grad():
+            f = net.end(x, t, lo)
+        best = (x * x1).sum() / (x * x).sum()
+        assert torch.allclose(f, at / ((1 - at) ** 2 + at**2) * x, atol=1e-5)
+        assert ((f - x1) ** 2).mean() < 1.01 * ((best * x - x1) ** 2).mean() + 1e-8
+
+
+def test_the_quarter_turn_is_the_straight_path_in_another_time():
+    """Many Euler steps of dx/dt = v end where as many of the angle do."""
+    torch.manual_seed(1)
+    net, lo = flow(n_euler=400), images(1, 8)
+    torch.nn.init.normal_(net.head[-1].weight, std=0.05)
+    noise = net.noise(1)
+    with torch.no_grad():
+        x = net.start(lo, noise)
+        for i in range(400):
+            x = x + net.velocity(x, torch.full((1,), (i + 0.5) / 400), lo) / 400
+        walked = net(lo, noise)
+    assert (net.start(lo, noise).clamp(-1, 1) - walked).abs().max() > 0.05
+    assert torch.allclose(walked, x.clamp(-1, 1), atol=0.02)
+
+
+def test_the_noise_has_the_power_of_the_residual_at_each_frequency_and_colour():
+    net, lo = flow(), images(300, 8)
+    generator = torch.Generator().manual_seed(2)
+    grey = torch.randn(300, 1, 8, 8, generator=generator).expand(-1, 3, -1, -1)
+    hi = enlarge(lo, 32) + 0.2 * enlarge(grey, 32)  # of low frequencies, and of no colour
+    net.measure(hi, lo)
+    made = net.start(lo, torch.randn(300, 3, 32, 32, generator=generator)) - enlarge(lo, 32)
+    wanted = hi - enlarge(lo, 32)
+    assert made.std().item() == pytest.approx(wanted.std().item(), rel=0.05)
+    assert (made[:, 0] - made[:, 1]).std() < 1e-3, "grey, as what was measured"
+    steps = [(x[..., 1:] - x[..., :-1]).std().item() for x in (made, wanted)]
+    assert steps[0] == pytest.approx(steps[1], rel=0.15), "as smooth"
+
+
+def test_cosines_are_orthonormal():
+    basis = cosine_basis(16)
+    assert torch.allclose(basis @ basis.T, torch.eye(16), atol=1e-6)
+    assert torch.allclose(basis[0], torch.full((16,), 0.25))
 
 
 def test_time_is_told_apart_and_the_image_is_checked():

@@ -5,6 +5,7 @@ import torch
 
 import hlgan_lib as hl
 from hlgan_lib.losses import RELATIVISTIC, colour_h2l, low_frequencies
+from hlgan_lib.networks.paper import enlarge
 from hlgan_lib.tasks import FlowTask, SRGANTask
 from hlgan_lib.tasks.base import d_terms, g_terms
 from tests.helpers import HI, LO, TINY, bilinear, loop_of, train
@@ -119,11 +120,24 @@ def test_the_flow_learns_the_speed_along_a_straight_path():
     task.rng.set_state(state)
     hi, lo = batch["hi"], batch["lo_fake"]
     noise = torch.randn(hi.shape, generator=task.rng)
-    t = torch.rand(len(hi), generator=task.rng) / 2  # to the start of the last of two steps
-    x = noise + t.view(-1, 1, 1, 1) * (hi - noise)
-    v = task.generators["flow"].velocity(x, t, lo)
-    assert loss.item() == pytest.approx((v - hi + noise).square().mean().item(), rel=1e-4)
+    t = torch.rand(len(hi), generator=task.rng)
+    flow = task.generators["flow"]
+    start = flow.start(lo, noise)
+    x = start + t.view(-1, 1, 1, 1) * (hi - start)
+    v = flow.velocity(x, t, lo)
+    assert loss.item() == pytest.approx((v - hi + start).square().mean().item(), rel=1e-4)
     assert logs.keys() == {"flow"}
+
+
+def test_an_untrained_flow_draws_with_the_spread_of_the_residual():
+    task = loop_of("flow", FLOW, bilinear).task
+    flow = task.generators["flow"]
+    hi = HI[:4].batch()
+    lo = bilinear(hi, task.rng)
+    r = hi - enlarge(lo, 32)
+    with torch.no_grad():
+        drawn = torch.stack([flow(lo, flow.noise(4, seed)) for seed in range(8)])
+    assert 0.6 < (drawn.std(0).square().mean() / r.square().mean()).sqrt() < 1.4
 
 
 def test_the_flow_learns_one_batch_by_heart():
