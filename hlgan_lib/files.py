@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
+from weakref import WeakSet
 
 from PIL import Image
 
@@ -136,7 +137,7 @@ def out_folder(path: str | Path) -> Path:
 class Lock:
     """A folder that one process at a time writes into. It ends with `release` or the process.
 
-    Where the file system knows no locks there is none.
+    Where the file system knows no locks there is none. A copy of the process (fork) holds none.
 
     Args:
         folder: made where there is none.
@@ -150,6 +151,7 @@ class Lock:
     fd = -1
 
     def __init__(self, folder: Path, name: str = ".lock", said: Path | None = None) -> None:
+        _locks.add(self)
         with _in_one_line(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self.fd = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o666)
@@ -177,6 +179,18 @@ class Lock:
 
     def __del__(self) -> None:
         self.release()
+
+
+_locks: WeakSet[Lock] = WeakSet()
+
+
+def _release_all() -> None:
+    for lock in list(_locks):
+        lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_release_all)
 
 
 # ---- formats -------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -174,6 +176,28 @@ def test_a_locked_folder_says_who_writes_into_it(tmp_path):
         Lock(tmp_path / "run")
     first.release()
     Lock(tmp_path / "run").release()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no copies of processes here")
+def test_a_copy_of_the_process_holds_no_lock(tmp_path):
+    """Else a command that was killed would be refused as long as its workers are still ending."""
+    code = """
+import os, sys
+from pathlib import Path
+from hlgan_lib.files import Lock
+lock = Lock(Path(sys.argv[1]))
+wait, go = os.pipe()
+copied, here = os.pipe()
+if os.fork() == 0:
+    os.close(go)
+    os.write(here, b"1")
+    os.read(wait, 1)
+    os._exit(0)
+os.read(copied, 1)
+lock.release()
+Lock(Path(sys.argv[1])).release()
+"""
+    subprocess.run([sys.executable, "-c", code, tmp_path / "run"], check=True)
 
 
 def test_an_archive_that_claims_more_than_it_holds_is_refused(tmp_path):

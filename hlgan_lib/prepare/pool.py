@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -36,7 +37,7 @@ from .trees import Tree
 PIECE = 64  # files a task of the pool
 SYNC = 64  # pieces after which everything is forced to the disk
 FEW = 512  # files below which starting processes costs more than it saves
-AHEAD = 3  # pieces a process that wait for it
+AHEAD = 8  # pieces a process that wait for it while this one forces the file to the disk
 
 Progress = Callable[[Iterable[Any]], Iterable[Any]]
 Content = Path | bytes | str
@@ -107,11 +108,12 @@ def make_file(
         unfinished.unlink(missing_ok=True)
         journal.write_text(as_json({"job": job_print}) + "\n")
     cut_journal(journal, 1 + len(lines))
-    with open(unfinished, "r+b" if unfinished.exists() else "w+b") as file:
+    how = "r+b" if unfinished.exists() else "w+b"
+    with processes(workers, len(plan.jobs) - first) as pool, open(unfinished, how) as file:
         images = ImageFile(file, (size, size), len(kept))
         with open(journal, "a") as log:
             pieces = range(first, len(plan.jobs), PIECE)
-            results = run_all(tree, plan.jobs[first:], size, workers)
+            results = run_all(tree, plan.jobs[first:], size, pool)
             for k, (start, cut) in enumerate(zip(progress(pieces), results)):
                 if cut.images:
                     images.append(np.stack(cut.images))
@@ -196,30 +198,60 @@ def columns_of(faces: list[Face]) -> dict[str, np.ndarray]:
 
 
 # ---- the processes -------------------------------------------------------------------------------
-def run_all(tree: Tree, jobs: list[Job], size: int, workers: int | None) -> Iterator[Cut]:
+@dataclass(frozen=True)
+class Pool:
+    """Processes that wait for work.
+
+    Attributes:
+        executor: gives it to them; None where this process does it itself.
+        ahead: pieces that wait, so that no process does.
+    """
+
+    executor: ProcessPoolExecutor | None
+    ahead: int = 0
+
+
+@contextmanager
+def processes(workers: int | None, n_files: int) -> Iterator[Pool]:
+    """The processes that read so many files; they end with the block.
+
+    They start here, before a progress bar does: a bar brings a thread, and beside a thread no copy
+    of this process is safe.
+    """
+    if workers is None:
+        workers = n_cores() if n_files >= FEW else 0
+    if workers == 0:
+        yield Pool(None)
+        return
+    executor = ProcessPoolExecutor(workers, fast_context(), initializer=start_process)
+    try:
+        executor.submit(int)  # processes start with the first task
+        yield Pool(executor, AHEAD * workers)
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def n_cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_all(tree: Tree, jobs: list[Job], size: int, pool: Pool) -> Iterator[Cut]:
     """The faces of PIECE jobs after PIECE jobs, in order."""
     pieces = (jobs[k : k + PIECE] for k in range(0, len(jobs), PIECE))
-    if workers is None:
-        n_cores = (
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        )
-        workers = 0 if len(jobs) < FEW else n_cores or 1
-    if workers == 0:
+    if pool.executor is None:
         for piece in pieces:
             yield cut_piece(load(tree, piece), size)
         return
-
-    pool = ProcessPoolExecutor(workers, fast_context(), initializer=start_process)
     waiting: deque[tuple[list[Job], Future[Cut]]] = deque()
-    try:
-        for piece in pieces:
-            waiting.append((piece, pool.submit(cut_piece, load(tree, piece), size)))
-            if len(waiting) >= AHEAD * workers:
-                yield result(*waiting.popleft())
-        while waiting:
+    for piece in pieces:
+        waiting.append((piece, pool.executor.submit(cut_piece, load(tree, piece), size)))
+        if len(waiting) >= pool.ahead:
             yield result(*waiting.popleft())
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    while waiting:
+        yield result(*waiting.popleft())
 
 
 def fast_context() -> BaseContext:

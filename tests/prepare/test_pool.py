@@ -137,3 +137,18 @@ def test_processes_are_copies_only_where_nothing_else_runs(monkeypatch):
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     monkeypatch.setitem(sys.modules, "torch", object())
     assert pool.fast_context().get_start_method() == "spawn"
+
+
+def test_processes_start_before_a_progress_bar_has_its_thread(folder, tmp_path, monkeypatch):
+    """Beside the thread of tqdm they would be new interpreters, half a second of CPU each."""
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    order = []
+    context = pool.fast_context
+    monkeypatch.setattr(pool, "fast_context", lambda: order.append("processes") or context())
+
+    def bar(pieces):
+        order.append("bar")
+        return pieces
+
+    prepare_file("folder", folder, tmp_path / "o.npz", workers=1, progress=bar)
+    assert order == ["processes", "bar"]
