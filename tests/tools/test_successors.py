@@ -1,5 +1,11 @@
 """docs/successors.md holds the stored tables; what it says of them is so."""
 
+import json
+
+import pytest
+
+from hlgan_lib.files import Lock
+
 TOOL = "successors"
 
 
@@ -27,8 +33,11 @@ def test_a_row_differs_from_its_neighbour_in_what_it_is_named_after(tool):
     for name in tool.DEGRADATIONS:
         row = tool.ROWS[name]
         assert row.stage == "l2h" and row.changes == tool.PIXEL
-    lengths = {row.changes.get("flow_steps", tool.CFG.l2h_steps) for row in tool.ROWS.values()}
-    assert lengths == {tool.CFG.l2h_steps, tool.EVEN_UPDATES}
+    of_rows = {
+        getattr(tool.Study("quick", "cpu", tool.ROOT).config(row.changes), f"{row.stage}_steps")
+        for row in tool.ROWS.values()
+    }
+    assert of_rows == {tool.LENGTHS["quick"][1]}, "as many images for all"
 
 
 def test_what_is_said_of_the_numbers_is_so(stored):
@@ -42,6 +51,35 @@ def test_what_is_said_of_the_numbers_is_so(stored):
     assert abs(psnr["PDM"]["value"] - bilinear["value"]) < 0.1
     spreads = {k: on["diversity"]["total"] for k, on in stored["degradations"].items()}
     assert 0.05 < spreads["PDM"] / spreads["learned camera"] < 0.15
-    flow = stored["flow"]["flow"]
-    assert flow["explained"] < 0.02, "it does not draw yet"
-    assert abs(flow["psnr_mean"]["value"] - flow["psnr_one"]["value"]) < 0.05
+
+
+def test_a_row_is_trained_once_and_seeds_are_merged(tool, tmp_path, monkeypatch):
+    monkeypatch.setitem(tool.LENGTHS, "smoke", (2, 2))
+    monkeypatch.setattr(tool, "N_TEST", 8)
+    for seed in (0, 1):
+        tool.score(tool.Study("smoke", "cpu", tmp_path, seed), "bilinear")
+    once = {p: p.stat().st_mtime_ns for p in tmp_path.glob("*/*.json")}
+    assert len(once) == 6  # of a row its cost and scores, of the pairs their scores, for each seed
+    tool.score(tool.Study("smoke", "cpu", tmp_path), "bilinear")
+    assert once == {p: p.stat().st_mtime_ns for p in tmp_path.glob("*/*.json")}
+    found = tool.merged(tmp_path)
+    assert found["seeds"] == {"bilinear": 2} and found["cost"]["bilinear"]["images"] == 8
+    each = [json.loads((tmp_path / f"bilinear-{s}/scores.json").read_text()) for s in (0, 1)]
+    psnr = [on["scores"]["camera"]["psnr"] for on in each]
+    assert psnr[0]["value"] != psnr[1]["value"]
+    both = found["scores"]["bilinear"]["camera"]["psnr"]
+    assert both["value"] == pytest.approx(sum(p["value"] for p in psnr) / 2)
+    assert both["ci"] == [min(p["ci"][0] for p in psnr), max(p["ci"][1] for p in psnr)]
+    assert "Not run:" in tool.restorer_table(found) and "bilinear" in tool.degradation_table(found)
+
+
+def test_a_run_that_another_process_trains_is_waited_for(tool, tmp_path, monkeypatch):
+    held, seen = Lock(tmp_path), []
+
+    def sleep(seconds):
+        seen.append(seconds)
+        held.release()
+
+    monkeypatch.setattr(tool.time, "sleep", sleep)
+    with tool.only_one(tmp_path):
+        assert seen == [tool.WAIT_S]

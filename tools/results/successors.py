@@ -1,10 +1,13 @@
 """The paper's successors under one loop and one budget, beside bilinear pairs and the camera.
 
-    python tools/results/successors.py [--runs DIR] [--only ROW ...]
+    python tools/results/successors.py --preset study --device cuda --runs DIR --only ROW --seed 1
+    python tools/results/successors.py --runs DIR --publish
 
-Trains and scores what results/successors.json does not hold yet, stores each row at once, then
-rewrites the tables of docs/successors.md and draws figures/flow.png. About ten minutes of an idle
-core: the networks of the preset `quick`, 1,200 images, one seed.
+The first trains and scores rows, each in files of its own under DIR: several processes may work on
+one DIR at once, one may be stopped, and what is there is not done again. The second puts all of
+them into results/successors.json, rewrites the tables of docs/successors.md and draws
+figures/flow.png. Presets: `quick`, 1,200 images a restorer, about ten minutes of an idle core;
+`study`, which is meant for a GPU. `--updates` and `--h2l-updates` set other lengths, for all rows.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -21,25 +26,24 @@ from torch import Tensor
 
 import hlgan_lib as hl
 from hlgan_lib.checkpoint import RunFolder
+from hlgan_lib.config import STAGES
 from hlgan_lib.data import load_faces, unit_range
-from hlgan_lib.files import save_json, user_path
+from hlgan_lib.files import Lock, save_json, user_path
 from hlgan_lib.metrics.pairs import consistency, psnr
 from hlgan_lib.networks.baselines import enlarged
 from hlgan_lib.networks.flow import FlowLowToHigh
-from hlgan_lib.runtime import one_thread
+from hlgan_lib.runtime import hardware, one_thread
 from hlgan_lib.stats import mean_interval
 from hlgan_lib.study.scoring import score_degrader, score_restorer
-from hlgan_lib.training.build import new_loop
 from hlgan_lib.viz import face_grid, save_figure
 
 ROOT = Path(__file__).resolve().parents[2]
 STORED = ROOT / "results" / "successors.json"
 PAGE = ROOT / "docs" / "successors.md"
-H2L = hl.preset("quick").replace(amp="off")  # 300 updates
-CFG = H2L.replace(l2h_steps=75, flow_steps=75, semicycle_steps=75, pseudo_steps=75)  # 1,200 images
+LENGTHS = {"quick": (300, 75), "study": (3_000, 6_000)}  # updates of H2L and of a restorer
 N_TEST = 200  # faces of faces:test
 N_DRAWN, N_FACES = 8, 50  # faces of a picture, and test faces, of which the flow's spread is taken
-EVEN_UPDATES = 200  # of the flow, about as many minutes as a GAN-led L2H of the same length
+WAIT_S = 2  # between two looks at a run that another process trains
 
 # What H2L is, by the name of its row; the other degradations need no training.
 H2LS: dict[str, dict[str, Any]] = {
@@ -59,10 +63,12 @@ class Row(NamedTuple):
 
 
 PIXEL: dict[str, Any] = {"w_gan": 0.0}
+# A flow's loss is noisy, and nothing plays against it: Adam with a longer memory.
+FLOW = {"lr": 2e-3, "beta1": 0.9, "beta2": 0.99, "n_euler": 16}
 R3GAN = {"gan_loss": "relativistic", "w_r1": 1.0, "w_r2": 1.0, "d_norm": "none"}
 ROWS = {  # in the order of training: what answers most for its minutes first
     "pixel only": Row("l2h", "learned camera", PIXEL),
-    "flow": Row("flow", "learned camera", {}),
+    "flow": Row("flow", "learned camera", FLOW),
     "hinge": Row("l2h", "learned camera", {}),
     "relativistic, R1 and R2 each eighth": Row(
         "l2h", "learned camera", R3GAN | {"penalty_every": 8}
@@ -73,7 +79,6 @@ ROWS = {  # in the order of training: what answers most for its minutes first
     "bilinear": Row("l2h", "bilinear", PIXEL),
     "DSGAN": Row("l2h", "DSGAN", PIXEL),
     "PDM": Row("l2h", "PDM", PIXEL),
-    "flow, as many minutes": Row("flow", "learned camera", {"flow_steps": EVEN_UPDATES}),
     "hand-made": Row("l2h", "handmade", PIXEL),
     "the camera itself": Row("l2h", "camera", PIXEL),
     "paper's H2L": Row("l2h", "paper's H2L", PIXEL),
@@ -83,7 +88,6 @@ RESTORERS = (
     "hinge",
     "relativistic, R1 and R2 each eighth",
     "flow",
-    "flow, as many minutes",
     "semi-cycle",
     "semi-cycle, real LR as heavy",
     "pseudo-supervision",
@@ -100,77 +104,107 @@ DEGRADATIONS = (
 
 
 # ---- training ------------------------------------------------------------------------------------
-def trained(
-    stored: dict, name: str, stage: str, cfg: hl.RunConfig, folder: Path, **sources: Any
-) -> Path:
-    """The folder of a finished run; what it costs is stored beside."""
-    costs = stored.setdefault("cost", {})
-    if name not in costs:
-        steps = getattr(cfg, f"{stage}_steps")
-        seconds = steps * seconds_of_an_update(stage, cfg, **sources)
-        costs[name] = {"images": steps * cfg.batch, "cpu_seconds": round(seconds)}
-        save_json(STORED, stored)
-    resume = RunFolder(folder).config.is_file()
-    for tick in hl.train(cfg, stage, out=folder, resume=resume, device="cpu", **sources):
-        print(f"{name}: {tick.images} images", flush=True)
-    return folder
+class Study(NamedTuple):
+    """What all rows of a table share."""
+
+    preset: str
+    device: str
+    folder: Path
+    seed: int = 0
+    h2l_updates: int = 0  # 0: as LENGTHS says
+    updates: int = 0
+
+    def config(self, changes: dict[str, Any]) -> hl.RunConfig:
+        """The preset at this study's lengths and seed, with what a row changes."""
+        h2l, other = LENGTHS[self.preset]
+        steps = {f"{stage}_steps": self.updates or other for stage in STAGES}
+        steps["h2l_steps"] = self.h2l_updates or h2l
+        return hl.preset(self.preset).replace(seed=self.seed, **steps).replace(**changes)
+
+    def place(self, name: str) -> Path:
+        """The folder of a row, or of an H2L."""
+        short = "".join(c if c.isalnum() else "-" for c in name)
+        return self.folder / f"{short}-{self.seed}"
 
 
-def seconds_of_an_update(stage: str, cfg: hl.RunConfig, n: int = 4, **sources: Any) -> float:
-    """CPU time of an update, which other work on the machine does not lengthen much."""
-    loop, _ = new_loop(cfg, stage, device="cpu", **sources)
-    loop.update()
-    begun = time.process_time()
-    for _ in range(n):
-        loop.update()
-    return (time.process_time() - begun) / n
+def trained(study: Study, name: str, stage: str, changes: dict[str, Any], **sources: Any) -> dict:
+    """Train a run, or wait until another process has; what it cost."""
+    cfg = study.config(changes)
+    place = study.place(name)
+    place.mkdir(parents=True, exist_ok=True)
+    cost = place / "cost.json"
+    with only_one(place / "training"):
+        if not cost.is_file():
+            run = RunFolder(place / "run")
+            ticks = hl.train(
+                cfg,
+                stage,
+                out=run.path,
+                resume=run.config.is_file(),
+                device=study.device,
+                **sources,
+            )
+            for tick in ticks:
+                print(f"{name}, seed {study.seed}: {tick.images} images", flush=True)
+            images = getattr(cfg, f"{stage}_steps") * cfg.batch
+            seconds = json.loads(run.scores.read_text())["seconds"]
+            save_json(cost, {"images": images, "seconds": seconds, "device": hardware()})
+    return json.loads(cost.read_text())
 
 
-def folder_name(name: str) -> str:
-    """A row's name as that of a folder."""
-    return "".join(c if c.isalnum() else "-" for c in name)
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold a folder; waits as long as another process does."""
+    lock = None
+    while lock is None:
+        try:
+            lock = Lock(folder)
+        except hl.HLError as error:
+            if "being written" not in str(error):
+                raise
+            time.sleep(WAIT_S)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-def degradation(stored: dict, name: str, runs: Path) -> str:
+def degradation(study: Study, name: str) -> str:
     """A row's degradation as `hl.train` takes it, trained where it must be, and scored once."""
     found = name
+    place = study.place(f"pairs {name}")
     if name in H2LS:
-        cfg = H2L.replace(**H2LS[name])
-        run = trained(stored, f"H2L: {name}", "h2l", cfg, runs / f"h2l-{folder_name(name)}")
-        found = f"learned:{run}"
-    scores = stored.setdefault("degradations", {})
-    if name not in scores:
-        scores[name] = score_degrader(found, N_TEST)
-        save_json(STORED, stored)
-        print(name, scores[name]["frechet_lite0"], scores[name]["diversity"], flush=True)
+        trained(study, f"pairs {name}", "h2l", H2LS[name])
+        found = f"learned:{place / 'run'}"
+    place.mkdir(parents=True, exist_ok=True)
+    with only_one(place / "scoring"):
+        if not (place / "scores.json").is_file():
+            save_json(place / "scores.json", score_degrader(found, N_TEST))
     return found
 
 
-def restorer(stored: dict, name: str, runs: Path) -> Path:
-    """A row's network, trained where it is not there."""
-    row = ROWS[name]
-    cfg = CFG.replace(**row.changes)
-    pairs = degradation(stored, row.pairs, runs)
-    return trained(
-        stored, name, row.stage, cfg, runs / f"l2h-{folder_name(name)}", degradation=pairs
-    )
-
-
-def score(stored: dict, name: str, runs: Path) -> None:
+def score(study: Study, name: str) -> None:
     """Train and score a row of the table."""
-    folder = restorer(stored, name, runs)
-    net = hl.load_weights(folder)
+    row, place = ROWS[name], study.place(name)
+    trained(study, name, row.stage, row.changes, degradation=degradation(study, row.pairs))
+    if (place / "scores.json").is_file():
+        return
+    net = hl.load_weights(place / "run", device=study.device)
 
+    @torch.no_grad()
     def restore(lo: Tensor) -> Tensor:
+        given = lo.to(study.device)
         if not isinstance(net, FlowLowToHigh):
-            return hl.upscale(net, lo)
+            return hl.upscale(net, given).cpu()
         noise = net.noise(len(lo))  # of each face its own, for distances between sets
-        pairs = zip(lo.split(64), noise.split(64), strict=True)
-        return torch.cat([net(a, b) for a, b in pairs])
+        pairs = zip(given.split(64), noise.split(64), strict=True)
+        return torch.cat([net(a, b) for a, b in pairs]).cpu()
 
-    stored.setdefault("scores", {})[name] = score_restorer(restore, N_TEST).scores
-    save_json(STORED, stored)
-    print(name, stored["scores"][name]["camera"], flush=True)
+    scores: dict[str, Any] = {"scores": score_restorer(restore, N_TEST).scores}
+    if isinstance(net, FlowLowToHigh):
+        scores["flow"] = spread_of(net)
+    save_json(place / "scores.json", scores)
+    print(name, study.seed, scores["scores"]["camera"]["psnr"], flush=True)
 
 
 # ---- what a flow invents -------------------------------------------------------------------------
@@ -179,7 +213,7 @@ def spread_of(net: FlowLowToHigh) -> dict[str, Any]:
     """Several faces of each LR image: how far apart they lie, and how far from the truth."""
     pairs = load_faces("faces:test")
     hi, lo = (side.batch(slice(0, N_FACES)) for side in pairs)
-    drawn = hl.sample(net, lo, n=N_DRAWN)
+    drawn = hl.sample(net, lo.to(net.power.device), n=N_DRAWN).cpu()
     truth, faces = unit_range(hi), unit_range(drawn)
     mean = faces.mean(1)
     first = faces[:, 0]
@@ -207,7 +241,7 @@ def spread_of(net: FlowLowToHigh) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def draw(net: FlowLowToHigh) -> None:
+def draw(net: FlowLowToHigh, preset: str) -> None:
     """LR, four draws, their mean and their spread, the truth."""
     pairs = load_faces("faces:test")
     hi, lo = (side.batch(slice(0, 8)) for side in pairs)
@@ -223,7 +257,7 @@ def draw(net: FlowLowToHigh) -> None:
         "Eight test faces in rows: the LR image, four faces that a flow draws for it, the mean of "
         "eight draws, their standard deviation as brightness, ground truth"
     )
-    made: dict[str, Any] = {"command": "python tools/results/successors.py", "preset": "quick"}
+    made: dict[str, Any] = {"command": "python tools/results/successors.py", "preset": preset}
     save_figure(face_grid(rows, alt=alt, cell=64), ROOT / "figures" / "flow.png", seed=0, **made)
 
 
@@ -237,13 +271,13 @@ def _cell(score: dict, digits: int) -> str:
 def _cost(stored: dict, name: str) -> str:
     """Images and minutes of CPU time."""
     cost = stored.get("cost", {}).get(name)
-    return "" if cost is None else f"{cost['images']:,} | {cost['cpu_seconds'] / 60:.1f}"
+    return "" if cost is None else f"{cost['images']:,} | {cost['seconds'] / 60:.1f}"
 
 
 def restorer_table(stored: dict) -> str:
     """The restorers, all on pairs of the learned camera."""
     lines = [
-        "| restorer | PSNR dB | SSIM | Fréchet | consistency | images | CPU minutes |",
+        "| restorer | PSNR dB | SSIM | Fréchet | consistency | images | minutes |",
         "|---|---|---|---|---|---|---|",
     ]
     return _rows(stored, RESTORERS, lines)
@@ -253,7 +287,7 @@ def degradation_table(stored: dict) -> str:
     """The degradations, each with a pixel-only L2H."""
     lines = [
         "| pairs of | PSNR dB | SSIM | Fréchet of LR images to the camera's | spread over draws | "
-        "images, H2L | CPU minutes, H2L |",
+        "images, H2L | minutes, H2L |",
         "|---|---|---|---|---|---|---|",
     ]
     for name in DEGRADATIONS:
@@ -265,7 +299,7 @@ def degradation_table(stored: dict) -> str:
         cells = [label, _cell(scores["psnr"], 2), _cell(scores["ssim"], 3)]
         cells.append(_cell(made["frechet_lite0"], 0))
         cells.append(f"{made['diversity']['total']:.3f}")
-        cost = _cost(stored, f"H2L: {pairs}") or "– | –"
+        cost = _cost(stored, f"pairs {pairs}") or "– | –"
         lines.append(f"| {' | '.join(cells)} | {cost} |")
     return "\n".join([*lines, *_not_run(stored, DEGRADATIONS)])
 
@@ -315,23 +349,78 @@ def write_page(stored: dict) -> None:
         between_marks(PAGE, table(stored), mark)
 
 
+# ---- all seeds together --------------------------------------------------------------------------
+def merged(folder: Path) -> dict[str, Any]:
+    """What all processes and seeds left in a folder, a mean over seeds for each number."""
+    stored: dict[str, Any] = {}
+    pairs = dict.fromkeys(row.pairs for row in ROWS.values())
+    for name in (*(f"pairs {p}" for p in pairs), *ROWS):
+        # Rows, not run folders, say which seeds count: a degradation may be there without a row.
+        short = Study("", "", folder).place(name).name.removesuffix("-0")
+        found = [p.parent for p in folder.glob(f"{short}-*/scores.json")]
+        places = sorted(p for p in found if p.name.removeprefix(f"{short}-").isdigit())
+        if not places:
+            continue
+        scores = [json.loads((p / "scores.json").read_text()) for p in places]
+        costs = [p / "cost.json" for p in places]
+        if all(c.is_file() for c in costs):
+            read = [json.loads(c.read_text()) for c in costs]
+            stored.setdefault("cost", {})[name] = over_seeds(read)
+        if name.startswith("pairs "):
+            stored.setdefault("degradations", {})[name.removeprefix("pairs ")] = over_seeds(scores)
+            continue
+        stored.setdefault("scores", {})[name] = over_seeds([s["scores"] for s in scores])
+        stored.setdefault("seeds", {})[name] = len(places)
+        if "flow" in scores[0]:
+            stored.setdefault("flow", {})[name] = over_seeds([s["flow"] for s in scores])
+    return stored
+
+
+def over_seeds(found: list[Any]) -> Any:
+    """Numbers of each seed as one: means; of intervals the lowest and the highest end."""
+    first = found[0]
+    if isinstance(first, dict):
+        both = {key: over_seeds([f[key] for f in found]) for key in first if key != "ci"}
+        if first.get("ci"):
+            ends = [f["ci"] for f in found]
+            both["ci"] = [min(low for low, _ in ends), max(high for _, high in ends)]
+        return both
+    if isinstance(first, str):
+        return first
+    mean = sum(found) / len(found)
+    return mean if isinstance(first, float) else round(mean)
+
+
+def publish(folder: Path, preset: str) -> None:
+    """Store what a folder holds, rewrite the page, draw the flow of the first seed."""
+    stored = {"preset": preset, **merged(folder)}
+    save_json(STORED, stored)
+    write_page(stored)
+    place = Study(preset, "cpu", folder).place("flow") / "run"
+    if "flow" in stored.get("flow", {}) and place.is_dir():
+        draw(cast(FlowLowToHigh, hl.load_weights(place)), preset)
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=user_path, default=ROOT / "runs" / "successors")
-    parser.add_argument("--only", nargs="*", default=list(ROWS), help="rows of ROWS, by name")
+    parser.add_argument("--only", nargs="*", default=list(ROWS), choices=ROWS, metavar="ROW")
+    parser.add_argument("--preset", choices=list(LENGTHS), default="quick")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--updates", type=int, default=0, help="of each restorer")
+    parser.add_argument("--h2l-updates", type=int, default=0)
+    parser.add_argument("--publish", action="store_true", help="store and draw what is there")
     args = parser.parse_args()
-    stored = json.loads(STORED.read_text()) if STORED.is_file() else {}
+    folder = args.runs / args.preset
     with one_thread():
+        if args.publish:
+            publish(folder, args.preset)
+            return
+        study = Study(args.preset, args.device, folder, args.seed, args.h2l_updates, args.updates)
         for name in args.only:
-            if name not in stored.get("scores", {}):
-                score(stored, name, args.runs)
-            if ROWS[name].stage == "flow" and name not in stored.get("flow", {}):
-                net = cast(FlowLowToHigh, hl.load_weights(restorer(stored, name, args.runs)))
-                stored.setdefault("flow", {})[name] = spread_of(net)
-                save_json(STORED, stored)
-                draw(net)
-        write_page(stored)
+            score(study, name)
 
 
 if __name__ == "__main__":
