@@ -18,9 +18,10 @@ from torch import Tensor
 
 from ..errors import HLError
 from ..files import atomic, user_path
-from .storage import write_images
+from .storage import block_hashes, write_images
 
 SLACK = 1.001  # rounding beyond [-1, 1]
+BY_BLOCKS = "blocks:"  # how a digest begins; those of earlier versions have no such word
 TO_SIGNED = "no value lies below 0, so this looks like [0, 1]: pass x * 2 - 1"
 
 
@@ -35,6 +36,7 @@ class FaceSet:
         names: the file name of each image.
         source: the folder, file or built-in name they came from.
         skipped: (file name, reason) of each file that could not be used.
+        hashes: `storage.block_hashes` of the images, where they are known.
 
     Raises:
         HLError: where images and names do not fit together.
@@ -44,6 +46,7 @@ class FaceSet:
     names: tuple[str, ...]
     source: str
     skipped: tuple[tuple[str, str], ...] = ()
+    hashes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape = self.images.shape
@@ -93,8 +96,25 @@ class FaceSet:
         chosen = torch.from_numpy(np.array(self.images[index]))
         return to_float(chosen.to(device))
 
-    def digest(self) -> str:
-        """SHA-256 of names and pixels, in their order: by it a training knows its data again."""
+    def digest(self, like: str = "") -> str:
+        """By it a training knows its data again: SHA-256 of names and of the hashes of the images.
+
+        Args:
+            like: a digest to compare it with. One of an earlier version is of the pixels
+                themselves: then this one is so too.
+
+        Returns:
+            `BY_BLOCKS` and 64 digits, or 64 digits.
+        """
+        if like and not like.startswith(BY_BLOCKS):
+            return self._digest_of_pixels()
+        hashes = self.hashes or block_hashes(self.images)
+        parts = (repr(self.images.shape), *hashes, *self.names)
+        content = "\0".join(parts).encode("utf-8", "surrogatepass")
+        return BY_BLOCKS + hashlib.sha256(content).hexdigest()
+
+    def _digest_of_pixels(self) -> str:
+        """SHA-256 of names and pixels, as earlier versions wrote it."""
         sha = hashlib.sha256(repr(self.images.shape).encode())
         for start in range(0, len(self), 256):  # a memory-mapped set is read in pieces
             sha.update(np.ascontiguousarray(self.images[start : start + 256]).data)

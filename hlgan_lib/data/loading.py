@@ -52,14 +52,29 @@ def load_faces(
 ) -> FaceSet: ...
 @overload
 def load_faces(
-    source: str | Path, size: int | None = None, *, role: str, minimum: int = 2
+    source: str | Path,
+    size: int | None = None,
+    *,
+    role: str,
+    minimum: int = 2,
+    check: bool = False,
 ) -> FaceSet: ...
 @overload
 def load_faces(
-    source: str | Path, size: int | None = None, *, role: str | None = None, minimum: int = 2
+    source: str | Path,
+    size: int | None = None,
+    *,
+    role: str | None = None,
+    minimum: int = 2,
+    check: bool = False,
 ) -> FaceSet | Pairs: ...
 def load_faces(
-    source: str | Path, size: int | None = None, *, role: str | None = None, minimum: int = 2
+    source: str | Path,
+    size: int | None = None,
+    *,
+    role: str | None = None,
+    minimum: int = 2,
+    check: bool = False,
 ) -> FaceSet | Pairs:
     """Load faces from a built-in name, a folder of images, one image or an .npz file.
 
@@ -75,12 +90,14 @@ def load_faces(
         role: "hi" or "lo", what the images are for. LR images that shrink by more than 1.5 cause a
             UserWarning: their own noise and blur, which H2L should learn, are averaged away.
         minimum: how many usable images there must be.
+        check: compare every image of an .npz file with its hash, a second or so a GB.
 
     Returns:
         A FaceSet, or Pairs for a built-in name of two sides of which none was picked.
 
     Raises:
-        HLError: for a wrong path, name, role or size, and for fewer images than the minimum.
+        HLError: for a wrong path, name, role or size, for fewer images than the minimum, and for
+            images that fail the check.
 
     Source: ours.
     """
@@ -105,7 +122,7 @@ def load_faces(
         size = SIZES[role]
     path = user_path(source)
     if path.suffix == ".npz" and path.is_file():
-        faces = _resized(load_npz(path), size, role)
+        faces = _resized(load_npz(path, check), size, role)
     elif path.is_dir():
         faces = _read_files(input_files(path), path, size, role, minimum)
     elif path.is_file():

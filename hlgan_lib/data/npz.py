@@ -28,19 +28,20 @@ MAX_GROWTH = 200  # times that compressed images may grow when they are larger t
 SMALL = 256_000_000
 
 
-def load_npz(path: Path) -> FaceSet:
+def load_npz(path: Path, check: bool = False) -> FaceSet:
     """Open a FaceSet file; images that were saved compressed are read into memory.
 
     What the file says of its arrays is looked at before any of them is read.
 
     Args:
         path: an .npz file with `images`, uint8 (N, 3, H, W), and `names`, N strings.
+        check: compare every image with its hash, where the file has them: see `storage.verify`.
 
     Returns:
         The set, its images mapped from the file where that is possible.
 
     Raises:
-        HLError: for a broken file and for other contents.
+        HLError: for a broken file, for other contents, and for images that fail the check.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -50,7 +51,8 @@ def load_npz(path: Path) -> FaceSet:
             names = tuple(file["names"].tolist())
             if images is None:
                 images = file["images"]
-        return FaceSet(images, names, str(path))
+        hashes = verify(path, images, names) if check else ()
+        return FaceSet(images, names, str(path), hashes=hashes)
     except HLError:
         raise
     # A damaged file raises whatever the readers of zip, zlib and .npy meet first.
@@ -134,8 +136,7 @@ def check_npz(path: Path) -> bool:
     Raises:
         HLError: for a damaged or broken file.
     """
-    faces = load_npz(path)
-    return verify(path, faces.images, faces.names)
+    return bool(load_npz(path, check=True).hashes)
 
 
 def _mapped(path: Path) -> np.ndarray | None:

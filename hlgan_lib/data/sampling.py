@@ -7,7 +7,7 @@ whole, so that drawing and augmenting a batch is a few tensor operations there.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -29,23 +29,32 @@ class Sampler:
         batch: images a batch.
         device: where the images lie and the batches come out.
         generator: draws the order, on any device.
+        rows: which images of the set are drawn; all of them by default. The others lie beside them,
+            as a copy without them would hold the set twice.
 
     Raises:
         HLError: for an empty set or batch.
     """
 
     def __init__(
-        self, faces: FaceSet, batch: int, device: torch.device | str, generator: torch.Generator
+        self,
+        faces: FaceSet,
+        batch: int,
+        device: torch.device | str,
+        generator: torch.Generator,
+        rows: Sequence[int] | None = None,
     ) -> None:
-        if batch < 1 or len(faces) < 1:
+        self.n = len(faces) if rows is None else len(rows)
+        if batch < 1 or self.n < 1:
             raise HLError(
                 f"Sampler needs a batch and a set of at least 1, got batch {batch} and "
-                f"{len(faces)} images"
+                f"{self.n} images"
             )
         self.images = _on_device(faces.images, torch.device(device))
+        self.rows = None if rows is None else torch.tensor(rows, device=self.images.device)
         self.n_batch = batch
         self.generator = generator
-        # What is left of this epoch: indices, in the order in which they will come.
+        # What is left of this epoch: numbers below n, in the order in which they will come.
         self.order = torch.empty(0, dtype=torch.long, device=self.images.device)
         # Indices of the batches that `ahead` has drawn, and how many of these have come.
         self.drawn, self.come = self.order.reshape(0, batch), 0
@@ -73,14 +82,12 @@ class Sampler:
         self.come = 0
 
     def _draw(self, n: int) -> Tensor:
-        """The next n indices of the order."""
+        """Which images come next, n of them."""
         while len(self.order) < n:
-            epoch = torch.randperm(
-                len(self.images), generator=self.generator, device=self.generator.device
-            )
+            epoch = torch.randperm(self.n, generator=self.generator, device=self.generator.device)
             self.order = torch.cat((self.order, epoch.to(self.order.device)))
         chosen, self.order = self.order[:n], self.order[n:]
-        return chosen
+        return chosen if self.rows is None else self.rows[chosen]
 
     def __iter__(self) -> Iterator[Tensor]:
         while True:
@@ -92,7 +99,7 @@ class Sampler:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on where `state_dict` was taken. Raises ValueError where it was of another set."""
-        order, n = state["order"], len(self.images)
+        order, n = state["order"], self.n
         if order.dtype != torch.long or order.ndim != 1 or len(order) > n + self.n_batch:
             raise ValueError(f"the order must be at most {n + self.n_batch} whole numbers")
         if len(order) and not 0 <= order.min() <= order.max() < n:

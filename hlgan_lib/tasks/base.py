@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -162,6 +162,9 @@ class Task(ABC):
         own_gan: the GAN loss of tasks that have no choice.
         gan: which GAN loss.
         d_updates: how many updates the discriminators have had; the loop counts them.
+        hi: all HR faces.
+        hi_rows: those of them that are trained on.
+        val_hi: those held out.
         generators: trained by `g_loss`.
         discriminators: trained by `d_loss`; none where the task has no GAN loss.
         samplers: what has a state of its own to resume from.
@@ -182,8 +185,9 @@ class Task(ABC):
     ) -> None:
         self.cfg, self.rng, self.device = cfg, rng, device
         self.gan = self.own_gan or GANS[cfg.gan_loss]
-        self.hi, self.val_hi = hold_out(hi, cfg.n_val)
-        self._hi_sampler = Sampler(self.hi, cfg.batch, device, rng)
+        self.hi = hi
+        self.hi_rows, self.val_hi = hold_out(hi, cfg.n_val)
+        self._hi_sampler = Sampler(hi, cfg.batch, device, rng, self.hi_rows)
         self.samplers = {"hi": self._hi_sampler}
         self.generators, self.discriminators = nn.ModuleDict(), nn.ModuleDict()
 
@@ -233,11 +237,14 @@ class Task(ABC):
             lo: the images.
             domains: how many domains they are of; a batch holds as many images of each.
         """
-        lo, self.val_lo = hold_out(lo, self.cfg.n_val)
-        self._lo_samplers = []
-        for i, part in enumerate(by_domain(lo, domains).values()):
-            sampler = Sampler(part, self.cfg.batch // domains, self.device, self.rng)
-            self._lo_samplers.append(sampler)
+        rows, self.val_lo = hold_out(lo, self.cfg.n_val)
+        if domains == 1:
+            self._lo_samplers = [Sampler(lo, self.cfg.batch, self.device, self.rng, rows)]
+        else:
+            each = self.cfg.batch // domains
+            parts = by_domain(lo[rows], domains).values()
+            self._lo_samplers = [Sampler(part, each, self.device, self.rng) for part in parts]
+        for i, sampler in enumerate(self._lo_samplers):
             self.samplers[f"lo{i or ''}"] = sampler
 
     def next_lo(self) -> Tensor:
@@ -279,22 +286,31 @@ class Task(ABC):
         """A stream of its own for samples and scores, so that looking does not change training."""
         return torch.Generator(self.device).manual_seed(self.cfg.seed + 1)
 
-    def in_batches(self, f: Callable[[Tensor], Tensor], faces: FaceSet, batch: int = 64) -> Tensor:
-        """f of all faces, a few at a time.
+    def in_batches(
+        self,
+        f: Callable[[Tensor], Tensor],
+        faces: FaceSet,
+        batch: int = 64,
+        rows: Sequence[int] | None = None,
+    ) -> Tensor:
+        """f of faces, a few at a time.
 
         Args:
             f: images in [-1, 1] -> one row of numbers an image.
             faces: the set.
             batch: how many at a time.
+            rows: which faces; all by default.
 
         Returns:
-            The rows of all faces.
+            A row of numbers a face.
         """
-        starts = range(0, len(faces), batch)
-        return torch.cat([f(faces.batch(slice(i, i + batch), self.device)) for i in starts])
+        chosen = range(len(faces)) if rows is None else rows
+        starts = range(0, len(chosen), batch)
+        parts = [list(chosen[i : i + batch]) for i in starts]
+        return torch.cat([f(faces.batch(part, self.device)) for part in parts])
 
 
-def hold_out(faces: FaceSet, n: int) -> tuple[FaceSet, FaceSet]:
+def hold_out(faces: FaceSet, n: int) -> tuple[list[int], FaceSet]:
     """Split off n evenly spaced faces to choose best.pt by.
 
     At most a fifth and at least two are held out. Of fewer than 4 faces none is: both are all.
@@ -304,14 +320,14 @@ def hold_out(faces: FaceSet, n: int) -> tuple[FaceSet, FaceSet]:
         n: how many are wanted.
 
     Returns:
-        The faces to train on, and those held out.
+        The rows of the faces to train on, of which no copy is made, and those held out.
     """
     if len(faces) < 4:
-        return faces, faces
+        return list(range(len(faces))), faces
     n = max(2, min(n, len(faces) // 5))
     held = set(torch.linspace(0, len(faces) - 1, n).long().tolist())
     kept = [i for i in range(len(faces)) if i not in held]
-    return faces[kept], faces[sorted(held)]
+    return kept, faces[sorted(held)]
 
 
 def grid(rows: list[Tensor]) -> Tensor:

@@ -113,7 +113,8 @@ class H2LTask(Task):
             for k, of_domain in enumerate(jpeg):
                 h2l.jpeg.set(*of_domain, domain=k if cfg.domains > 1 else None)
         if isinstance(h2l, LearnedCamera) and h2l.adaptive is not None:
-            h2l.adaptive.set(self.in_batches(scene_statistics, self.hi))
+            seen = self.in_batches(scene_statistics, self.hi, rows=self.hi_rows)
+            h2l.adaptive.set(seen)
         self.generators["h2l"] = h2l
         # A camera cannot change a face: no pixel loss, but an anchor where its discriminator fails.
         self.w_pix = 0.0 if cfg.is_camera else cfg.w_pix

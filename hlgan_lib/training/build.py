@@ -16,10 +16,8 @@ from ..config import STAGES, RunConfig, reads
 from ..data.domains import by_domain
 from ..data.faces import FaceSet
 from ..data.loading import load_faces
-from ..data.npz import check_npz
 from ..degradations import DEGRADATIONS, Degradation
 from ..errors import HLError
-from ..files import user_path
 from ..inference import load_weights, resolve_degradation
 from ..loop import Loop
 from ..precision import what_pays
@@ -94,28 +92,35 @@ def new_loop(
         loop = Loop(cfg, task, getattr(cfg, f"{stage}_steps"))
     if stage == "joint":
         _start_from(task, {"h2l": h2l, "l2h": l2h})
-    return loop, _about(stage, cfg, place, hi_set, lo_set, degradation, h2l, l2h)
+    about = _about(stage, cfg, place, hi_set, lo_set, degradation, h2l, l2h, _stored(out))
+    return loop, about
 
 
 def _precision(cfg: RunConfig, stage: str, device: torch.device, out: str | Path | None) -> str:
     """What `cfg.amp` means: of "auto" what the run in `out` was started with, or what pays here."""
     if cfg.amp != "auto":
         return cfg.amp
-    stored = RunFolder(out) if out else None
-    if stored and stored.config.is_file():
-        return str(stored.read_about()["config"].get("amp", "off"))
+    stored = _stored(out)
+    if stored:
+        return str(stored["config"].get("amp", "off"))
     layers = [(getattr(cfg, f"{stage}_width", cfg.l2h_width), cfg.size_lo)]
     layers.append((cfg.d_width, cfg.size_lo if stage == "h2l" else cfg.size_hi))
     return what_pays(device, tuple(layers), cfg.batch)
 
 
+def _stored(out: str | Path | None) -> About | None:
+    """What the run in `out` is of, where there is one."""
+    folder = RunFolder(out) if out else None
+    return folder.read_about() if folder and folder.config.is_file() else None
+
+
 # ---- what to learn from --------------------------------------------------------------------------
 def _faces(source: str | Path | FaceSet, size: int, role: str, n: int = 0) -> FaceSet:
     """The faces of that size, or n of them, evenly spaced; a FaceSet file is checked whole."""
-    if isinstance(source, (str, Path)) and str(source).endswith(".npz"):
-        check_npz(user_path(source))
-    faces = source if isinstance(source, FaceSet) else load_faces(source, size, role=role)
-    assert isinstance(faces, FaceSet)  # no Pairs, as a role is asked for
+    if isinstance(source, FaceSet):
+        faces = source
+    else:
+        faces = load_faces(source, size, role=role, check=True)
     if faces.size != (size, size):
         height, width = faces.size
         raise HLError(
@@ -158,13 +163,18 @@ def _about(
     degradation: str | Degradation | None,
     h2l: str | Path | None,
     l2h: str | Path | None,
+    stored: About | None,
 ) -> About:
     """What config.json says of a run: names for people, digests by which the run is known again."""
     names: dict[str, str] = {"hi": hi.source}
-    data: dict[str, Source] = {"hi": {"n": len(hi), "digest": hi.digest()}}
     if lo:
         names["lo"] = lo.source
-        data["lo"] = {"n": len(lo), "digest": lo.digest()}
+    known = stored.get("data", {}) if stored else {}
+    data: dict[str, Source] = {}
+    for key, faces in {"hi": hi, "lo": lo}.items():
+        if faces:
+            digest = faces.digest(like=known[key]["digest"] if key in known else "")
+            data[key] = {"n": len(faces), "digest": digest}
     if stage in OF_PAIRS and degradation is not None:
         names["degradation"] = _name_of(degradation)
     if stage == "joint":

@@ -1,12 +1,20 @@
 """FaceSet: what it holds, what it refuses; bytes, [-1, 1] and [0, 1]."""
 
 import errno
+import hashlib
 
 import numpy as np
 import pytest
 import torch
 
-from hlgan_lib.data.faces import FaceSet, check_square, to_float, to_uint8, unit_range
+from hlgan_lib.data.faces import (
+    BY_BLOCKS,
+    FaceSet,
+    check_square,
+    to_float,
+    to_uint8,
+    unit_range,
+)
 from hlgan_lib.errors import HLError
 
 
@@ -50,6 +58,30 @@ def test_images_cannot_be_changed_by_accident(numbered):
 def test_what_is_not_a_set_of_images_is_refused(images, n_names):
     with pytest.raises(HLError, match=r"must be uint8 \(N, 3, H, W\) with N names, got .*save"):
         FaceSet(images, ("x",) * n_names, "somewhere")
+
+
+def test_a_digest_is_of_pixels_names_and_order(numbered):
+    faces = numbered()
+    again = FaceSet(faces.images.copy(), faces.names, "elsewhere", (("x.png", "grey"),))
+    assert again.digest() == faces.digest() and faces.digest().startswith(BY_BLOCKS)
+    changed = faces.images.copy()
+    changed[9, 2, 7, 7] ^= 1
+    renamed = ("0.PNG", *faces.names[1:])
+    others = [
+        FaceSet(changed, faces.names, "numbered"),
+        FaceSet(faces.images, renamed, "numbered"),
+        faces[:9],
+        faces[::-1],
+    ]
+    assert len({faces.digest(), *(other.digest() for other in others)}) == 5
+
+
+def test_a_digest_of_an_earlier_version_is_compared_as_it_was_made(numbered):
+    faces = numbered()
+    content = repr(faces.images.shape).encode() + faces.images.tobytes()
+    earlier = hashlib.sha256(content + "\0".join(faces.names).encode()).hexdigest()
+    assert faces.digest(like="0" * 64) == earlier
+    assert faces.digest(like=BY_BLOCKS + "0" * 64) == faces.digest()
 
 
 def test_save_to_a_wrong_place(numbered, tmp_path):

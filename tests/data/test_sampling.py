@@ -29,11 +29,30 @@ def test_sampler_is_an_iterator_without_end(numbered, seeded):
         assert torch.equal(batch, by_hand.next())
 
 
+def test_rows_are_drawn_as_of_a_set_without_the_others_and_nothing_is_copied(numbered, seeded):
+    faces, rows = numbered(), [1, 2, 5, 7, 8]
+    sampler = Sampler(faces, 3, "cpu", seeded(1), rows)
+    copied = Sampler(faces[rows], 3, "cpu", seeded(1))
+    for _ in range(6):
+        assert torch.equal(sampler.next(), copied.next())
+    assert sampler.images.data_ptr() == faces.images.ctypes.data
+
+    went_on = Sampler(faces, 3, "cpu", seeded(2), rows)
+    went_on.load_state_dict(copied.state_dict())
+    assert torch.equal(went_on.next(), sampler.next())
+    with pytest.raises(ValueError, match="must be of 4 images"):
+        Sampler(faces, 3, "cpu", seeded(), rows[:4]).load_state_dict(
+            {"order": torch.tensor([4]), "generator": seeded().get_state()}
+        )
+
+
 def test_an_empty_batch_or_set_is_refused(numbered, seeded):
     with pytest.raises(HLError, match="at least 1, got batch 0 and 10 images"):
         Sampler(numbered(), 0, "cpu", seeded())
     with pytest.raises(HLError, match="got batch 4 and 0 images"):
         Sampler(numbered()[:0], 4, "cpu", seeded())
+    with pytest.raises(HLError, match="got batch 4 and 0 images"):
+        Sampler(numbered(), 4, "cpu", seeded(), [])
 
 
 def test_sampler_goes_on_exactly_where_it_was(numbered, seeded):

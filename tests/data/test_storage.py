@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hlgan_lib.data import storage
+from hlgan_lib.data.faces import FaceSet
 from hlgan_lib.data.npz import check_npz, load_npz
 from hlgan_lib.data.storage import ImageFile, load_about, load_columns, write_images
 from hlgan_lib.errors import HLError
@@ -75,6 +76,22 @@ def test_a_changed_byte_is_found_and_its_block_named(path):
     path.write_bytes(content)
     with pytest.raises(HLError, match=r"is damaged: images 4 to 7 \('ä/4.png' ...\) are not what"):
         check_npz(path)
+
+
+def test_what_the_check_read_is_not_read_again_for_the_digest(path, monkeypatch):
+    faces = load_npz(path, check=True)
+    assert faces.hashes == tuple(load_about(path)["sha256"])
+    wanted = FaceSet(IMAGES, NAMES, "in memory").digest()
+    monkeypatch.setattr("hlgan_lib.data.faces.block_hashes", None)
+    assert faces.digest() == wanted
+    assert load_npz(path).hashes == () == faces[:4].hashes
+
+
+def test_hashes_of_other_blocks_are_taken_anew(path, monkeypatch):
+    monkeypatch.setattr(storage, "BLOCK", 8)
+    faces = load_npz(path, check=True)
+    assert len(load_about(path)["sha256"]) == 3 and len(faces.hashes) == 2
+    assert faces.digest() == FaceSet(IMAGES, NAMES, "in memory").digest()
 
 
 def test_an_older_file_has_no_hashes(path, tmp_path):

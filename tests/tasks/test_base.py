@@ -6,7 +6,7 @@ from torch import nn
 
 from hlgan_lib.losses import HINGE
 from hlgan_lib.tasks.base import d_terms, g_terms, grid, hold_out, spread
-from tests.helpers import HI, TINY, bilinear, loop_of
+from tests.helpers import HI, LO, TINY, bilinear, loop_of
 
 
 class Scores(nn.Module):
@@ -88,16 +88,28 @@ def test_spread_is_over_the_batch_and_not_over_the_picture():
 )
 def test_held_out_faces_are_not_trained_on_and_none_is_lost(n_faces, n, n_held):
     faces = HI[:n_faces]
-    kept, held = hold_out(faces, n)
+    rows, held = hold_out(faces, n)
     assert len(held) == n_held
-    assert sorted(kept.names + held.names) == sorted(faces.names)
+    kept = tuple(faces.names[i] for i in rows)
+    assert sorted(kept + held.names) == sorted(faces.names)
     assert held.names[0] == faces.names[0] and held.names[-1] == faces.names[-1]
 
 
 @pytest.mark.parametrize("n_faces", [1, 3])
 def test_of_very_few_faces_none_is_held_out(n_faces):
-    kept, held = hold_out(HI[:n_faces], 2)
-    assert kept.names == held.names == HI[:n_faces].names
+    rows, held = hold_out(HI[:n_faces], 2)
+    assert rows == list(range(n_faces)) and held.names == HI[:n_faces].names
+
+
+@pytest.mark.parametrize("stage", ["h2l", "l2h"])
+def test_a_training_holds_its_images_once(stage):
+    """On a CPU: a sampler reads the memory of the set, or of its file, and copies none of it."""
+    task = loop_of(stage, **({"degrade": bilinear} if stage == "l2h" else {})).task
+    sets = {"hi": HI.images, "lo": LO.images}
+    assert task.samplers
+    for name, sampler in task.samplers.items():
+        assert sampler.images.data_ptr() == sets[name].ctypes.data
+        assert sampler.n == len(sets[name]) - len(getattr(task, f"val_{name}"))
 
 
 # ---- looking -------------------------------------------------------------------------------------
@@ -131,3 +143,4 @@ def test_in_batches_is_all_at_once():
 
     means = task.in_batches(f, HI, batch=16)
     assert seen == [16, 16, 8] and torch.equal(means, HI.batch().mean((1, 2, 3)))
+    assert torch.equal(task.in_batches(f, HI, 2, rows=[3, 1, 39]), means[[3, 1, 39]])

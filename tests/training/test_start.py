@@ -74,6 +74,19 @@ def test_the_same_data_goes_on_from_anywhere_and_changed_data_nowhere(tmp_path):
     assert tick.step == 6
 
 
+def test_a_run_of_an_earlier_version_knows_its_data_again(tmp_path):
+    list(train("h2l", out=tmp_path, stop=after(1)))
+    config = tmp_path / "config.json"
+    about = json.loads(config.read_text())
+    for name, faces in {"hi": HI, "lo": LO}.items():
+        about["data"][name]["digest"] = faces.digest(like="of pixels")
+    config.write_text(json.dumps(about))
+    with pytest.raises(hl.HLError, match="started with another hi"):
+        train("h2l", out=tmp_path, resume=True, hi=HI[::-1])
+    *_, tick = train("h2l", out=tmp_path, resume=True)
+    assert tick.step == 6
+
+
 def test_a_learned_degradation_is_known_by_its_weights(two_runs, tmp_path):
     copy = shutil.copytree(two_runs["h2l"], tmp_path / "copy")
     list(
