@@ -32,12 +32,13 @@ def test_every_curve_was_run_at_every_value(stored):
             assert all(ms > 0 for ms in points.values())
 
 
-def test_the_size_of_a_dataset_costs_an_update_nothing_and_is_held_once(stored):
+def test_a_large_dataset_costs_an_update_nothing_is_held_once_and_starts_in_5_s(stored):
     for stage in speed.STAGES:
         costs = stored["stages"][stage]["faces"].values()
         assert max(costs) < 1.25 * min(costs)
     large = stored["start"]["200000"]
     assert large["memory_mib"] < 1.1 * large["dataset_mib"]
+    assert large["start_s"] < 5
 
 
 def test_estimates_are_within_a_fifth_of_a_training_of_more_than_seconds(stored):

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import socket
 import statistics
 import subprocess
@@ -207,7 +206,8 @@ def print_start(path: Path) -> None:
     """Print what it takes to start on the file, in a process that did nothing else."""
     warm = loop_of("l2h", STUDY, 100)
     warm.update()  # what the libraries and an update need themselves
-    own, most = _private_mib(), _most_mib()
+    # Not getrusage's maximum, which a child has of the process that started it.
+    own, most = _mib("RssAnon"), _mib("VmHWM")
     wall, processor = time.perf_counter(), time.process_time()
     loop, _ = new_loop(STUDY, "l2h", hi=path, degradation="bilinear", device="cpu")
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
@@ -215,23 +215,18 @@ def print_start(path: Path) -> None:
     found = {
         "start_s": round(wall, 2),
         "start_processor_s": round(processor, 2),
-        "memory_mib": round(_most_mib() - most, 1),
-        "own_memory_mib": round(_private_mib() - own, 1),
+        "memory_mib": round(_mib("VmHWM") - most, 1),
+        "own_memory_mib": round(_mib("RssAnon") - own, 1),
     }
     sys.stdout.write(as_json(found))
 
 
-def _most_mib() -> float:
-    """The most memory that this process has had, with the pages of files that it has read."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-
-
-def _private_mib() -> float:
-    """Memory of this process alone: without pages of files, which the system may drop."""
+def _mib(kind: str) -> float:
+    """Memory of this process: RssAnon, its own; VmHWM, the most so far, pages of files too."""
     for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
+        if line.startswith(kind):
             return int(line.split()[1]) / 2**10
-    raise SystemExit("this system does not say how much memory is a process's own")
+    raise SystemExit(f"this system does not tell {kind} of a process")
 
 
 # ---- estimates -----------------------------------------------------------------------------------
