@@ -45,7 +45,7 @@ class FlowTask(L2HTask):
         device: torch.device,
     ) -> None:
         super().__init__(cfg.replace(w_pix=1.0, w_gan=0.0), hi, degrade, rng, device)
-        hi_some = self.hi.batch(slice(0, N_MEASURED), device)
+        hi_some = self.hi.batch(self.hi_rows[:N_MEASURED], device)
         flow = cast(FlowLowToHigh, self.generators[self.product]).to(device)
         with torch.no_grad():
             flow.measure(hi_some, degrade(hi_some, self.fixed_rng()))
