@@ -148,6 +148,16 @@ class RunConfig:
             readers=("h2l", "joint"),
         ),
     ] = 1
+    domain_labels: Annotated[
+        Literal["folders", "inferred"],
+        Spec(
+            "with several domains, whose each LR picture is: its folder's, or inferred of its "
+            "light, colour, detail, noise and JPEG",
+            "name",
+            "ours",
+            readers=("h2l", "joint"),
+        ),
+    ] = "folders"
     norm: Annotated[
         Literal["batch", "none"], Spec("normalisation in the generators", "name", "released code")
     ] = "batch"

@@ -62,6 +62,6 @@ def by_domain(faces: FaceSet, n: int) -> dict[str, FaceSet]:
         raise HLError(
             f"lo must hold {n} folders, a domain each (domains {n}), got {found}"
             f"{' and pictures outside of them' if '' in rows else ''} in {faces.source}: sort the "
-            "pictures into folders, or set domains"
+            "pictures into folders, set domains, or domain_labels inferred"
         )
     return {name: faces[rows[name]] for name in sorted(rows)}

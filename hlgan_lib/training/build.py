@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .. import parallel
+from ..analysis.clusters import infer_domains, with_domains
 from ..analysis.jpeg_traces import measured_jpeg
 from ..checkpoint import About, RunFolder, Source, fingerprint, load_checkpoint
 from ..config import STAGES, RunConfig, reads
@@ -88,7 +89,7 @@ def new_loop(
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(cfg.seed)
         rng = torch.Generator(place).manual_seed(parallel.own_seed(cfg.seed))
-        task = _task(stage, part, hi_set, lo_set, degradation, rng, place)
+        task = _task(stage, part, hi_set, _labelled(lo_set, cfg), degradation, rng, place)
         loop = Loop(cfg, task, getattr(cfg, f"{stage}_steps"))
     if stage == "joint":
         _start_from(task, {"h2l": h2l, "l2h": l2h})
@@ -135,6 +136,13 @@ def _faces(source: str | Path | FaceSet, size: int, role: str, n: int = 0) -> Fa
     if n == 0:
         return faces
     return faces[torch.linspace(0, len(faces) - 1, n).long().tolist()]
+
+
+def _labelled(lo: FaceSet | None, cfg: RunConfig) -> FaceSet | None:
+    """LR images whose names say their domain, inferred where the configuration wants that."""
+    if lo is None or cfg.domains == 1 or cfg.domain_labels == "folders":
+        return lo
+    return with_domains(lo, infer_domains(lo, cfg.domains, cfg.seed))
 
 
 def _degradation_of(stage: str, given: str | Degradation | None) -> str | Degradation:
