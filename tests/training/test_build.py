@@ -8,8 +8,10 @@ import torch
 import hlgan_lib as hl
 from hlgan_lib.analysis.jpeg_traces import measured_jpeg
 from hlgan_lib.analysis.validation import coded
+from hlgan_lib.data.domains import mixed
 from hlgan_lib.data.faces import FaceSet, to_uint8
 from hlgan_lib.inference import resolve_degradation
+from hlgan_lib.training import build
 from tests.helpers import CPU, HI, LO, TINY, loop_of, pictures, train
 
 
@@ -31,6 +33,23 @@ def test_h2l_measures_the_jpeg_of_its_own_lr_pictures(tmp_path):
     jpeg = hl.load_weights(tmp_path).jpeg
     assert jpeg.quality.median() == pytest.approx(30, abs=1)
     assert jpeg.subsampled.item() == pytest.approx(measured_jpeg(lo.batch())[1])
+
+
+def test_domains_are_inferred_where_that_is_asked_for():
+    dark = FaceSet(LO.images // 3, LO.names, "dark")
+    both = {"hi": HI, "lo": mixed({"a": dark, "b": LO})}
+    cfg = TINY.replace(h2l_model="camera", domains=2)
+    for labels in ("folders", "inferred"):
+        loop, about = build.new_loop(cfg.replace(domain_labels=labels), "h2l", device="cpu", **both)
+        first, second = (s.images.float().mean() for s in loop.task._lo_samplers)
+        assert first < 0.5 * second, labels
+        assert about["data"]["lo"]["digest"] == both["lo"].digest(), "the run's data are as given"
+    unsorted = FaceSet(both["lo"].images, tuple(str(i) for i in range(80)), "unsorted")
+    with pytest.raises(hl.HLError, match="or domain_labels inferred"):
+        build.new_loop(cfg, "h2l", device="cpu", hi=HI, lo=unsorted)
+    inferred = cfg.replace(domain_labels="inferred")
+    loop, _ = build.new_loop(inferred, "h2l", device="cpu", hi=HI, lo=unsorted)
+    assert [len(s.images) for s in loop.task._lo_samplers] == [38, 38]
 
 
 @pytest.mark.parametrize("n", [2, 3, 9])

@@ -1,6 +1,6 @@
 """Several LR domains: one H2L of five cameras, L2Hs of each and of all, and adaptation to few.
 
-    python tools/results/domains.py [--runs DIR] [--only h2l judges adapt]
+    python tools/results/domains.py [--runs DIR] [--only labels h2l judges adapt]
 
 Does what results/domains.json does not hold yet, stores each result at once, then rewrites the
 tables of docs/domains.md and draws figures/domains.png. About ten minutes of a core: the lengths
@@ -24,6 +24,7 @@ import hlgan_lib as hl
 from hlgan_lib import adaptation
 from hlgan_lib.analysis.camera_law import NUMBERS, learned_law, other_law, true_law
 from hlgan_lib.analysis.classifier import confusion, two_sample
+from hlgan_lib.analysis.clusters import infer_domains, rand_index
 from hlgan_lib.analysis.spectrum import statistics
 from hlgan_lib.data import FaceSet, load_faces, mixed, to_uint8, unit_range
 from hlgan_lib.degradations import Degradation, degradation
@@ -43,6 +44,8 @@ CAMERAS = (*DOMAINS, HELD_OUT)
 ADAPTED = ("night", "shipped", "webcam", HELD_OUT, "jpeg", "motion", "old")
 JUDGES = (
     "learned, all five",
+    "learned, domains inferred",
+    "learned, one law for all",
     "bilinear",
     "shipped h2l",
     "the five cameras themselves",
@@ -55,6 +58,11 @@ N_FEW = 50  # LR pictures that a camera is adapted to
 H2L = hl.preset("quick").replace(
     domains=len(DOMAINS), batch=4 * len(DOMAINS), h2l_steps=300, lr=4e-3, amp="off"
 )
+# The same pictures for an H2L that is not told whose each is, and for one that takes all for one.
+UNTOLD = {
+    "learned, domains inferred": H2L.replace(domain_labels="inferred"),
+    "learned, one law for all": H2L.replace(domains=1),
+}
 L2H = hl.preset("quick").replace(w_gan=0.0, amp="off")
 
 
@@ -100,17 +108,20 @@ def drawn(net: LearnedCamera) -> Degradation:
 
 
 # ---- one H2L of five domains ---------------------------------------------------------------------
-def h2l(stored: dict, runs: Path) -> LearnedCamera:
-    """Train it where it is not there; its laws beside the truth, and the confusion of domains."""
-    folder = runs / "h2l"
+def trained(cfg: hl.RunConfig, folder: Path) -> LearnedCamera:
+    """An H2L of the five cameras' pictures, trained where it is not there."""
     hi = load_faces("faces:train-hi")[:HALF]
     lo = mixed({camera: lo_of(camera) for camera in DOMAINS})
+    resume = folder.exists()
+    for tick in hl.train(cfg, "h2l", hi=hi, lo=lo, out=folder, resume=resume, device="cpu"):
+        print(f"{folder.name} {tick.images} images, {tick.losses['stats']:.2f}", flush=True)
+    return cast(LearnedCamera, hl.load_weights(folder))
+
+
+def h2l(stored: dict, runs: Path) -> LearnedCamera:
+    """Train it where it is not there; its laws beside the truth, and the confusion of domains."""
     start = time.process_time()
-    for tick in hl.train(
-        H2L, "h2l", hi=hi, lo=lo, out=folder, resume=folder.exists(), device="cpu"
-    ):
-        print(f"h2l {tick.images} images, {tick.losses['stats']:.2f}", flush=True)
-    net = cast(LearnedCamera, hl.load_weights(folder))
+    net = trained(H2L, runs / "h2l")
     if "h2l" not in stored:
         seconds = round(time.process_time() - start)
         stored["h2l"] = {"images": H2L.h2l_steps * H2L.batch, "cpu_seconds": seconds}
@@ -158,12 +169,20 @@ def of_all(cameras: tuple[str, ...]) -> Degradation:
     return mixture
 
 
-def judges(net: LearnedCamera) -> dict[str, Degradation | str]:
-    """What L2Hs are trained on, those that matter most first: one each of JUDGES."""
-    alone = [drawn(net.of_domain(k)) for k in range(len(DOMAINS))]
-    pairs: tuple[Degradation | str, ...]
-    pairs = (drawn(net), "bilinear", "learned:h2l", of_all(DOMAINS), *alone)
-    return dict(zip(JUDGES, pairs, strict=True))
+def pairs_of(name: str, runs: Path) -> Degradation | str:
+    """What the L2H of a name of JUDGES is trained on."""
+    fixed: dict[str, Degradation | str] = {
+        "bilinear": "bilinear",
+        "shipped h2l": "learned:h2l",
+        "the five cameras themselves": of_all(DOMAINS),
+    }
+    if name in fixed:
+        return fixed[name]
+    if name in UNTOLD:
+        return drawn(trained(UNTOLD[name], runs / name.replace(", ", "-").replace(" ", "-")))
+    net = trained(H2L, runs / "h2l")
+    camera = name.removeprefix("learned, ")
+    return drawn(net if camera == "all five" else net.of_domain(DOMAINS.index(camera)))
 
 
 def restored_psnr(degrade: Degradation | str, tests: dict[str, FaceSet]) -> dict[str, float]:
@@ -181,15 +200,36 @@ def restored_psnr(degrade: Degradation | str, tests: dict[str, FaceSet]) -> dict
     return scores
 
 
-def judge(stored: dict, net: LearnedCamera) -> None:
+def judge(stored: dict, runs: Path) -> None:
     """Train and score what is missing of the judges."""
     rows = stored.setdefault("psnr", {})
     tests = {camera: tests_of(camera) for camera in CAMERAS}
-    for name, degrade in judges(net).items():
+    for name in JUDGES:
         if name not in rows:
-            rows[name] = restored_psnr(degrade, tests)
+            rows[name] = restored_psnr(pairs_of(name, runs), tests)
             save_json(STORED, stored)
             print(name, rows[name], flush=True)
+
+
+# ---- domains without labels ----------------------------------------------------------------------
+def labels(stored: dict) -> None:
+    """How far inferred domains agree with the cameras: of pictures that nothing was chosen on."""
+    for name, cameras in {"five": DOMAINS, "six": tuple(sorted(CAMERAS))}.items():
+        parts = {camera: tests_of(camera) for camera in cameras}
+        k, n = len(cameras), N_TEST
+        truth = torch.arange(k).repeat_interleave(n)
+        called = infer_domains(mixed(parts), k)
+        # For comparison, a classifier that is told the cameras of other pictures.
+        features = [statistics(part.batch()) for part in parts.values()]
+        shares = confusion(features, features).real
+        told = [torch.arange(k).repeat_interleave((row * n).round().long()) for row in shares]
+        stored.setdefault("labels", {})[name] = {
+            "rand": round(rand_index(truth, called), 3),
+            "told": round(rand_index(truth, torch.cat(told)), 3),
+            "called": torch.bincount(truth * k + called, minlength=k * k).view(k, k).tolist(),
+        }
+        save_json(STORED, stored)
+        print(name, stored["labels"][name], flush=True)
 
 
 # ---- adaptation ----------------------------------------------------------------------------------
@@ -274,7 +314,10 @@ def psnr_table(stored: dict) -> str:
     for camera in CAMERAS:
         best[camera] = max(row[camera] for name, row in rows.items() if "themselves" not in name)
     lines = [f"| pairs of | {' | '.join(CAMERAS)} | mean |", "|---" * (2 + len(CAMERAS)) + "|"]
-    for name, row in rows.items():
+    for name in JUDGES:
+        if name not in rows:
+            continue
+        row = rows[name]
         cells = [f"**{row[c]:.2f}**" if row[c] == best[c] else f"{row[c]:.2f}" for c in CAMERAS]
         mean = sum(row.values()) / len(row)
         lines.append(f"| {name} | {' | '.join(cells)} | {mean:.2f} |")
@@ -318,9 +361,29 @@ def adapted_law_table(stored: dict) -> str:
     return "\n".join(lines)
 
 
+def label_table(stored: dict) -> str:
+    """Which cameras' pictures fall into which of six inferred domains, from dark to light."""
+    found = stored["labels"]["six"]
+    cameras = sorted(CAMERAS)
+    lines = [f"| pictures of | {' | '.join(str(k + 1) for k in range(len(cameras)))} |"]
+    lines.append("|---" * (1 + len(cameras)) + "|")
+    for camera, row in zip(cameras, found["called"], strict=True):
+        lines.append(f"| {camera} | {' | '.join(str(n) for n in row)} |")
+    both = [stored["labels"][name] for name in ("five", "six")]
+    inferred = " and ".join(f"{x['rand']:.2f}" for x in both)
+    told = " and ".join(f"{x['told']:.2f}" for x in both)
+    lines += [
+        "",
+        f"Adjusted Rand index with the truth, of five and of six cameras: {inferred}; "
+        f"of a classifier that is told the cameras of other pictures: {told}.",
+    ]
+    return "\n".join(lines)
+
+
 TABLES: dict[str, tuple[str, Callable[[dict], str]]] = {
     "laws": ("laws", law_table),
     "confusion": ("confusion", confusion_table),
+    "labels": ("labels", label_table),
     "psnr": ("psnr", psnr_table),
     "adapt": ("adapt", adapt_table),
     "adapted-laws": ("adapt", adapted_law_table),
@@ -354,17 +417,18 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=user_path, default=ROOT / "runs" / "domains")
-    parser.add_argument("--only", nargs="*", default=["h2l", "judges", "adapt"])
+    parser.add_argument("--only", nargs="*", default=["labels", "h2l", "judges", "adapt"])
     args = parser.parse_args()
     stored = json.loads(STORED.read_text()) if STORED.is_file() else {}
     with one_thread():
+        if "labels" in args.only and "labels" not in stored:
+            labels(stored)
         if "adapt" in args.only:
             adaptations(stored)
-        if "h2l" in args.only or "judges" in args.only:
-            net = h2l(stored, args.runs)
-            draw(net)
-            if "judges" in args.only:
-                judge(stored, net)
+        if "h2l" in args.only:
+            draw(h2l(stored, args.runs))
+        if "judges" in args.only:
+            judge(stored, args.runs)
     write_page(stored)
 
 
