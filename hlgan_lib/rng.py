@@ -7,6 +7,7 @@ numbers over where they are needed.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -49,7 +50,7 @@ class Draws:
         Returns:
             (n,).
         """
-        low, high = (torch.tensor(bound).log().item() for bound in (low, high))
+        low, high = (float(np.log(np.float32(bound))) for bound in (low, high))
         return torch.exp(self.uniform(low, high))
 
     def mild(self, largest: float, power: float) -> Tensor:

@@ -17,6 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import hlgan_lib
 from hlgan_lib.config import STAGES
+from hlgan_lib.degradations import DEGRADATIONS, degradation
+from hlgan_lib.degradations.other_cameras import OTHER_CAMERAS
 from tests.helpers import TINY, bilinear, loop_of
 
 PACKAGE = Path(hlgan_lib.__file__).parent
@@ -76,12 +78,12 @@ class Makes(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def faults_of(loop) -> Counter:
-    """Of the second update: the first makes tables that stay."""
-    loop.update()
+def faults_of(work) -> Counter:
+    """Of the second time: the first makes tables that stay."""
+    work()
     faults: Counter = Counter()
     with Makes(faults), Waits(faults):
-        loop.update()
+        work()
     return faults
 
 
@@ -95,7 +97,15 @@ CASES["h2l batch norm"] = ("h2l", FULL | {"norm": "batch", "skip": False, "jpeg"
 @pytest.mark.parametrize("case", CASES)
 def test_an_update_has_the_manners_of_a_gpu(case):
     stage, changes = CASES[case]
-    assert faults_of(loop_of(stage, TINY.replace(**changes), bilinear)) == {}
+    loop = loop_of(stage, TINY.replace(**changes), bilinear)
+    assert faults_of(loop.update) == {}
+
+
+@pytest.mark.parametrize("name", [*DEGRADATIONS, *(f"camera:{name}" for name in OTHER_CAMERAS)])
+def test_a_degradation_has_the_manners_of_a_gpu(name):
+    degrade, rng = degradation(name), torch.Generator().manual_seed(0)
+    hi = torch.rand(4, 3, 64, 64, generator=rng) * 2 - 1
+    assert faults_of(lambda: degrade(hi, rng)) == {}
 
 
 def _planted(loss_of, fault):
@@ -130,5 +140,5 @@ FAULTS = {
 def test_a_planted_fault_is_found(fault, monkeypatch):
     loop = loop_of("l2h", TINY.replace(w_gan=0.0), bilinear)
     monkeypatch.setattr(loop.task, "g_loss", _planted(loop.task.g_loss, fault))
-    found = faults_of(loop)
+    found = faults_of(loop.update)
     assert sum(found.values()) == 1 and next(iter(found)) == f"{FAULTS[fault]} losses.py:2"

@@ -184,7 +184,8 @@ def scan(hi: Tensor, generator: torch.Generator) -> Shot:
     black, white = draws.uniform(0.05, 0.25), draws.uniform(0.65, 0.95)
     value = _each(black) + value * _each(white - black)
     cast = draws.uniform(-0.06, 0.06, 3)[:, :, None, None]
-    value = value + cast * torch.tensor([1.0, 0.5, 1.0], device=hi.device)[:, None, None]
+    red, green, blue = cast.unbind(1)
+    value = value + torch.stack((red, green / 2, blue), 1)
 
     sigma_x, sigma_y = draws.uniform(0.8, 3.0), draws.uniform(0.8, 2.0)
     kernel = gaussian(sigma_x, sigma_y, draws.uniform(0, torch.pi), 9)

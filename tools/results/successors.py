@@ -119,7 +119,8 @@ class Study(NamedTuple):
         h2l, other = LENGTHS[self.preset]
         steps = {f"{stage}_steps": self.updates or other for stage in STAGES}
         steps["h2l_steps"] = self.h2l_updates or h2l
-        return hl.preset(self.preset).replace(seed=self.seed, **steps).replace(**changes)
+        cfg = hl.preset(self.preset).replace(seed=self.seed, amp="off", **steps)
+        return cfg.replace(**changes)
 
     def place(self, name: str) -> Path:
         """The folder of a row, or of an H2L."""
