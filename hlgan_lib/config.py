@@ -65,6 +65,17 @@ class RunConfig:
             readers=("h2l", "joint", "semicycle"),
         ),
     ] = 64
+    l2h_model: Annotated[
+        Literal["paper", "wavelet", "deepdeblur"],
+        Spec(
+            "what L2H is, with its losses: the paper's; Wavelet-SRNet, which predicts wavelet "
+            "packets; or DeepDeblur, which restores a small image first",
+            "name",
+            "paper",
+            "the paper's other baselines, ICCV 2017 and 1612.02177",
+            readers=("l2h",),
+        ),
+    ] = "paper"
     l2h_width: Annotated[
         int,
         Spec(

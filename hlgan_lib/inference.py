@@ -20,12 +20,11 @@ from .degradations import Degradation
 from .degradations import degradation as fixed_degradation
 from .errors import HLError
 from .files import user_path
-from .networks import H2L, high_to_low
+from .networks import H2L, L2H, high_to_low, low_to_high
 from .networks.baselines import CycleGAN, SRResNet
 from .networks.blocks import check_images
 from .networks.corrected import CorrectedLowToHigh
 from .networks.flow import FlowLowToHigh
-from .networks.paper import LowToHigh
 from .networks.released import ReleasedLowToHigh
 from .schema import read_json
 
@@ -33,7 +32,7 @@ from .schema import read_json
 # configuration.
 NETWORKS: dict[str, type[nn.Module] | UnionType] = {
     "h2l": H2L,
-    "l2h": LowToHigh,
+    "l2h": L2H,
     "srgan": SRResNet,
     "cyclegan": CycleGAN,
     "flow": FlowLowToHigh,
@@ -41,7 +40,7 @@ NETWORKS: dict[str, type[nn.Module] | UnionType] = {
 }
 BUILDERS: dict[str, Callable[[RunConfig], nn.Module]] = {
     "h2l": high_to_low,
-    "l2h": LowToHigh,
+    "l2h": low_to_high,
     "srgan": SRResNet,
     "cyclegan": CycleGAN,
     "flow": FlowLowToHigh,
@@ -236,7 +235,7 @@ def upscale(weights: Weights, lo: Tensor) -> Tensor:
     Raises:
         HLError: for a wrong shape, or weights of another stage.
     """
-    l2h = cast(LowToHigh, load_weights(weights, stage="l2h", device=lo.device))
+    l2h = cast(L2H, load_weights(weights, stage="l2h", device=lo.device))
     check_images("lo", lo, l2h.cfg.size_lo)
     _check_values("lo", lo)
     return torch.cat([l2h(part) for part in lo.split(BATCH)])

@@ -228,6 +228,31 @@ def perceptual(maps: Callable[[Tensor], Tensor], hi_fake: Tensor, hi: Tensor) ->
     return F.mse_loss(maps(unit_range(hi_fake)), wanted) / wanted.square().mean()
 
 
+# ---- wavelets ------------------------------------------------------------------------------------
+def wavelet_loss(made: Tensor, wanted: Tensor) -> Tensor:
+    """Wavelet-SRNet's loss of wavelet packets, per number of an image.
+
+    0.01 low frequencies + 0.99 all others + 0.1 image, squared errors summed over an image, and 2
+    texture: the mean of max(1.2 c^2 - c'^2, 0) over the other bands, c^2 summed over colours.
+
+    Args:
+        made: c', (B, n, 3, s, s), the low frequencies first (`networks.wavelet.to_wavelets`).
+        wanted: c, of the same shape.
+
+    Returns:
+        A scalar, 0 or more.
+
+    Source: the released code of Huang et al., ICCV 2017. As packets keep sums of squares, the error
+    of the image is that of all bands.
+    """
+    error = (made - wanted).square().mean(0)  # (n, 3, s, s)
+    low, high = error[0].sum(), error[1:].sum()
+    energies = [c[:, 1:].square().sum(2) for c in (made, wanted)]
+    texture = F.relu(1.2 * energies[1] - energies[0]).mean()
+    total = (0.01 + 0.1) * low + (0.99 + 0.1) * high + 2 * texture
+    return total / wanted[0].numel()
+
+
 # ---- flow matching -------------------------------------------------------------------------------
 def flow_matching(
     velocity: Callable[[Tensor, Tensor], Tensor], noise: Tensor, hi: Tensor, t: Tensor

@@ -90,6 +90,8 @@ def faults_of(work) -> Counter:
 FULL = {"d_aug": True, "w_r1": 1.0, "scale": 0.1, "rotate_deg": 10, "colour": 0.1}
 CASES = {stage: (stage, FULL) for stage in STAGES}
 CASES["h2l camera"] = ("h2l", {"h2l_model": "camera", "w_stats": 0.05})
+CASES["l2h wavelet"] = ("l2h", {"l2h_model": "wavelet", "amp": "bf16"})
+CASES["l2h deepdeblur"] = ("l2h", {"l2h_model": "deepdeblur", "amp": "bf16"})
 CASES["l2h bf16"] = ("l2h", FULL | {"amp": "bf16"})
 CASES["h2l batch norm"] = ("h2l", FULL | {"norm": "batch", "skip": False, "jpeg": "measured"})
 

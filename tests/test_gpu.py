@@ -348,6 +348,8 @@ GRAPHED = [
     ("l2h", {"scale": 0.1, "rotate_deg": 10.0, "colour": 0.1}),
     ("l2h", {"d_steps": 5, "w_r1": 1.0, "w_r2": 1.0, "penalty_every": 2}),
     ("l2h", {"w_gan": 0.0}),
+    ("l2h", {"l2h_model": "wavelet"}),
+    ("l2h", {"l2h_model": "deepdeblur"}),
 ]
 
 

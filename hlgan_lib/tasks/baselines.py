@@ -1,4 +1,4 @@
-"""The baselines SRGAN and CycleGAN as tasks of the one loop.
+"""The baselines as tasks of the one loop: SRGAN, Wavelet-SRNet, DeepDeblur, CycleGAN.
 
 Their losses, on this package's data, discriminators and optimiser.
 """
@@ -6,7 +6,7 @@ Their losses, on this package's data, discriminators and optimiser.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +16,11 @@ from torchvision.transforms.functional import normalize
 from ..config import RunConfig
 from ..data.faces import FaceSet
 from ..degradations import Degradation
-from ..losses import LOG, SQUARE, perceptual
+from ..losses import LOG, SQUARE, perceptual, pixel_h2l, pixel_l2h, wavelet_loss
 from ..metrics.features import downloaded, features
 from ..networks.baselines import CycleGAN, CycleGenerator, SRResNet, enlarged
+from ..networks.deepdeblur import DeepDeblur
+from ..networks.wavelet import WaveletLowToHigh, from_wavelets, to_wavelets
 from .base import N_PREVIEW, Batch, Logs, Task, d_terms, grid, spread
 from .two_stage import L2HTask
 
@@ -26,6 +28,7 @@ IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 VGG_DEPTH = 36  # layers: to relu5_4, before its pool
 # Blocks: other features, and less deep, than those of the Fréchet distance (means of the 8th).
 LITE0_DEPTH = 5
+W_GAN_DEBLUR = 2e-4  # of the GAN loss beside the pixel loss
 # Generated images that CycleGAN's discriminators see again, as in 1703.10593.
 HISTORY = 50
 
@@ -82,6 +85,71 @@ class SRGANTask(L2HTask):
             return 0.0, {}
         loss = perceptual(self.maps, hi_fake, hi)
         return self.cfg.w_perceptual * loss, {"perceptual": loss}
+
+
+class WaveletTask(L2HTask):
+    """Wavelet-SRNet (`l2h_model wavelet`): L2H that predicts wavelet packets. No discriminator.
+
+    With c the packets of hi and c' the predicted ones, sums over bands and pixels, the first band
+    the low frequencies, N numbers an image:
+
+        loss = alpha (0.01 |c'_1 - c_1|^2 + 0.99 |c'_* - c_*|^2 + 0.1 |hi_fake - hi|^2) / N
+             + alpha 2 mean(max(1.2 c_*^2 - c'_*^2, 0)) / N
+
+    The last is the texture loss, c^2 summed over colours: it lets no detail die away. Source: Huang
+    et al., ICCV 2017, and the weights of the released code, which leave that term next to nothing.
+    Args as `L2HTask`.
+    """
+
+    network = WaveletLowToHigh
+
+    def __init__(
+        self,
+        cfg: RunConfig,
+        hi: FaceSet,
+        degrade: Degradation,
+        rng: torch.Generator,
+        device: torch.device,
+    ) -> None:
+        super().__init__(cfg.replace(w_pix=cfg.w_pix or 1.0, w_gan=0.0), hi, degrade, rng, device)
+
+    def restored(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """hi_fake, and the loss of its wavelets."""
+        net = cast(WaveletLowToHigh, self.generators[self.product])
+        made = net.coefficients(batch["lo_fake"])
+        hi_fake = from_wavelets(made)
+        return hi_fake, wavelet_loss(made, to_wavelets(batch["hi"], net.levels))
+
+
+class DeblurTask(L2HTask):
+    """DeepDeblur (`l2h_model deepdeblur`): L2H with a pixel loss at each of its sizes.
+
+    loss_G = alpha mean over sizes of |made - reduced hi|^2 + 2e-4 GAN (none with w_gan 0), the GAN
+    loss with a logarithm. Source: 1612.02177, whose pixel loss is half of that. Args as `L2HTask`.
+    """
+
+    network = DeepDeblur
+    own_gan = LOG
+
+    def __init__(
+        self,
+        cfg: RunConfig,
+        hi: FaceSet,
+        degrade: Degradation,
+        rng: torch.Generator,
+        device: torch.device,
+    ) -> None:
+        own = cfg.replace(w_gan=W_GAN_DEBLUR) if cfg.w_gan else cfg
+        super().__init__(own, hi, degrade, rng, device)
+
+    def restored(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """hi_fake, and the mean pixel loss over sizes."""
+        net = cast(DeepDeblur, self.generators[self.product])
+        made = net.sizes(batch["lo_fake"])
+        # The pixel loss of H2L: against hi reduced to the size of what was made.
+        losses = [pixel_h2l(x, batch["hi"]) for x in made[:-1]]
+        losses.append(pixel_l2h(made[-1], batch["hi"]))
+        return made[-1], torch.stack(losses).mean()
 
 
 class History:

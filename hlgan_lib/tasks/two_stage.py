@@ -265,12 +265,16 @@ class L2HTask(Task):
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         """alpha * pixel + beta * GAN, and the task's `content` term where it has one."""
-        hi_fake = self.generators[self.product](batch["lo_fake"])
-        pixel = pixel_l2h(hi_fake, batch["hi"])
+        hi_fake, pixel = self.restored(batch)
         d_hi = self.d_or_none("d_hi")
         loss, logs = g_terms(pixel, d_hi, hi_fake, self.cfg, self.rng, self.gan, real=batch["hi"])
         more, more_logs = self.content(hi_fake, batch["hi"])
         return loss + more, logs | more_logs | {"fake_spread": spread(hi_fake.detach())}
+
+    def restored(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """hi_fake, and its pixel loss."""
+        hi_fake = self.generators[self.product](batch["lo_fake"])
+        return hi_fake, pixel_l2h(hi_fake, batch["hi"])
 
     def content(self, hi_fake: Tensor, hi: Tensor) -> tuple[Tensor | float, Logs]:
         """What a task wants beside pixels and GAN, weighted; L2H nothing."""

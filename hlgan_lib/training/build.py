@@ -24,7 +24,7 @@ from ..loop import Loop
 from ..precision import what_pays
 from ..runtime import pick_device
 from ..tasks.base import Task
-from ..tasks.baselines import CycleGANTask, SRGANTask
+from ..tasks.baselines import CycleGANTask, DeblurTask, SRGANTask, WaveletTask
 from ..tasks.real_lo import PseudoTask, SemiCycleTask
 from ..tasks.successors import FlowTask
 from ..tasks.two_stage import H2LTask, JointTask, L2HTask
@@ -38,6 +38,11 @@ PAIRED: dict[str, Callable[..., Task]] = {  # stages that learn of hi and a degr
     "l2h": L2HTask,
     "srgan": SRGANTask,
     "flow": FlowTask,
+}
+L2HS: dict[str, Callable[..., Task]] = {  # the stage l2h by its `l2h_model`
+    "paper": L2HTask,
+    "wavelet": WaveletTask,
+    "deepdeblur": DeblurTask,
 }
 MIXED: dict[str, Callable[..., Task]] = {  # stages that learn of hi, a degradation, and lo
     "semicycle": SemiCycleTask,
@@ -214,7 +219,8 @@ def _task(
         assert degradation is not None
         degrade = resolve_degradation(degradation, cfg, device)
         if stage in PAIRED:
-            return PAIRED[stage](cfg, hi, degrade, rng, device)
+            made = L2HS[cfg.l2h_model] if stage == "l2h" else PAIRED[stage]
+            return made(cfg, hi, degrade, rng, device)
         return MIXED[stage](cfg, hi, lo, degrade, rng, device)
     assert lo is not None
     if cfg.has_jpeg and stage in WITH_H2L:

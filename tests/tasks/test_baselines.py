@@ -4,14 +4,27 @@ import json
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 import hlgan_lib as hl
 from hlgan_lib import losses
 from hlgan_lib.data.faces import FaceSet
+from hlgan_lib.losses import LOG
 from hlgan_lib.networks.baselines import CycleGAN, CycleGenerator, SRResNet, enlarged
 from hlgan_lib.networks.blocks import count_parameters, unsquash
-from hlgan_lib.tasks.baselines import HISTORY, CycleGANTask, History, SRGANTask, feature_maps
+from hlgan_lib.networks.wavelet import from_wavelets, to_wavelets
+from hlgan_lib.tasks.baselines import (
+    HISTORY,
+    W_GAN_DEBLUR,
+    CycleGANTask,
+    DeblurTask,
+    History,
+    SRGANTask,
+    WaveletTask,
+    feature_maps,
+)
+from tests.helpers import LO, TINY, bilinear, loop_of, train
 
 CPU = torch.device("cpu")
 SMALL = hl.preset("smoke").replace(size_hi=32, size_lo=8, cyclegan_width=4)
@@ -219,3 +232,55 @@ def test_srgan_is_trained_on_bilinear_pairs_unless_told_otherwise(tmp_path):
         assert json.loads((out / "config.json").read_text())["degradation"] == (
             degradation or "bilinear"
         )
+
+
+# ---- the paper's other baselines, as models of the stage l2h -------------------------------------
+WAVELET = TINY.replace(l2h_model="wavelet", w_gan=0.3)
+DEBLUR = TINY.replace(l2h_model="deepdeblur", w_pix=2.0)
+
+
+def test_wavelet_srnet_weighs_its_bands_as_the_released_code_does():
+    task = loop_of("l2h", WAVELET, bilinear).task
+    assert isinstance(task, WaveletTask) and not task.discriminators
+    batch = task.batch()
+    loss, logs = task.g_loss(batch)
+    c, made = to_wavelets(batch["hi"], 2), task.generators["l2h"].coefficients(batch["lo_fake"])
+    e = (made - c).square().sum((2, 3, 4)).mean(0)  # of each band, an image
+    image = (from_wavelets(made) - batch["hi"]).square().sum((1, 2, 3)).mean()
+    energies = [x[:, 1:].square().sum(2) for x in (c, made)]
+    texture = (1.2 * energies[0] - energies[1]).clamp(min=0).mean()
+    want = 0.01 * e[0] + 0.99 * e[1:].sum() + 0.1 * image + 2 * texture
+    assert loss.item() == pytest.approx(want.item() / (3 * 32 * 32), rel=1e-4)
+    assert logs["pix"].item() == pytest.approx(loss.item())
+    loss.backward()
+    assert all(p.grad is not None for p in task.generators.parameters())
+
+
+def test_deepdeblur_has_a_pixel_loss_at_each_size():
+    task = loop_of("l2h", DEBLUR, bilinear).task
+    assert isinstance(task, DeblurTask) and task.gan is LOG
+    batch = task.batch()
+    loss, logs = task.g_loss(batch)
+    made = task.generators["l2h"].sizes(batch["lo_fake"])
+    losses = []
+    for x in made:
+        wanted = F.avg_pool2d(batch["hi"], 32 // x.shape[-1])
+        losses.append((x - wanted).square().mean().item())
+    assert logs["pix"].item() == pytest.approx(sum(losses) / 3, rel=1e-4)
+    want = 2 * sum(losses) / 3 + W_GAN_DEBLUR * logs["gan"].item()
+    assert loss.item() == pytest.approx(want, rel=1e-4)
+    alone = loop_of("l2h", DEBLUR.replace(w_gan=0.0), bilinear).task
+    assert not alone.discriminators
+
+
+@pytest.mark.parametrize("cfg", [WAVELET, DEBLUR], ids=["wavelet", "deepdeblur"])
+def test_they_learn_and_are_stored_as_an_l2h(cfg, tmp_path):
+    cfg = cfg.replace(l2h_steps=30, lr=2e-3)
+    *_, tick = train("l2h", cfg, out=tmp_path)
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    pixels = [json.loads(line)["losses"]["pix"] for line in lines]
+    assert min(pixels[-3:]) < 0.8 * pixels[0]
+    lo = LO[:3].batch()
+    hi = hl.upscale(tmp_path, lo)
+    assert hi.shape == (3, 3, 32, 32) and hi.abs().max() <= 1
+    assert hl.load_weights(tmp_path, stage="l2h").cfg.l2h_model == cfg.l2h_model

@@ -26,6 +26,8 @@ CASES = {
     "h2l camera": ("h2l", {"h2l_model": "camera"}),
     "h2l bf16": ("h2l", {"amp": "bf16", "w_r1": 1.0, "d_aug": True}),
     "srgan": ("srgan", {"norm": "batch"}),
+    "l2h wavelet": ("l2h", {"l2h_model": "wavelet", "norm": "batch"}),
+    "l2h deepdeblur": ("l2h", {"l2h_model": "deepdeblur"}),
     "flow": ("flow", {"norm": "batch"}),
     "semicycle": ("semicycle", {"norm": "batch", "d_aug": True}),
     "pseudo": ("pseudo", {"norm": "batch"}),

@@ -77,6 +77,10 @@ ROWS = {  # in the order of training: what answers most for its minutes first
     "semi-cycle, real LR as heavy": Row("semicycle", "learned camera", {"w_real": 1.0}),
     "pseudo-supervision": Row("pseudo", "learned camera", {}),
     "bilinear": Row("l2h", "bilinear", PIXEL),
+    "Wavelet-SRNet": Row("l2h", "learned camera", {"l2h_model": "wavelet"}),
+    "Wavelet-SRNet, bilinear pairs": Row("l2h", "bilinear", {"l2h_model": "wavelet"}),
+    "DeepDeblur": Row("l2h", "learned camera", {"l2h_model": "deepdeblur"}),
+    "DeepDeblur, bilinear pairs": Row("l2h", "bilinear", {"l2h_model": "deepdeblur"}),
     "DSGAN": Row("l2h", "DSGAN", PIXEL),
     "PDM": Row("l2h", "PDM", PIXEL),
     "hand-made": Row("l2h", "handmade", PIXEL),
@@ -91,6 +95,10 @@ RESTORERS = (
     "semi-cycle",
     "semi-cycle, real LR as heavy",
     "pseudo-supervision",
+    "Wavelet-SRNet",
+    "Wavelet-SRNet, bilinear pairs",
+    "DeepDeblur",
+    "DeepDeblur, bilinear pairs",
 )
 DEGRADATIONS = (
     "bilinear",
