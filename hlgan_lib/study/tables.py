@@ -57,9 +57,10 @@ def _range(bar: Bar) -> float:
 
 
 def _minutes(runs: list[dict]) -> str:
-    """Mean time of the trainings."""
+    """Mean time of the trainings, with a digit where they are short."""
     seconds = [r["training"]["seconds"] for r in runs]
-    return f"{sum(seconds) / len(seconds) / 60:.0f}"
+    minutes = sum(seconds) / len(seconds) / 60
+    return f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}"
 
 
 def percent(gap: dict | None) -> str:

@@ -64,7 +64,7 @@ class Row(NamedTuple):
 
 PIXEL: dict[str, Any] = {"w_gan": 0.0}
 # A flow's loss is noisy, and nothing plays against it: Adam with a longer memory.
-FLOW = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.99, "n_euler": 16}
+FLOW = {"lr": 2e-3, "beta1": 0.9, "beta2": 0.99, "n_euler": 16}
 R3GAN = {"gan_loss": "relativistic", "w_r1": 1.0, "w_r2": 1.0, "d_norm": "none"}
 ROWS = {  # in the order of training: what answers most for its minutes first
     "pixel only": Row("l2h", "learned camera", PIXEL),
