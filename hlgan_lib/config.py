@@ -247,6 +247,18 @@ class RunConfig:
             readers=("h2l", "joint"),
         ),
     ] = False
+    n_near: Annotated[
+        int,
+        Spec(
+            "LR images made of each face of a pair, of which one is taken that could be a real one; "
+            "1 takes what comes",
+            "images",
+            "ours",
+            "sampling-importance resampling",
+            low=1,
+            readers=("l2h", "srgan", "flow", "semicycle", "pseudo"),
+        ),
+    ] = 1
     # Losses
     w_pix: Annotated[
         float, Spec("alpha, the weight of the pixel loss", "weight", "paper", low=0)

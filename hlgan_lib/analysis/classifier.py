@@ -62,8 +62,8 @@ def two_sample(
     right = 0
     for k in range(folds):
         train, test = fold != k, fold == k
-        v = _expanded((x - x[train].mean(0)) / x[train].std(0).clamp(min=1e-9))
-        guess = v[test] @ _logistic(v[train], label[train], decay) > 0
+        v = expanded((x - x[train].mean(0)) / x[train].std(0).clamp(min=1e-9))
+        guess = v[test] @ logistic(v[train], label[train], decay) > 0
         right += int((guess == label[test].bool()).sum())
     low, high = wilson(right, 2 * n)
     return TwoSample(right / (2 * n), low, high, 2 * n)
@@ -135,8 +135,8 @@ def confusion(
 def _domain_of(x: Tensor, label: Tensor, new: Tensor, k: int, decay: float) -> Tensor:
     """The domain (M,) of the features `new` (M, F), by classifiers of x (N, F) and label (N,)."""
     mean, std = x.mean(0), x.std(0).clamp(min=1e-9)
-    v, v_new = _expanded((x - mean) / std), _expanded((new - mean) / std)
-    scores = [v_new @ _logistic(v, (label == i).double(), decay) for i in range(k)]
+    v, v_new = expanded((x - mean) / std), expanded((new - mean) / std)
+    scores = [v_new @ logistic(v, (label == i).double(), decay) for i in range(k)]
     return torch.stack(scores, 1).argmax(1)
 
 
@@ -146,12 +146,12 @@ def _shares(label: Tensor, called: Tensor, k: int) -> Tensor:
     return counts / counts.sum(1, keepdim=True)
 
 
-def _expanded(v: Tensor) -> Tensor:
+def expanded(v: Tensor) -> Tensor:
     """A constant, the features, and their squares (an outlier counts as 3 deviations)."""
     return torch.cat((torch.ones_like(v[:, :1]), v, v.clamp(-3, 3) ** 2 - 1), 1)
 
 
-def _logistic(x: Tensor, label: Tensor, decay: float, steps: int = 30) -> Tensor:
+def logistic(x: Tensor, label: Tensor, decay: float, steps: int = 30) -> Tensor:
     """Weights of the logistic regression by Newton's method; the constant's is unpenalised."""
     penalty = torch.full_like(x[0], decay)
     penalty[0] = 1e-6

@@ -119,11 +119,14 @@ class TrainL2H(Train):
 
     stage: ClassVar[str] = "l2h"
     degradation: PairMaker
+    lo: Annotated[str, Doc("real LR images, looked at where --n-near is above 1")] = (
+        "faces:train-lo"
+    )
     steps: Annotated[Number, Doc("short for --l2h-steps [generator updates]")] = None
     width: Annotated[Number, Doc("short for --l2h-width [channels]")] = None
 
     def sources(self) -> dict[str, str]:
-        return {"degradation": self.degradation}
+        return {"degradation": self.degradation, "lo": self.lo}
 
 
 @dataclass(frozen=True, kw_only=True)

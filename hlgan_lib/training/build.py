@@ -12,6 +12,7 @@ from torch import Tensor
 from .. import parallel
 from ..analysis.clusters import infer_domains, with_domains
 from ..analysis.jpeg_traces import measured_jpeg
+from ..analysis.nearness import nearer
 from ..checkpoint import About, RunFolder, Source, fingerprint, load_checkpoint
 from ..config import STAGES, RunConfig, reads
 from ..data.domains import by_domain
@@ -86,7 +87,8 @@ def new_loop(
 
     # What to learn from.
     hi_set = _faces(hi, cfg.size_hi, "hi", cfg.n_hi)
-    lo_set = _faces(lo, cfg.size_lo, "lo", cfg.n_lo) if stage not in PAIRED else None
+    sees_lo = stage not in PAIRED or cfg.n_near > 1
+    lo_set = _faces(lo, cfg.size_lo, "lo", cfg.n_lo) if sees_lo else None
     if stage in OF_PAIRS:
         degradation = _degradation_of(stage, degradation)
 
@@ -218,6 +220,9 @@ def _task(
     if stage in OF_PAIRS:
         assert degradation is not None
         degrade = resolve_degradation(degradation, cfg, device)
+        if cfg.n_near > 1:
+            assert lo is not None
+            degrade = nearer(degrade, hi, lo, cfg.n_near, device, cfg.seed)
         if stage in PAIRED:
             made = L2HS[cfg.l2h_model] if stage == "l2h" else PAIRED[stage]
             return made(cfg, hi, degrade, rng, device)
