@@ -250,7 +250,7 @@ class RunConfig:
     n_near: Annotated[
         int,
         Spec(
-            "LR images made of each face of a pair, of which one is taken that could be a real one; "
+            "LR images made of each face of a pair, of which one is taken that could be real; "
             "1 takes what comes",
             "images",
             "ours",

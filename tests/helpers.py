@@ -83,7 +83,7 @@ def train(stage: str, cfg=TINY, **more):
     data = {"hi": HI}
     if stage in training.OF_PAIRS:
         data["degradation"] = "bilinear"
-    if stage not in training.PAIRED:
+    if stage not in training.PAIRED or cfg.n_near > 1:
         data["lo"] = LO
     return hl.train(cfg, stage, **(data | {"device": "cpu"} | more))
 

@@ -92,6 +92,7 @@ CASES = {stage: (stage, FULL) for stage in STAGES}
 CASES["h2l camera"] = ("h2l", {"h2l_model": "camera", "w_stats": 0.05})
 CASES["l2h wavelet"] = ("l2h", {"l2h_model": "wavelet", "amp": "bf16"})
 CASES["l2h deepdeblur"] = ("l2h", {"l2h_model": "deepdeblur", "amp": "bf16"})
+CASES["l2h near"] = ("l2h", FULL | {"n_near": 3})
 CASES["l2h bf16"] = ("l2h", FULL | {"amp": "bf16"})
 CASES["h2l batch norm"] = ("h2l", FULL | {"norm": "batch", "skip": False, "jpeg": "measured"})
 

@@ -14,7 +14,7 @@ from ..analysis.clusters import infer_domains, with_domains
 from ..analysis.jpeg_traces import measured_jpeg
 from ..analysis.nearness import nearer
 from ..checkpoint import About, RunFolder, Source, fingerprint, load_checkpoint
-from ..config import STAGES, RunConfig, reads
+from ..config import RESTORING, STAGES, RunConfig, reads
 from ..data.domains import by_domain
 from ..data.faces import FaceSet
 from ..data.loading import load_faces
@@ -81,6 +81,10 @@ def new_loop(
     """
     if stage not in STAGES:
         raise HLError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
+    if stage in RESTORING and stage != "l2h" and cfg.l2h_model != "paper":
+        raise HLError(
+            f"l2h_model must be paper in the stage {stage}, got {cfg.l2h_model}: train it with l2h"
+        )
     place = torch.device(pick_device(device))
     cfg = cfg.replace(amp=parallel.on_first(lambda: _precision(cfg, stage, place, out)))
     part = cfg.replace(batch=parallel.share_of(cfg.batch)) if parallel.size() > 1 else cfg
@@ -88,7 +92,8 @@ def new_loop(
     # What to learn from.
     hi_set = _faces(hi, cfg.size_hi, "hi", cfg.n_hi)
     sees_lo = stage not in PAIRED or cfg.n_near > 1
-    lo_set = _faces(lo, cfg.size_lo, "lo", cfg.n_lo) if sees_lo else None
+    n_lo = cfg.n_lo if reads(stage, "n_lo") else 0
+    lo_set = _faces(lo, cfg.size_lo, "lo", n_lo) if sees_lo else None
     if stage in OF_PAIRS:
         degradation = _degradation_of(stage, degradation)
 

@@ -73,6 +73,10 @@ def test_training_leaves_the_global_stream_alone():
             "stage must be one of h2l, .* cyclegan, flow, semicycle, pseudo, got 'l2l'",
         ),
         (dict(stage="l2h", degradation=None), "degradation is missing"),
+        (
+            dict(stage="semicycle", cfg=TINY.replace(l2h_model="wavelet")),
+            "l2h_model must be paper in the stage semicycle, got wavelet",
+        ),
         (dict(stage="l2h", degradation="blurry"), "degradation must be one of"),
         (dict(stage="l2h", degradation="learned:nowhere"), "weights must be a run folder"),
         (dict(hi=LO), "hi must be 32x32 pictures, got 8x8"),

@@ -1,6 +1,6 @@
 """Several LR domains: one H2L of five cameras, L2Hs of each and of all, and adaptation to few.
 
-    python tools/results/domains.py [--runs DIR] [--only labels h2l judges adapt]
+    python tools/results/domains.py [--runs DIR] [--only labels h2l judges near adapt]
 
 Does what results/domains.json does not hold yet, stores each result at once, then rewrites the
 tables of docs/domains.md and draws figures/domains.png. About ten minutes of a core: the lengths
@@ -25,6 +25,7 @@ from hlgan_lib import adaptation
 from hlgan_lib.analysis.camera_law import NUMBERS, learned_law, other_law, true_law
 from hlgan_lib.analysis.classifier import confusion, two_sample
 from hlgan_lib.analysis.clusters import infer_domains, rand_index
+from hlgan_lib.analysis.nearness import nearer
 from hlgan_lib.analysis.spectrum import statistics
 from hlgan_lib.data import FaceSet, load_faces, mixed, to_uint8, unit_range
 from hlgan_lib.degradations import Degradation, degradation
@@ -54,6 +55,10 @@ JUDGES = (
 N_EACH = 300  # LR pictures of a domain, of other people than the HR ones and than another's
 HALF = 1_500  # of faces:train-hi stay HR, the rest is photographed
 N_TEST = 200  # faces of faces:test
+# Pairs drawn by nearness: of how many images of a face, made by what, brought to which cameras.
+N_NEAR = 8
+WIDE = ("handmade", "learned, domains inferred")
+TOWARDS = ("shipped", HELD_OUT)
 N_FEW = 50  # LR pictures that a camera is adapted to
 H2L = hl.preset("quick").replace(
     domains=len(DOMAINS), batch=4 * len(DOMAINS), h2l_steps=300, lr=4e-3, amp="off"
@@ -185,11 +190,20 @@ def pairs_of(name: str, runs: Path) -> Degradation | str:
     return drawn(net if camera == "all five" else net.of_domain(DOMAINS.index(camera)))
 
 
-def restored_psnr(degrade: Degradation | str, tests: dict[str, FaceSet]) -> dict[str, float]:
-    """PSNR of a pixel-only L2H of these pairs, on the pictures of each camera, in dB."""
+def restored_psnr(
+    degrade: Degradation | str, tests: dict[str, FaceSet], near: FaceSet | None = None
+) -> dict[str, float]:
+    """PSNR of a pixel-only L2H of these pairs, on the pictures of each camera, in dB.
+
+    near: real pictures; where they are given, the pairs are drawn by how near they lie to them.
+    """
     hi = load_faces("faces:train-hi")[:HALF]
     truth = unit_range(load_faces("faces:test:hi").batch(slice(0, N_TEST)))
-    loop, _ = hl.training.new_loop(L2H, "l2h", hi=hi, degradation=degrade, device="cpu")
+    sources: dict[str, Any] = {"hi": hi, "degradation": degrade, "device": "cpu"}
+    cfg = L2H
+    if near is not None:
+        cfg, sources["lo"] = L2H.replace(n_near=N_NEAR), near
+    loop, _ = hl.training.new_loop(cfg, "l2h", **sources)
     while loop.step < loop.steps:
         loop.update()
     l2h = loop.nets["l2h"].eval()
@@ -209,6 +223,29 @@ def judge(stored: dict, runs: Path) -> None:
             rows[name] = restored_psnr(pairs_of(name, runs), tests)
             save_json(STORED, stored)
             print(name, rows[name], flush=True)
+
+
+# ---- pairs nearer to a camera --------------------------------------------------------------------
+def near_pairs(stored: dict, runs: Path) -> None:
+    """Pairs of degradations that are not a camera's, as they come and drawn by nearness to it."""
+    rows = stored.setdefault("near", {})
+    tests = {camera: tests_of(camera) for camera in TOWARDS}
+    hi = load_faces("faces:train-hi")[:HALF]
+    for name in WIDE:
+        wide = degradation(name) if name == "handmade" else cast(Degradation, pairs_of(name, runs))
+        for camera in (None, *TOWARDS):
+            row = f"{name}, near {camera}" if camera else name
+            if row in rows:
+                continue
+            real = lo_of(camera) if camera else None
+            made_by = wide if real is None else nearer(wide, hi, real, N_NEAR)
+            made = shots(made_by, others())[0]
+            scored = {camera: tests[camera]} if camera else tests
+            gaps = {c: gap(made, lo.batch()) for c, lo in scored.items()}
+            restored = restored_psnr(wide, scored, real)
+            rows[row] = {c: gaps[c] | {"psnr": restored[c]} for c in scored}
+            save_json(STORED, stored)
+            print(row, rows[row], flush=True)
 
 
 # ---- domains without labels ----------------------------------------------------------------------
@@ -380,11 +417,32 @@ def label_table(stored: dict) -> str:
     return "\n".join(lines)
 
 
+def near_table(stored: dict) -> str:
+    """Each camera's two wide degradations, as they come and drawn by nearness."""
+    lines = [
+        "| pairs of | for | told apart | kernel distance | PSNR of L2H, dB |",
+        "|---|---|---|---|---|",
+    ]
+    rows, planned = stored["near"], []
+    for camera in TOWARDS:
+        for name in WIDE:
+            for row, how in ((name, "as they come"), (f"{name}, near {camera}", "near")):
+                planned.append(row)
+                if row not in rows:
+                    continue
+                got = rows[row][camera]
+                cells = [f"{name}, {how}", camera, f"{100 * got['told_apart'][0]:.0f} %"]
+                cells += [f"{got['kernel']:.0f}", f"{got['psnr']:.2f}"]
+                lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, *not_run(tuple(dict.fromkeys(planned)), rows)])
+
+
 TABLES: dict[str, tuple[str, Callable[[dict], str]]] = {
     "laws": ("laws", law_table),
     "confusion": ("confusion", confusion_table),
     "labels": ("labels", label_table),
     "psnr": ("psnr", psnr_table),
+    "near": ("near", near_table),
     "adapt": ("adapt", adapt_table),
     "adapted-laws": ("adapt", adapted_law_table),
 }
@@ -417,7 +475,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=user_path, default=ROOT / "runs" / "domains")
-    parser.add_argument("--only", nargs="*", default=["labels", "h2l", "judges", "adapt"])
+    parser.add_argument("--only", nargs="*", default=["labels", "h2l", "judges", "near", "adapt"])
     args = parser.parse_args()
     stored = json.loads(STORED.read_text()) if STORED.is_file() else {}
     with one_thread():
@@ -429,6 +487,8 @@ def main() -> None:
             draw(h2l(stored, args.runs))
         if "judges" in args.only:
             judge(stored, args.runs)
+        if "near" in args.only:
+            near_pairs(stored, args.runs)
     write_page(stored)
 
 
