@@ -23,15 +23,17 @@ NOT_PICTURES = frozenset(
 
 @dataclass
 class Listing:
-    """What a folder holds.
+    """What a folder holds; names are relative to it, with `/` between their parts.
 
     Attributes:
-        files: the files that may be pictures, by name.
+        root: the folder.
+        names: of the files that may be pictures, in order.
         skipped: (name, reason) of what cannot be read.
         n_hidden: how many hidden files and folders, caches and trash were left out.
     """
 
-    files: list[Path] = field(default_factory=list)
+    root: Path
+    names: list[str] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     n_hidden: int = 0
 
@@ -47,9 +49,9 @@ def input_files(root: Path) -> Listing:
         root: a folder.
 
     Returns:
-        The listing; names in it are relative to root.
+        The listing.
     """
-    listing = Listing()
+    listing = Listing(root)
     seen: set[str] = set()
     links = [root]
     while links:  # the folders themselves first, so that a link never takes their names
@@ -61,7 +63,7 @@ def input_files(root: Path) -> Listing:
             else:
                 found += _walk(link, root, listing, seen)
         links = sorted(found)
-    listing.files.sort(key=lambda file: _name(file, root))
+    listing.names.sort()
     listing.skipped.sort()
     return listing
 
@@ -76,9 +78,10 @@ def _walk(folder: Path, root: Path, listing: Listing, seen: set[str]) -> list[Pa
     for place, folders, files in os.walk(folder, onerror=unreadable):
         seen.add(os.path.realpath(place))
         here = Path(place)
+        before = "" if here == root else f"{_name(here, root)}/"
         own = []
         for name in folders:
-            if _is_hidden(name):
+            if is_hidden(name):
                 listing.n_hidden += 1
             elif (here / name).is_symlink():
                 links.append(here / name)
@@ -86,18 +89,19 @@ def _walk(folder: Path, root: Path, listing: Listing, seen: set[str]) -> list[Pa
                 own.append(name)
         folders[:] = own
         for name in files:
-            file = here / name
-            if _is_hidden(name):
+            path = os.path.join(place, name)
+            if is_hidden(name):
                 listing.n_hidden += 1
-            elif file.is_file():
-                listing.files.append(file)
+            elif os.path.isfile(path):
+                listing.names.append(before + name)
             else:
-                why = "a link that leads nowhere" if file.is_symlink() else "not a file"
-                listing.skipped.append((_name(file, root), why))
+                why = "a link that leads nowhere" if os.path.islink(path) else "not a file"
+                listing.skipped.append((before + name, why))
     return links
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of that name is hidden, or of a program's own."""
     return name.startswith(".") or name.lower() in NOT_PICTURES
 
 

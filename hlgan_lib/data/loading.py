@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, overload
@@ -124,9 +124,9 @@ def load_faces(
     if path.suffix == ".npz" and path.is_file():
         faces = _resized(load_npz(path, check), size, role)
     elif path.is_dir():
-        faces = _read_files(input_files(path), path, size, role, minimum)
+        faces = _read_files(input_files(path), size, role, minimum)
     elif path.is_file():
-        faces = _read_files(Listing([path]), path.parent, size, role, minimum)
+        faces = _read_files(Listing(path.parent, [path.name]), size, role, minimum)
     else:
         raise HLError(
             f"no such folder or file: {name}: give a folder of pictures, an .npz file, or one of "
@@ -136,27 +136,25 @@ def load_faces(
     return faces
 
 
-def _read_files(
-    listing: Listing, root: Path, size: int | None, role: str | None, minimum: int
-) -> FaceSet:
+def _read_files(listing: Listing, size: int | None, role: str | None, minimum: int) -> FaceSet:
     """The files as one set, each fitted to the size; without a size all must have the same."""
+    root = listing.root
     images = np.empty((0, 3, 0, 0), np.uint8)
     names: list[str] = []
     skipped = list(listing.skipped)
     n_shrunk = n_small = 0
     if size is None:
-        _check_heads(_sizes(listing.files, root), root)
-    for file in listing.files:
-        name = file.relative_to(root).as_posix()
+        _check_heads(_sizes(listing), root)
+    for name in listing.names:
         try:
-            image = read_unnamed(file, 4 * size if size else None)
+            image = read_unnamed(root / name, 4 * size if size else None)
             n_small += min(image.size) < (size or 0)
             square = fit(image, size or min(image.size))
         except HLError as error:
             skipped.append((name, str(error)))
             continue
         if not names:  # the first image that can be used decides the size of the set
-            images = np.empty((len(listing.files), 3, square.height, square.width), np.uint8)
+            images = np.empty((len(listing.names), 3, square.height, square.width), np.uint8)
         goal = images.shape[3]
         if size is None and image.size != (goal, goal):  # its head had said otherwise
             _check_heads({(goal, goal): names[0] if names else name, image.size: name}, root)
@@ -183,15 +181,15 @@ def sizes_of(source: str | Path) -> dict[tuple[int, int], str]:
     """
     path = user_path(source)
     if path.is_dir():
-        return _sizes(input_files(path).files, path)
-    return _sizes([path] if path.is_file() else [], path.parent)
+        return _sizes(input_files(path))
+    return _sizes(Listing(path.parent, [path.name] if path.is_file() else []))
 
 
-def _sizes(files: Iterable[Path], root: Path) -> dict[tuple[int, int], str]:
+def _sizes(listing: Listing) -> dict[tuple[int, int], str]:
     sizes: dict[tuple[int, int], str] = {}
-    for file in files:
+    for name in listing.names:
         with suppress(HLError):
-            sizes.setdefault(size_of(file), file.relative_to(root).as_posix())
+            sizes.setdefault(size_of(listing.root / name), name)
     return sizes
 
 

@@ -64,6 +64,11 @@ class ImageFile:
             self._count(held)
         file.truncate()
 
+    @classmethod
+    def offset(cls, size: tuple[int, int]) -> int:
+        """Where the first image of such a file lies, bytes."""
+        return cls(BytesIO(), size)._start
+
     def append(self, images: np.ndarray) -> None:
         """Write images, uint8 (N, 3, H, W), behind the others."""
         content = np.ascontiguousarray(images).tobytes()

@@ -6,13 +6,13 @@ such names, links, devices and members that would fill the memory are left out, 
 
 from __future__ import annotations
 
-import os
 import stat
 import tarfile
 import zipfile
 from abc import ABC, abstractmethod
 from pathlib import Path, PurePosixPath
 
+from ..data.folder import input_files, is_hidden
 from ..data.pictures import reason
 from ..errors import HLError
 from ..files import user_path
@@ -63,7 +63,7 @@ class Tree(ABC):
             return self.text(found)
         beside = self.root.parent / PurePosixPath(end).name
         if self.root.is_file() and beside.is_file():
-            return FolderTree(self.root.parent).text(beside.name)
+            return text_of(read_file(beside))
         return None
 
     def need(self, end: str, why: str) -> str:
@@ -82,35 +82,17 @@ class Tree(ABC):
         return found
 
     def text(self, name: str) -> str:
-        """A text file, in UTF-8 with or without its mark; other bytes become question marks."""
-        return self.read(name).decode("utf-8-sig", "replace")
+        """A text file, as `text_of` reads it."""
+        return text_of(self.read(name))
 
 
 class FolderTree(Tree):
-    """A folder, read recursively, hidden files left out; linked folders are not entered."""
+    """A folder, read as every command reads one: no hidden files, links followed, none twice."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        found: list[tuple[str, ...]] = []
-        waiting: list[tuple[str, ...]] = [()]
-        while waiting:
-            parts = waiting.pop()
-            try:
-                entries = list(os.scandir(root.joinpath(*parts)))
-            except OSError as error:
-                self.left_out.append(("/".join(parts), f"cannot be listed: {error.strerror}"))
-                continue
-            for entry in entries:
-                inner = (*parts, entry.name)
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(inner)
-                elif entry.name.startswith("."):
-                    continue
-                elif entry.is_file():
-                    found.append(inner)
-                else:
-                    self.left_out.append(("/".join(inner), "is no file"))
-        self.files = ["/".join(parts) for parts in sorted(found)]
+        listing = input_files(root)
+        self.files, self.left_out = listing.names, listing.skipped
 
     def path(self, name: str) -> Path:
         """Where the file lies."""
@@ -118,14 +100,7 @@ class FolderTree(Tree):
 
     def read(self, name: str) -> bytes:
         """The content of a file."""
-        path = self.path(name)
-        try:
-            size = path.stat().st_size
-            if size > MAX_BYTES:
-                raise HLError(too_large(name, size))
-            return path.read_bytes()
-        except OSError as error:
-            raise HLError(f"cannot read {path}: {error.strerror}") from error
+        return read_file(self.path(name))
 
 
 class ZipTree(Tree):
@@ -231,11 +206,30 @@ def open_tree(src: str | Path) -> Tree:
 
 
 # ---- what is read and what is not ----------------------------------------------------------------
+def read_file(path: Path) -> bytes:
+    """The content of a file on the disk. Raises HLError where it cannot be read or is too large."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise HLError(too_large(path.name, size))
+        return path.read_bytes()
+    except OSError as error:
+        raise HLError(f"cannot read {path}: {error.strerror}") from error
+
+
+def text_of(content: bytes) -> str:
+    """Text in UTF-8 with or without its mark; other bytes become question marks."""
+    return content.decode("utf-8-sig", "replace")
+
+
 def keep(tree: Tree, name: str, reason: str) -> None:
-    """Put a member among the files, or among what is left out where there is a reason."""
+    """Put a member among the files, or among what is left out where there is a reason.
+
+    Hidden ones, caches and trash are passed over, as in a folder.
+    """
     if reason:
         tree.left_out.append((name, reason))
-    elif not PurePosixPath(name).name.startswith("."):
+    elif not any(is_hidden(part) for part in PurePosixPath(name).parts):
         tree.files.append(name)
 
 

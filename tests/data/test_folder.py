@@ -9,7 +9,7 @@ from hlgan_lib.errors import HLError
 
 
 def names(root):
-    return [file.relative_to(root).as_posix() for file in input_files(root).files]
+    return input_files(root).names
 
 
 def touch(path):

@@ -78,6 +78,23 @@ def test_killed_twice_it_loses_nothing_of_the_first_time(left, folder, tmp_path,
     assert made.n_before == 8 and made.n == 18
 
 
+@pytest.mark.parametrize("lost", [0, 1, 3 * 64 * 64 * 5])
+def test_what_a_power_cut_lost_is_made_again(lost, folder, tmp_path, monkeypatch):
+    """The journal was on the disk, the end of the images was not: cut off, or still zeros."""
+    prepare_file("folder", folder, tmp_path / "whole.npz", workers=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "cut_piece", stopping(3))
+        with pytest.raises(KeyboardInterrupt):
+            prepare_file("folder", folder, tmp_path / "out.npz", workers=0)
+    with open(tmp_path / ".out.npz.unfinished", "r+b") as file:
+        end = file.seek(0, 2)
+        file.truncate(end - lost)
+        file.truncate(end)
+    made = prepare_file("folder", folder, tmp_path / "out.npz", workers=0)
+    assert made.n_before == {0: 12, 1: 8}.get(lost, 4)
+    assert (tmp_path / "out.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
 def test_another_job_starts_anew(folder, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(pool, "cut_piece", stopping(2))

@@ -59,6 +59,34 @@ def test_what_leads_out_of_an_archive_is_left_out_and_named(make, name, tmp_path
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["out", "set.npz", name]
 
 
+JUNK = (".ipynb_checkpoints/a.png", "@eaDir/a.png/THUMB.png", "__MACOSX/._a.png", "sub/.hidden.png")
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar", "zip"])
+def test_hidden_files_and_caches_are_no_pictures(kind, tmp_path):
+    members = [(name, GOOD) for name in ("a.png", "./sub/b.png", *JUNK)]
+    if kind == "folder":
+        for name, content in members:
+            (tmp_path / "x" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "x" / name).write_bytes(content)
+        tree = open_tree(tmp_path / "x")
+    elif kind == "tar":
+        tree = open_tree(in_tar(tmp_path / "x.tar", members))
+    else:
+        tree = open_tree(in_zip(tmp_path / "x.zip", members))
+    assert [name.removeprefix("./") for name in tree.files] == ["a.png", "sub/b.png"]
+
+
+def test_links_of_a_folder_are_followed_none_twice_and_named_where_they_lead_nowhere(tmp_path):
+    save(tmp_path / "elsewhere/a.png", picture(70, 70, 90))
+    save(tmp_path / "in/own.png", picture(70, 70, 60))
+    for link, to in (("more", "elsewhere"), ("again", "in"), ("gone.png", "nowhere")):
+        (tmp_path / "in" / link).symlink_to(tmp_path / to)
+    made = prepare_file("folder", tmp_path / "in", tmp_path / "out/set.npz")
+    assert list(load_npz(made.path).names) == ["more/a.png", "own.png"]
+    assert [name for name, _ in made.skipped] == ["again", "gone.png"]
+
+
 def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
     monkeypatch.setattr(trees, "MAX_BYTES", 100_000)
     bomb = b"\0" * 30_000_000

@@ -34,6 +34,7 @@ FIGURE = ROOT / "figures" / "prepare-scale.png"
 SIZE = 64
 N_DIFFERENT = 500  # pictures that the made files repeat
 CHUNK = 64
+LOOK_S = 2.0  # between two looks at the memory
 
 
 def make_files(n: int, folder: Path) -> None:
@@ -88,7 +89,7 @@ def prepared(folder: Path, out: Path) -> tuple[float, float, float]:
     def watch() -> None:
         while run.poll() is None:
             most[0] = max(most[0], private_mb(run.pid))
-            time.sleep(0.2)
+            time.sleep(LOOK_S)  # seldom: a look costs the 7 ms of a few files
 
     watcher = threading.Thread(target=watch)
     watcher.start()
