@@ -36,10 +36,21 @@ def test_what_the_page_claims_holds(stored):
         assert abs(learned["mean"] - true["mean"]) < 0.1 * true["spread"] + 0.02
     keeps = stored["coupling"]
     assert keeps["learned"]["warmth"] > 0.9 and keeps["network (h2l)"]["warmth"] < 0.8
-    for row in rows.values():
-        if row["recipe"] == "both":
-            hand_made = rows[f"handmade-{row['camera']}-0-{row['seed']}"]
-            assert row["psnr"] > hand_made["psnr"]
+    recipe = [row for row in rows.values() if row["recipe"] == "both"]
+    assert len(recipe) == 40  # five cameras, four numbers of pictures, two seeds
+    for row in recipe:
+        pairs = {
+            name: rows[f"{name}-{row['camera']}-0-{row['seed']}"]["psnr"]
+            for name in ("handmade", "camera itself", "bilinear")
+        }
+        assert row["psnr"] > pairs["handmade"] + 0.5  # asked is not below it by more than 0.2
+        assert row["psnr"] > pairs["camera itself"] - 1.1
+        if row["camera"] in ("shipped", "webcam", "night"):
+            assert row["psnr"] > pairs["camera itself"] - 0.5
+        if row["camera"] == "clean":
+            assert 0.7 <= round(pairs["bilinear"] - row["psnr"], 1) <= 1.1
+        all_of_them = rows[f"both-{row['camera']}-0-{row['seed']}"]["psnr"]
+        assert row["n_lo"] != 100 or row["psnr"] > all_of_them - 0.4
 
 
 def test_the_grid_names_each_run_once_and_knows_what_is_stored(tool, stored):

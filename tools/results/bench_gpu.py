@@ -31,6 +31,7 @@ from hlgan_lib.degradations import Degradation
 from hlgan_lib.files import save_json, user_path
 from hlgan_lib.graphs import WARM_UP, fastest_update
 from hlgan_lib.loop import Loop
+from hlgan_lib.precision import native_half
 from hlgan_lib.tasks.base import Batch
 from hlgan_lib.training import new_loop
 
@@ -247,6 +248,8 @@ def beside_plain(bench: Bench, preset: str, batch: int) -> dict:
                 continue
             base = hl.preset(preset).replace(batch=batch)
             as_written = base.replace(amp="off", channels_last=False)
+            if bench.cuda and base.amp == "auto":  # which a loop made by hand takes for off
+                base = base.replace(amp=native_half(bench.device))
             plain = PlainLoop(make_loop(bench, as_written, stage).task)
             ours, step_alone = (make_loop(bench, base, stage) for _ in range(2))
             amp = ours.cfg.amp
@@ -341,6 +344,39 @@ def main() -> None:
                 for layout in LAYOUTS:
                     cell(bench, preset, batch, stage, precision, layout)
     report(bench, beside, args.out)
+
+
+GRAPH_ROWS = (  # of the page: preset, what, what is changed
+    ("study", "h2l", "H2L, learned camera", {}),
+    ("study", "h2l", "H2L, the paper's", {"h2l_model": "paper"}),
+    ("study", "l2h", "L2H, GAN-led", {}),
+    ("study", "l2h", "L2H, pixel only", {"w_gan": 0.0}),
+    ("colab", "h2l", "H2L, learned camera", {}),
+    ("colab", "h2l", "H2L, the paper's", {"h2l_model": "paper"}),
+    ("colab", "l2h", "L2H, GAN-led", {}),
+    ("colab", "l2h", "L2H, pixel only", {"w_gan": 0.0}),
+)
+
+
+def graph_table(stored: dict) -> str:
+    """What a graph makes of an update, as Markdown; of L2H on pairs of the learned camera."""
+    lines = [
+        "| preset, batch | stage | one by one, ms | graph, ms | graph in bf16, ms | images/s |",
+        "|---|---|---|---|---|---|",
+    ]
+    for preset, stage, label, changed in GRAPH_ROWS:
+        found = {
+            row["precision"]: row
+            for row in stored["graphs"]
+            if (row["preset"], row["stage"], row["changed"]) == (preset, stage, changed)
+            and row["degradation"] != "bilinear"
+        }
+        full, half = found["TF32 in convolutions"], found["bf16"]
+        times = [full["one_by_one_ms"], full["graph_ms"], half["graph_ms"]]
+        rate = 1000 * half["batch"] / half["graph_ms"]
+        cells = [f"`{preset}`, {full['batch']}", label, *(f"{ms:.1f}" for ms in times)]
+        lines.append(f"| {' | '.join(cells)} | {rate:,.0f} |")
+    return "\n".join(lines)
 
 
 def report(bench: Bench, beside: dict, out: Path | None) -> None:

@@ -46,6 +46,7 @@ RECIPES = {
 BASELINES = ("camera itself", "bilinear", "handmade")
 CAMERAS = ("shipped", "webcam", "night", "scan", "clean")
 N_LO = (300, 100, 1000, 0)  # LR pictures; 0 means all
+N_SEEDS = 3
 STUDY = hl.preset("study").replace(amp="off")
 HALF = 1_500  # of the HR training faces: the first stay HR, another camera photographs the rest
 
@@ -181,7 +182,7 @@ def law_table(stored: dict) -> str:
 
 
 def robustness_table(stored: dict) -> str:
-    """PSNR of seed 0 by camera and number of LR pictures, as Markdown."""
+    """PSNR by camera and number of LR pictures, mean and half the range of seeds, as Markdown."""
     rows = stored["robustness"]
     columns = (*BASELINES, "both", "statistics", "gan")
     lines = [f"| camera | LR pictures | {' | '.join(columns)} |", "|---" * (2 + len(columns)) + "|"]
@@ -189,11 +190,20 @@ def robustness_table(stored: dict) -> str:
         for n_lo in sorted(N_LO, key=lambda n: n or 10**9):
             cells = []
             for recipe in columns:
-                found = rows.get(job(recipe, camera, 0 if recipe in BASELINES else n_lo, 0)["id"])
-                cells.append(f"{found['psnr']:.2f}" if found else "")
+                shared = 0 if recipe in BASELINES else n_lo
+                found = [rows.get(job(recipe, camera, shared, s)["id"]) for s in range(N_SEEDS)]
+                cells.append(_over_seeds([row["psnr"] for row in found if row]))
             if any(cells[len(BASELINES) :]):
                 lines.append(f"| {camera} | {n_lo or 'all'} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _over_seeds(psnr: list[float]) -> str:
+    """Mean and half the range; of one seed the number alone."""
+    if not psnr:
+        return ""
+    mean = f"{sum(psnr) / len(psnr):.2f}"
+    return mean if len(psnr) == 1 else f"{mean} ± {(max(psnr) - min(psnr)) / 2:.2f}"
 
 
 def cleared_table(stored: dict) -> str:
@@ -218,7 +228,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=("law", "robustness"))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=N_SEEDS)
     parser.add_argument("--jobs", type=int, default=2, help="processes, one thread each")
     args = parser.parse_args()
     stored = json.loads(STORED.read_text()) if STORED.is_file() else {}

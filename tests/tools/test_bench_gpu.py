@@ -1,0 +1,57 @@
+"""The GPU's bench: the page holds what is stored, and what is stored reaches what was aimed at."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOL = "bench_gpu"
+PAGE = (ROOT / "docs" / "speed.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return json.loads((ROOT / "results" / "gpu-h100-80gb-hbm3.json").read_text())
+
+
+def test_the_page_holds_what_is_stored(tool, measured):
+    assert tool.graph_table(measured) in PAGE
+    h2l, l2h = (measured["beside_plain"][stage] for stage in ("h2l", "l2h"))
+    row = "TF32 in convolutions | {step_ratio:.1f} | {loop_ratio:.1f} |"
+    assert f"camera, {row.format(**h2l)}" in PAGE and f"pairs, {row.format(**l2h)}" in PAGE
+    keys = ("preset", "stage", "precision", "how", "degradation")
+    cells = [cell for cell in measured["cells"] if cell["batch"] == 64]
+    ms = {}
+    for cell in reversed(cells):  # the matrix comes before its single cells
+        ms[tuple(cell[key] for key in keys)] = cell["ms"]
+    plain = l2h["images_per_s"]["plain step, float32"]
+    for how, words in (
+        ("graph", "| the same in bf16 |"),
+        ("compile, graph", "(66 s before the first update) |"),
+    ):
+        rate = 64_000 / ms["colab", "l2h", "bf16", how, "bilinear"]
+        assert f"{words} {rate / plain:.1f} |" in PAGE
+    h2l_paper, l2h_paper = (
+        [ms["paper", stage, "TF32", how, pairs] for how in ("graph", "eager")]
+        for stage, pairs in (("h2l", None), ("l2h", "bilinear"))
+    )
+    assert (
+        "takes {:.0f} ms an update for H2L, with five of D ({:.0f} one".format(*h2l_paper) in PAGE
+    )
+    assert "and {:.0f} ms for L2H ({:.0f})".format(*l2h_paper) in PAGE
+    hours = (571 * pair[0] / 3600 for pair in (h2l_paper, l2h_paper))
+    assert "would be {:.0f} and {:.0f} hours".format(*hours) in PAGE
+
+
+def test_what_was_aimed_at_and_what_is_missed(measured):
+    h2l, l2h = (measured["beside_plain"][stage] for stage in ("h2l", "l2h"))
+    assert (
+        h2l["step_ratio"] > 2.5 and h2l["loop_ratio"] > 8 and "H2L has both, L2H the step" in PAGE
+    )
+    assert l2h["step_ratio"] > 2.5 and l2h["loop_ratio"] < 8
+
+
+def test_a_graph_never_costs_more(measured):
+    for row in measured["graphs"]:
+        assert row["graph_ms"] < row["one_by_one_ms"]
