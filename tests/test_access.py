@@ -29,7 +29,7 @@ TEXT, MARK = (
     4.5,
     3.0,
 )  # WCAG 2.1 AA: 1.4.3 for text, 1.4.11 for what a graphic needs to be understood
-MAX_NOTEBOOK, MAX_CLONE = 500 * 1024, 150e6  # 58 MB of files, the rest their history
+MAX_NOTEBOOK, MAX_CLONE = 500 * 1024, 165e6  # 61 MB of files, the rest their history
 
 
 # ---- contrast ------------------------------------------------------------------------------------
