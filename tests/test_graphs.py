@@ -80,7 +80,7 @@ def test_it_does_what_updates_one_by_one_do(change, pretend):
 
 
 def test_numbers_that_change_lie_where_the_graph_reads_them(pretend):
-    loop = loop_of("l2h", TINY.replace(lr_schedule="cosine", ema=10.0), bilinear)
+    loop = loop_of("l2h", TINY.replace(lr_schedule="cosine", ema=10.0, h2l_steps=2 * N), bilinear)
     update = GraphedUpdate(loop)
     seen = []
     for _ in range(N):

@@ -346,7 +346,7 @@ def main() -> None:
     report(bench, beside, args.out)
 
 
-GRAPH_ROWS = (  # of the page: preset, what, what is changed
+GRAPH_ROWS: tuple[tuple[str, str, str, dict], ...] = (  # of the page: preset, what, what is changed
     ("study", "h2l", "H2L, learned camera", {}),
     ("study", "h2l", "H2L, the paper's", {"h2l_model": "paper"}),
     ("study", "l2h", "L2H, GAN-led", {}),

@@ -42,10 +42,13 @@ def with_ends(score: dict, digits: int) -> str:
     return f"{score['value']:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
-def scores_of(name: str, run: str | None) -> dict:
-    """What was measured of a weight: of the large ones in gpu-weights.json, else of its run."""
-    large = read("gpu-weights")
-    return large[name]["scores"] if name in large else read("ablation")["runs"][run]["scores"]
+def scores_of(name: str) -> dict:
+    """What was measured of a weight: the large ones are of a GPU, the small ones of CPU cores.
+
+    Those of the study's table are of the same configurations, trained anew on a GPU.
+    """
+    large, small = read("gpu-weights"), read("study_on_cpu")["shipped"]
+    return (large | small)[name]["scores"]
 
 
 def machine(name: str) -> str:
@@ -104,7 +107,7 @@ def card(name: str, path: Path, bicubic: dict) -> str:
     """One weight."""
     notes = weights_header(path)[1]
     cfg = stored_config(notes)
-    scores = scores_of(name, notes.get("run"))
+    scores = scores_of(name)
     data = notes["hi"]
     if "lo" in notes:
         data += f" and, unpaired, {notes['lo']}"
