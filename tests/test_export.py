@@ -8,7 +8,7 @@ from hlgan_lib import export as exporting
 from hlgan_lib.data.loading import load_faces
 from hlgan_lib.degradations.optics import own_kernels
 from hlgan_lib.errors import HLError
-from hlgan_lib.networks import LowToHigh, high_to_low
+from hlgan_lib.networks import LowToHigh, high_to_low, low_to_high
 from hlgan_lib.networks.adaptive_law import scene_statistics
 from hlgan_lib.networks.camera import LearnedCamera
 from tests.helpers import TINY
@@ -27,6 +27,8 @@ def adaptive():
 
 NETWORKS = {
     "l2h": lambda: LowToHigh(TINY),
+    "wavelet": lambda: low_to_high(TINY.replace(l2h_model="wavelet")),
+    "deepdeblur": lambda: low_to_high(TINY.replace(l2h_model="deepdeblur")),
     "h2l": lambda: high_to_low(TINY.replace(z_input="concat")),
     "camera": lambda: high_to_low(CAMERA),
     "domains": lambda: high_to_low(CAMERA.replace(domains=2)),
