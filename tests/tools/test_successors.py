@@ -70,6 +70,7 @@ def test_what_is_said_of_the_restorers_is_so(tool, stored):
     assert abs(psnr["pseudo-supervision"] - psnr["pixel only"]) < 0.1
     for name in ("Wavelet-SRNet", "DeepDeblur"):
         assert abs(psnr[f"{name}, bilinear pairs"] - psnr["bilinear"]) < 0.2
+        assert consistency[f"{name}, bilinear pairs"] > 40
     gains = [psnr[n] - psnr[f"{n}, bilinear pairs"] for n in ("Wavelet-SRNet", "DeepDeblur")]
     assert "gain {:.1f} and {:.1f} dB".format(*gains) in page
     deblur = psnr["DeepDeblur"], distance["DeepDeblur"]

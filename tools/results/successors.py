@@ -406,8 +406,11 @@ def publish(folder: Path, preset: str) -> None:
     save_json(STORED, stored)
     write_page(stored)
     place = Study(preset, "cpu", folder).place("flow") / "run"
-    if "flow" in stored.get("flow", {}) and place.is_dir():
-        draw(cast(FlowLowToHigh, hl.load_weights(place)), preset)
+    if "flow" in stored.get("flow", {}):
+        if RunFolder(place).finished:
+            draw(cast(FlowLowToHigh, hl.load_weights(place)), preset)
+        else:
+            print(f"figures/flow.png is left as it is: no weights in {place}")
 
 
 def main() -> None:
