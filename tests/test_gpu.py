@@ -471,6 +471,7 @@ def test_a_checkpoint_goes_on_on_another_device(stage, first, second, amp, runs,
 UPDATES = {
     "h2l": ("h2l", {}, {}),
     "l2h learned": ("l2h", {}, {}),
+    "l2h near": ("l2h", {"n_near": 4}, {}),
     "l2h camera": ("l2h", {}, {"degradation": "camera"}),
     "l2h handmade": ("l2h", {}, {"degradation": "handmade"}),
     "l2h blur": ("l2h", {}, {"degradation": "blur"}),

@@ -18,7 +18,7 @@ from ..losses import pixel_l2h
 from ..networks.baselines import enlarged
 from ..networks.corrected import CorrectedLowToHigh
 from ..networks.paper import Discriminator, HighToLow
-from .base import N_PREVIEW, Batch, Logs, d_terms, g_terms, grid
+from .base import N_PREVIEW, Batch, Logs, d_terms, g_terms, grid, spread
 from .two_stage import L2HTask
 
 # Of D's word on restored images, beside its word on corrected ones: gamma of 2002.11397.
@@ -175,7 +175,8 @@ class PseudoTask(_WithRealLo):
             clean = self._clean(batch["hi"])
         loss_lo, logs = self._d_of("d_lo", clean, corrected)
         loss_hi, logs_hi = self._d_of("d_hi", hi_fake, hi_real)
-        return loss_lo + loss_hi, logs | {f"hi_{k}": v for k, v in logs_hi.items()}
+        logs |= {f"hi_{k}": v for k, v in logs_hi.items()}
+        return loss_lo + loss_hi, logs | {"real_spread": spread(batch["hi"])}
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         """The correction's loss and L2H's."""
@@ -206,8 +207,8 @@ class PseudoTask(_WithRealLo):
             net.restore.requires_grad_(True)
             word, logs_hi = g_terms(held, d_hi, hi_real, *common, w_pix=0.0, real=hi_fake.detach())
             loss = loss + W_RESTORED * word
-            logs |= {"gan": logs_lo["gan"], "hi_gan": logs_hi["gan"]}
-        return loss, logs
+            logs |= {"lo_gan": logs_lo["gan"], "hi_gan": logs_hi["gan"]}
+        return loss, logs | {"fake_spread": spread(hi_fake.detach())}
 
     def _clean(self, hi: Tensor) -> Tensor:
         """hi by bicubic reduction, (B, 3, s, s)."""

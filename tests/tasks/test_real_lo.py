@@ -89,7 +89,7 @@ def test_each_loss_trains_its_own_half():
     halves = torch.nn.ModuleDict(dict(net.named_children()))
     _, logs = task.g_loss(task.batch())
     assert reached(logs["pix"], halves) == {"restore"}, "L2H's loss does not reach the correction"
-    for name in ("cycle", "identity", "turns", "gan", "hi_gan"):
+    for name in ("cycle", "identity", "turns", "lo_gan", "hi_gan"):
         assert reached(logs[name], halves) == {"correct"}, name
     assert all(p.requires_grad for p in net.parameters())
 
@@ -125,9 +125,9 @@ def test_over_turns_is_the_mean_of_all_eight():
 # ---- both ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("stage", STAGES)
 def test_one_batch_is_learned_by_heart(stage):
-    task = loop_of(stage, TINY.replace(w_gan=0.0, l2h_width=16), bilinear).task
+    task = loop_of(stage, TINY.replace(w_gan=0.0, l2h_width=8), bilinear).task
     batch = {"hi": HI[:4].batch(), "lo_fake": bilinear(HI[:4].batch(), None), "lo": LO[:4].batch()}
-    opt = torch.optim.Adam(task.generators.parameters(), 3e-3)
+    opt = torch.optim.Adam(task.generators.parameters(), 5e-3)
 
     def step() -> float:
         opt.zero_grad()
@@ -137,15 +137,16 @@ def test_one_batch_is_learned_by_heart(stage):
         return loss.item()
 
     first = step()
-    for _ in range(60):
+    for _ in range(25):
         last = step()
     assert last < 0.5 * first
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_finished_run_restores(stage, tmp_path):
-    *_, tick = train(stage, TINY.replace(norm="batch"), out=tmp_path)
-    assert tick.step == 6 and tick.samples is not None and tick.score > 0
+    short = {f"{stage}_steps": 2, "tick_images": 8}
+    *_, tick = train(stage, TINY.replace(**short), out=tmp_path)
+    assert tick.step == 2 and tick.samples is not None and tick.score > 0
     lo = LO[:3].batch()
     hi = hl.upscale(tmp_path, lo)
     assert hi.shape == (3, 3, 32, 32)
