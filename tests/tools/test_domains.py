@@ -85,6 +85,22 @@ def test_what_the_page_claims_of_six_cameras_holds(stored):
     assert set(ahead) == {"learned, all five", "learned, one law for all"}
 
 
+def test_what_the_page_claims_of_near_pairs_holds(tool, stored):
+    gains = {}
+    for name in tool.WIDE:
+        for camera in tool.TOWARDS:
+            before = stored["near"][name][camera]
+            after = stored["near"][f"{name}, near {camera}"][camera]
+            assert after["told_apart"][0] < before["told_apart"][0]
+            gains[name, camera] = round(after["psnr"] - before["psnr"], 1)
+            covers = (name, camera) == ("learned, domains inferred", "shipped")
+            assert (after["kernel"] < before["kernel"] / 19) == covers
+            assert covers or after["kernel"] > 0.49 * before["kernel"]
+            assert covers == (after["told_apart"][0] < 0.6)
+    assert gains.pop(("learned, domains inferred", "scan")) == 0.3
+    assert set(gains.values()) == {0.0, 0.1}
+
+
 def test_what_the_page_claims_of_inferred_domains_holds(tool, stored):
     found = stored["labels"]["six"]
     rows = dict(zip(sorted(tool.CAMERAS), found["called"], strict=True))
