@@ -37,6 +37,7 @@ from .data.faces import FaceSet, unit_range
 from .data.loading import load_faces
 from .errors import HLError
 from .files import out_folder, save_json
+from .graphs import fastest_update
 from .inference import Weights, load_weights, new_z
 from .losses import energy_scores, picture_statistics
 from .metrics.distances import kernel_distance
@@ -264,8 +265,9 @@ def fitted(
     loop, _ = new_loop(cfg, "h2l", hi=hi, lo=lo, device=device)
     state = {k: v for k, v in net.state_dict().items() if not k.startswith("jpeg.")}
     loop.task.generators["h2l"].load_state_dict(state, strict=False)
+    update = fastest_update(loop)
     while loop.step < loop.steps:
-        loop.update()
+        update()
     moved = cast(LearnedCamera, loop.nets["h2l"])
     return moved.eval().requires_grad_(False)
 

@@ -39,8 +39,7 @@ MARK = "pytest.mark.gpu"
 H2L = "h2l"
 # The learned camera at the size of `study`; batches of 32 for steadier statistics.
 H2L_CONFIG = hl.preset("study").replace(batch=32, h2l_steps=2_000)
-# L2H at the width of `colab`. An update costs this card's processor the same at 64 pictures as at
-# 128, so batches are twice as large; DiffAugment holds the discriminator.
+# L2H at the width of `colab`, in batches twice as large; DiffAugment holds the discriminator.
 L2H_CONFIG = hl.preset("colab").replace(
     batch=128, lr=7e-4, d_aug=True, amp="bf16", l2h_steps=6_846, tick_images=12_800
 )
