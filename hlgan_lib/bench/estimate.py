@@ -64,7 +64,8 @@ def estimate(
     loop, _ = new_loop(cfg, stage, degradation=degradation, device=place)
     for _ in range(N_WARM):
         loop.update()
-    loop.look()  # the first reads the network of the validation score
+    _tick(loop)
+    _look_and_save(loop)  # the first reads the network of the validation score
     first_s = clock() - began
 
     end = time.perf_counter() + seconds
@@ -73,9 +74,9 @@ def estimate(
         times.append(seconds_of(loop.update, place, clock))
     update_s = statistics.fmean(times)
     look_s = seconds_of(lambda: _look_and_save(loop), place, clock)
-    tick_s = seconds_of(lambda: (loop.means(), loop.broken(), loop.diagnostics()), place, clock)
+    tick_s = seconds_of(lambda: _tick(loop), place, clock)
     norm_s = N_NORM_BATCHES * seconds_of(lambda: loop.reestimate_batch_norm(1), place, clock)
-    start_s = max(0.0, first_s - N_WARM * update_s - look_s)
+    start_s = max(0.0, first_s - N_WARM * update_s - tick_s - look_s)
     return added_up(loop, start_s, update_s, tick_s, look_s, norm_s)
 
 
@@ -88,6 +89,11 @@ def added_up(
     n_looks = -(-loop.steps // save_steps) + 1  # the last is of the finished weights
     total = start_s + loop.steps * update_s + n_ticks * tick_s + n_looks * look_s + norm_s
     return Estimate(total, start_s, update_s, tick_s, look_s, norm_s)
+
+
+def _tick(loop: Loop) -> None:
+    """What is measured at a tick without a look."""
+    loop.means(), loop.broken(), loop.diagnostics()
 
 
 def _look_and_save(loop: Loop) -> None:

@@ -16,6 +16,7 @@ from .flags import Device, Overwrite, PresetName
 
 if TYPE_CHECKING:
     from ..bench.estimate import Estimate
+    from ..config import RunConfig
 
 Stage = Annotated[
     Literal["h2l", "l2h"] | None, tyro.conf.arg(metavar="{h2l,l2h}"), Doc("only this stage")
@@ -31,6 +32,11 @@ class Bench:
 
     preset: Annotated[PresetName, Doc("what to train")] = "study"
     stage: Stage = None
+    batch: Annotated[
+        int | None,
+        tyro.conf.arg(metavar="N"),
+        Doc("images a batch, where the preset's own would take too long or too much memory"),
+    ] = None
     out: Annotated[Path, Doc("folder for bench.json")] = Path("bench")
     seconds: Annotated[float, Doc("to measure for, in all [s]")] = 60.0
     estimate: Annotated[
@@ -47,13 +53,18 @@ class Bench:
         stages = (self.stage,) if self.stage else ("h2l", "l2h")
         return self._estimate(stages) if self.estimate else self._bench(stages)
 
+    def _config(self, name: str) -> RunConfig:
+        """The preset, with the batch that is asked for."""
+        cfg = preset(name)
+        return cfg if self.batch is None else cfg.replace(batch=self.batch)
+
     def _bench(self, stages: tuple[str, ...]) -> int:
         from ..bench.speed import bench
         from ..files import out_folder, save_json
         from .outputs import writing
 
         path = out_folder(self.out) / "bench.json"
-        cfg = preset(self.preset)
+        cfg = self._config(self.preset)
         with writing("bench", [path], folder=self.out, overwrite=self.overwrite):
             result = bench(cfg, stages, device=self.device, seconds=self.seconds, say=print)
             save_json(path, {"preset": self.preset} | result)
@@ -69,10 +80,11 @@ class Bench:
         from ..bench.estimate import estimate
 
         assert self.estimate is not None
+        cfg = self._config(self.estimate)
         seconds = min(self.seconds, 60.0) / 2
         rows = {}
         for stage in stages:
-            found = estimate(preset(self.estimate), stage, device=self.device, seconds=seconds)
+            found = estimate(cfg, stage, device=self.device, seconds=seconds)
             rows[stage] = parts_of(found)
         table(rows, f"{self.estimate}, to the end of a training on this machine as busy as it is")
         return 0

@@ -63,13 +63,13 @@ def test_the_command_writes_bench_json_and_a_table(tmp_path, times, monkeypatch,
     monkeypatch.setattr(speed, "_n_cores", lambda: 1)
     assert (
         main(
-            "bench --preset smoke --stage l2h --seconds 1 --device cpu --out".split()
+            "bench --preset smoke --stage l2h --batch 2 --seconds 1 --device cpu --out".split()
             + [str(tmp_path)]
         )
         == 0
     )
     stored = json.loads((tmp_path / "bench.json").read_text())
-    assert stored["preset"] == "smoke" and stored["device"] == "cpu" and stored["batch"] == 4
+    assert stored["preset"] == "smoke" and stored["device"] == "cpu" and stored["batch"] == 2
     kept = stored["stages"]["l2h"]
     assert kept.keys() >= {"step_ratio", "loop_ratio", "images_per_s", "share_of_ceiling"}
     said = capsys.readouterr().out

@@ -9,8 +9,12 @@ from hlgan_lib.commands.bench import rows_of, spoken
 
 def test_the_command_says_it_in_words(monkeypatch, capsys):
     made = estimate.Estimate(4000.0, 1.0, 0.25, 0.001, 3.0, 2.0)
-    monkeypatch.setattr(estimate, "estimate", lambda cfg, stage, **how: made)
-    assert main(["bench", "--estimate", "colab"]) == 0
+    batches = []
+    monkeypatch.setattr(
+        estimate, "estimate", lambda cfg, stage, **how: batches.append(cfg.batch) or made
+    )
+    assert main(["bench", "--estimate", "colab", "--batch", "8"]) == 0
+    assert batches == [8, 8]
     said = capsys.readouterr().out
     assert said.startswith("colab") and said.count("66.7 min") == 2 and "250 ms" in said
     assert "2 s" in said  # batch norm

@@ -51,11 +51,19 @@ def test_estimates_are_within_a_fifth_of_a_training_of_more_than_seconds(stored)
 
 def test_the_page_and_the_figure_hold_what_is_stored(stored):
     page = speed.PAGE.read_text()
-    for table in speed.tables(stored).values():
-        assert table in page
+    for name, table in (speed.tables(stored) | {"bench": speed.bench_table()}).items():
+        assert f"<!-- {name}:begin -->\n{table}\n<!-- {name}:end -->" in page
+    assert speed.bench_table() in speed.README.read_text()
     manifest = json.loads((ROOT / "figures" / "manifest.json").read_text())
     assert manifest["speed.png"]["alt"] == speed.said(stored)
     assert len(speed.drawn(stored).axes) == len(speed.PANELS) + 1
+
+
+def test_both_widths_were_benched_at_both_stages():
+    table = speed.bench_table()
+    for of in ("`study`, batch 16, H2L", "`study`, batch 16, L2H", "`paper`", "L2H"):
+        assert of in table
+    assert table.count("\n") == 1 + 2 * len(speed.BENCHES)
 
 
 def test_made_images_repeat_after_the_first_thousands(monkeypatch):
