@@ -29,8 +29,8 @@ CASES = {
     "l2h wavelet": ("l2h", {"l2h_model": "wavelet", "norm": "batch"}),
     "l2h deepdeblur": ("l2h", {"l2h_model": "deepdeblur"}),
     "flow": ("flow", {"norm": "batch"}),
-    "semicycle": ("semicycle", {"norm": "batch", "d_aug": True}),
-    "pseudo": ("pseudo", {"norm": "batch"}),
+    "semicycle": ("semicycle", {"d_aug": True}),
+    "pseudo": ("pseudo", {}),
     "l2h relativistic": (
         "l2h",
         {"gan_loss": "relativistic", "w_r1": 1.0, "w_r2": 1.0, "penalty_every": 4},
