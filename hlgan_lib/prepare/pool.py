@@ -109,8 +109,10 @@ def make_file(
         unfinished.unlink(missing_ok=True)
         journal.write_text(as_json({"job": job_print}) + "\n")
     cut_journal(journal, 1 + len(lines))
-    how = "r+b" if unfinished.exists() else "w+b"
-    with processes(workers, len(plan.jobs) - first) as pool, open(unfinished, how) as file:
+    with (
+        processes(workers, len(plan.jobs) - first) as pool,
+        open(unfinished, "r+b" if lines else "w+b") as file,
+    ):
         images = ImageFile(file, (size, size), len(kept))
         with open(journal, "a") as log:
             pieces = range(first, len(plan.jobs), PIECE)
@@ -120,7 +122,7 @@ def make_file(
                 images.append(batch)
                 line = {
                     "done": min(start + PIECE, len(plan.jobs)),
-                    "crc": zlib.crc32(batch),
+                    "crc": zlib.crc32(batch.tobytes()),
                     "faces": [[face.name, face.columns] for face in cut.faces],
                     "skipped": cut.skipped,
                     "n_shrunk": cut.n_shrunk,
