@@ -161,6 +161,9 @@ def blur(x: Tensor, kernels: Tensor) -> Tensor:
     half = kernels.shape[-1] // 2
     return own_kernels(pad(x, (half,) * 4, mode="reflect"), kernels)
 
+# PyTorch before 2.7 does not tell an export from a compilation: both take the way of an export.
+is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
+
 
 def own_kernels(x: Tensor, kernels: Tensor, stride: int = 1) -> Tensor:
     """Convolve each image with its own kernel, without a border.
@@ -173,7 +176,7 @@ def own_kernels(x: Tensor, kernels: Tensor, stride: int = 1) -> Tensor:
     Returns:
         (B, C, (h - k) / stride + 1, (w - k) / stride + 1).
     """
-    if torch.compiler.is_exporting():
+    if is_exporting():
         # As products of patches, slower: in an exported network groups are fixed, and the batch
         # with them.
         k = kernels.shape[-1]

@@ -291,7 +291,9 @@ def test_every_shape_and_mode_is_read_or_refused_in_one_line(shape, mode, level,
     try:
         got = read_image(file, name="x.tif")
     except HLError as error:
-        assert mode == "I;16" and "16 bits" in str(error) and "\n" not in str(error)
+        no_scale = mode in ("I;16", "F") and "must run from 0 to" in str(error)
+        no_ycbcr = mode == "YCbCr" and "truncated" in str(error)  # Pillow 10 cannot read its own
+        assert (no_scale or no_ycbcr) and "\n" not in str(error)
     else:
         assert got.mode == "RGB" and got.size == shape[::-1]
 
