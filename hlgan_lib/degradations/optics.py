@@ -161,6 +161,7 @@ def blur(x: Tensor, kernels: Tensor) -> Tensor:
     half = kernels.shape[-1] // 2
     return own_kernels(pad(x, (half,) * 4, mode="reflect"), kernels)
 
+
 # PyTorch before 2.7 does not tell an export from a compilation: both take the way of an export.
 is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
 

