@@ -12,6 +12,7 @@ import torch
 
 from ..checkpoint import save_checkpoint
 from ..config import RunConfig
+from ..graphs import WARM_UP, fastest_update
 from ..loop import N_NORM_BATCHES, Loop
 from ..runtime import pick_device
 from ..training import OF_PAIRS, intervals, new_loop
@@ -62,8 +63,10 @@ def estimate(
     began = clock()
     degradation = "bilinear" if stage in OF_PAIRS else None
     loop, _ = new_loop(cfg, stage, degradation=degradation, device=place)
-    for _ in range(N_WARM):
-        loop.update()
+    update = fastest_update(loop)
+    n_warm = N_WARM if update == loop.update else WARM_UP + 1
+    for _ in range(n_warm):
+        update()
     _tick(loop)
     _look_and_save(loop)  # the first reads the network of the validation score
     first_s = clock() - began
@@ -71,12 +74,12 @@ def estimate(
     end = time.perf_counter() + seconds
     times: list[float] = []
     while len(times) < 3 or time.perf_counter() < end:
-        times.append(seconds_of(loop.update, place, clock))
+        times.append(seconds_of(update, place, clock))
     update_s = statistics.fmean(times)
     look_s = seconds_of(lambda: _look_and_save(loop), place, clock)
     tick_s = seconds_of(lambda: _tick(loop), place, clock)
     norm_s = N_NORM_BATCHES * seconds_of(lambda: loop.reestimate_batch_norm(1), place, clock)
-    start_s = max(0.0, first_s - N_WARM * update_s - tick_s - look_s)
+    start_s = max(0.0, first_s - n_warm * update_s - tick_s - look_s)
     return added_up(loop, start_s, update_s, tick_s, look_s, norm_s)
 
 
