@@ -125,7 +125,7 @@ class _Panel:
     def draw(self, history: Sequence[Tick], final: bool = False) -> None:
         tick = history[-1]
         so_far = "" if final else f" · {tick.rate:.0f} images/s, {tick.left_s:.0f} s left"
-        health = textwrap.fill(health_line(history), 120)
+        health = textwrap.fill(health_line(history), 84)  # what fits over the panels
         title = f"{self.title} · {tick.images:,} images{so_far}\n{health}"
         self.curves = viz.show(viz.training_curves(history, title=title), handle=self.curves)
 

@@ -28,7 +28,7 @@ from .widgets import address, captioned
 
 SHOWN = 480  # pixels of the longer side on the screen
 INVENTED = (
-    "Most of what is sharp here was invented: 16×16 pixels cannot say who was in "
+    "Most of the fine detail here was invented: 16×16 pixels cannot say who was in "
     "front of the camera. "
     "Use it to learn about networks, never to recognise anybody."
 )
@@ -90,7 +90,7 @@ def restored_box(
     judged = trust(restorer, degrader, lo)
     score, grade, doubtful = judged.score.item(), judged.grade.item(), bool(judged.doubtful)
     words = (
-        f"Trust {score:+.1f}: of the shipped camera's shots, {grade:.0%} are trusted less. "
+        f"Trust {score:+.1f}: of the shipped camera's pictures, {grade:.0%} are trusted less. "
         + ("⚠ Doubtful: the networks contradict themselves on this picture. " if doubtful else "")
         + INVENTED
     )

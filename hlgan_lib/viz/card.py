@@ -105,7 +105,8 @@ def draw_card(
         top += len(pixels) * (CELL + 4) + 16
     said = _wrapped(card["verdicts"]) if words else []
     law = card.get("law")
-    end = top + 934 + (HEIGHT_LAW if law else 0)
+    end_directions = top + 740 + (194 if _has_table(card) else 74)
+    end = end_directions + (HEIGHT_LAW if law else 0)
     page = _Page(end + 10 + 17 * len(said))
 
     page.text(MARGIN, 12, f"Degradation card: {plain(name)}", fontsize=16, weight="bold")
@@ -139,7 +140,7 @@ def draw_card(
 
     _directions(page, card["directions"], card["z"], top + 740)
     if law:
-        _law(page, law, top + 934)
+        _law(page, law, end_directions)
     page.text(MARGIN, end, "\n".join(said), fontsize=9.5, linespacing=1.25)
     return with_alt(page.figure, f"Degradation card of {name}. {' '.join(card['verdicts'])}")
 
@@ -314,6 +315,11 @@ def _rows(ax: Axes, names: list[str], most: float) -> None:
 
 
 # ---- directions of z -----------------------------------------------------------------------------
+def _has_table(card: dict) -> bool:
+    """Whether there are directions to draw; a line of words takes less room."""
+    return card["directions"] is not None and not card["z"]["ignored"]
+
+
 def _directions(page: _Page, d: dict | None, z: dict, top: int) -> None:
     """The heat map: directions of z by properties, r in each cell; * where it is not 0."""
     page.text(

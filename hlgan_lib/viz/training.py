@@ -52,7 +52,7 @@ def training_curves(
     if not runs or not all(runs.values()):
         raise HLError("history must hold at least one tick a run, got none: has the training run?")
     several = len(runs) > 1
-    figure = blank(9.6, 2.7 * len(runs) + (0.3 if title else 0))
+    figure = blank(9.6, 2.7 * len(runs) + 0.5 + (0.3 if title else 0))
     axes = figure.subplots(
         len(runs), len(PANELS), squeeze=False, sharey="col" if several else False
     )
@@ -62,6 +62,8 @@ def training_curves(
             if several and panel != "spread":
                 ax.set_yscale("symlog", linthresh=2)
             ax.set_title(f"{name}: {panel}" if name else panel, fontsize=8.5)
+    for column in axes.T:
+        _legend_below(column)
     if title:
         figure.suptitle(title, fontsize=11, weight="bold")
     return with_alt(figure, alt or _curves_in_words(runs))
@@ -76,10 +78,26 @@ def _panel(ax: Axes, ticks: Sequence, names: Mapping[str, str]) -> None:
             held = True
             ax.plot(images, [t.losses[key] for t in ticks], label=label, **line_style(i))
     quiet(ax, "images seen", "")
-    if held:
-        ax.legend(frameon=False, fontsize=8)
-    else:
+    if not held:
         ax.text(0.5, 0.5, "none in this run", ha="center", transform=ax.transAxes)
+
+
+def _legend_below(column: Sequence[Axes]) -> None:
+    """One legend for the panels of a column, under the last of them: over no curve."""
+    named = {}
+    for ax in column:
+        handles, labels = ax.get_legend_handles_labels()
+        named |= dict(zip(labels, handles, strict=True))
+    if named:
+        column[-1].legend(
+            list(named.values()),
+            list(named),
+            frameon=False,
+            fontsize=8,
+            ncols=2,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.24),
+        )
 
 
 def _curves_in_words(runs: Mapping[str, Sequence]) -> str:

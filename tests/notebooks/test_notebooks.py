@@ -330,7 +330,9 @@ def test_standard_words_and_the_glossary(path):
     said = "\n".join(c.source for c in prose(nb))
     said = re.sub(r"`[^`]*`|real poor faces", "", said)  # names of code; a heading of the paper's
     said += "".join(o.metadata.get(kind, {}).get("alt", "") for _, o, kind in pictures(nb))
-    found = re.findall(r"\b(?:piles?|poor|sharp|rivals?|shots?(?! noise))\b", said, re.I)
+    found = re.findall(
+        r"\b(?:piles?|poor|sharp|rivals?|rulers?|dice|shots?(?! noise))\b", said, re.I
+    )
     assert not found, f"words of our own: {found}"
     assert "docs/glossary.md)" in said
 

@@ -46,6 +46,7 @@ def test_a_page_of_make_run_shows_its_formulas_offline(path):
     page = check_site.Page(text)
     assert len(re.findall("<math ", text)) == n_formulas
     assert [at for at in page.loads if not at.startswith("data:")] == []
+    assert text.count(run_notebooks.BREAKS) == 1, "printed lines would break inside words"
     assert "cdnjs" not in text and not re.search(r"""import .*["']https?:""", text)
 
 

@@ -44,6 +44,28 @@ def test_training_curves_draw_every_run_and_describe_themselves():
         viz.training_curves([])
 
 
+def test_the_legends_of_training_curves_cover_no_curve():
+    """They stand under the last panel of each column, one for all runs."""
+    no_d = types.SimpleNamespace(images=1, losses={"pix": 0.1}, samples=None)
+    figure = viz.training_curves({"a": [no_d], "b": [tick(1), tick(2)]})
+    figure.canvas.draw()
+    assert [ax.get_legend() is not None for ax in figure.axes[:3]] == [False] * 3
+    for ax in figure.axes[3:]:
+        legend = ax.get_legend()
+        if legend is not None:
+            assert legend.get_window_extent().y1 < ax.get_window_extent().y0
+    named = figure.axes[4].get_legend().get_texts()
+    assert [text.get_text() for text in named][:2] == ["pixel", "GAN, of the generator"]
+
+
+def test_a_title_of_the_live_panel_s_width_fits_on_the_figure():
+    history = [tick(1), tick(2)]
+    figure = viz.training_curves(history, title="n" * 84)
+    figure.canvas.draw()
+    title = figure._suptitle.get_window_extent()
+    assert 0 <= title.x0 and title.x1 <= figure.bbox.x1
+
+
 def test_samples_are_cut_out_of_the_grid():
     history = [tick(1), tick(2)]
     grid = viz.last_samples(history)

@@ -46,11 +46,14 @@ STYLE = (
     "td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ccc}"
     "figure{margin:1rem 0 2rem}figcaption{color:#444}.bad{color:#a00}"
 )
-# The usual page without the scripts that it would load: for widgets, formulas and diagrams.
+# The usual page without the scripts that it would load: for widgets, formulas and diagrams. Long
+# printed lines break between words, not inside them.
+BREAKS = ".jp-OutputArea-output pre{word-break:normal;overflow-wrap:anywhere}"
 TEMPLATE = "{% extends 'index.html.j2' %}" + "".join(
     f"{{% block html_head_js_{name} %}}{{% endblock %}}"
     for name in ("requirejs", "mathjax", "mermaidjs")
 )
+TEMPLATE += f"{{% block notebook_css %}}{{{{ super() }}}}<style>{BREAKS}</style>{{% endblock %}}"
 
 
 @dataclass
