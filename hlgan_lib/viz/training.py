@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -84,14 +85,14 @@ def _panel(ax: Axes, ticks: Sequence, names: Mapping[str, str]) -> None:
 
 def _legend_below(column: Sequence[Axes]) -> None:
     """One legend for the panels of a column, under the last of them: over no curve."""
-    named = {}
+    named: dict[str, Any] = {}
     for ax in column:
         handles, labels = ax.get_legend_handles_labels()
         named |= dict(zip(labels, handles, strict=True))
     if named:
         column[-1].legend(
-            list(named.values()),
-            list(named),
+            handles=list(named.values()),
+            labels=list(named),
             frameon=False,
             fontsize=8,
             ncols=2,
