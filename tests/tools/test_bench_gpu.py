@@ -54,6 +54,19 @@ def test_what_was_aimed_at_and_what_is_missed(measured):
     assert said.format(h2l["loop_ratio"], l2h["loop_ratio"]) in readme
 
 
+def test_trainings_side_by_side_and_their_minutes(measured):
+    beside = measured["side_by_side"]
+    alone, _, graphs, crowded = beside["updates_a_second"].values()
+    page = " ".join(PAGE.split())
+    assert f"made {graphs:.0f} updates a second together, one alone {alone:.0f};" in page
+    assert f"24 processes on the 16 cores made {crowded:.0f}," in page
+    assert round(beside["study_trained_and_scored_s"] / 60) == 7 and "took seven minutes" in page
+    cells = json.loads((ROOT / "results" / "study_on_cpu.json").read_text())["cells"].values()
+    minutes = [sum(cell["minutes"]) / len(cell["minutes"]) for cell in cells]
+    said = f"of {min(minutes):.0f} to {max(minutes):.0f} minutes of a CPU core"
+    assert said in (ROOT / "README.md").read_text()
+
+
 def test_a_graph_never_costs_more(measured):
     for row in measured["graphs"]:
         assert row["graph_ms"] < row["one_by_one_ms"]
