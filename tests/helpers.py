@@ -139,7 +139,7 @@ def untrainable(right):
         return torch.tensor(right(*given).tolist())
 
     return [
-        (number, "a plain number"),
+        (number, "give the tensor back"),
         (detached, "gradient is cut off"),
         (made_anew, "gradient is cut off"),
     ]

@@ -19,17 +19,19 @@ def numbers(got: Any, want: Any, *mistakes: tuple, tolerance: float = 1e-4) -> s
 
     Else the hint of the mistake that gives it, else where the two differ.
 
-    got, want: a number, a sequence of numbers or a tensor; mistakes: (hint, what that mistake
-    gives, ...). tolerance: as a part of the largest number of `want`.
+    got, want: a number, a sequence of numbers or a tensor; where `want` is a tensor, `got` must be
+    one too, as the next cell goes on with it. mistakes: (hint, what that mistake gives, ...).
+    tolerance: as a part of the largest number of `want`.
     """
     if got is None:
         return "the function gives nothing back: does it end with `return`?"
+    right = no_tensor(got) if torch.is_tensor(want) else None
     try:
         got = torch.as_tensor(got).detach().double()
     except (TypeError, ValueError, RuntimeError):
         return f"a number or a tensor is expected, and this is of type {type(got).__name__}."
     want = torch.as_tensor(want).double()
-    for hint, *values in ((None, want), *mistakes):
+    for hint, *values in ((right, want), *mistakes):
         for value in (torch.as_tensor(v).double() for v in values):
             if (
                 got.shape == value.shape
@@ -41,25 +43,32 @@ def numbers(got: Any, want: Any, *mistakes: tuple, tolerance: float = 1e-4) -> s
     return f"it gives {_some(got)} where the reference gives another number."
 
 
-def trained_through(got: Any, want: Tensor, *inputs: Tensor) -> str | None:
+def no_tensor(got: Any) -> str | None:
+    """None for a tensor; of what holds the right numbers otherwise, what to give back."""
+    if torch.is_tensor(got):
+        return None
+    number = isinstance(got, (int, float))
+    kind = "a plain number" if number else f"of type {type(got).__name__}"
+    return (
+        f"the value is right, but it is {kind}, which knows no gradient and none of a tensor's "
+        "methods: give the tensor back, without `.item()`, `float()`, `.tolist()` or `.numpy()`."
+    )
+
+
+def trained_through(got: Tensor, want: Tensor, *inputs: Tensor) -> str | None:
     """None where backward() of `got` gives each input the gradient that backward() of `want` does.
 
-    For what has the right value already (`numbers`): a float or a detached tensor has it too, and
-    nothing can be trained by it.
+    For what is a tensor of the right value already (`numbers`): a detached one is too, and nothing
+    can be trained by it.
 
     Args:
-        got: what the learner's function gave.
+        got: the tensor that the learner's function gave.
         want: what the reference gives.
         *inputs: leaves with `requires_grad`, of which both were made.
 
     Returns:
         None, or the hint of what stands in the way.
     """
-    if not torch.is_tensor(got):
-        return (
-            "the value is right, but it is a plain number, which nobody can call backward() on: "
-            "give the tensor back, without `.item()` or `float()`."
-        )
     if not got.requires_grad:
         return (
             "the value is right, but its gradient is cut off: without `.detach()`, `.data`, "

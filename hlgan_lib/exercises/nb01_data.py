@@ -199,7 +199,7 @@ def check_to_float(mine: Callable[[Tensor], Tensor]) -> str | None:
     """A function from bytes (B, 3, H, W) uint8 to floats in [-1, 1], as `data.to_float`."""
     x = torch.arange(256, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 2, 2)
     got = mine(x)
-    if not torch.is_tensor(got) or not got.is_floating_point():
+    if torch.is_tensor(got) and not got.is_floating_point():
         return "it still gives whole numbers: turn the bytes into floats."
     return numbers(
         got,

@@ -36,10 +36,10 @@ def check_degrade(mine: Callable[[HighToLow, Tensor, torch.Generator], Tensor]) 
         hi, rng = val_faces(1)[0].expand(4, -1, -1, -1), torch.Generator().manual_seed(5)
         one, two = (mine(h2l, hi, rng) for _ in range(2))
         again = mine(h2l, hi, torch.Generator().manual_seed(5))
-    if not torch.is_tensor(one) or one.shape != (4, 3, 16, 16):
-        return (
-            f"four LR pictures (4, 3, 16, 16) are expected, got {tuple(getattr(one, 'shape', ()))}."
-        )
+    if not torch.is_tensor(one):
+        return f"a tensor (4, 3, 16, 16) is expected, and this is of type {type(one).__name__}."
+    if one.shape != (4, 3, 16, 16):
+        return f"four LR pictures (4, 3, 16, 16) are expected, got {tuple(one.shape)}."
 
     def same(x: Tensor, y: Tensor) -> bool:
         return torch.allclose(x, y, atol=1e-6)

@@ -173,8 +173,9 @@ def check_generator_loss(mine: Callable[[H2LTask, Batch], Tensor]) -> str | None
             ("the GAN term is gone: H2L would learn to reduce, and no degradation.", pixel),
         )
     if said is None:
-        through = torch.is_tensor(got) and got.requires_grad  # a float has the value as well
-        grads = torch.autograd.grad(got, weights, allow_unused=True) if through else (None,)
+        grads: tuple[Tensor | None, ...] = (None,)
+        if got.requires_grad:
+            grads = torch.autograd.grad(got, weights, allow_unused=True)
         if None in grads or not torch.allclose(flat(grads), want, atol=1e-6):
             return (
                 "its value is right, but a gradient to H2L is missing: is there a detach() "
@@ -222,8 +223,8 @@ def check_discriminator_loss(mine: Callable[[H2LTask, Batch], Tensor]) -> str | 
             ),
         )
     if said is None:
-        if not torch.is_tensor(got) or not got.requires_grad:
-            return "its value is right, but a number or a detached tensor teaches D nothing."
+        if not got.requires_grad:
+            return "its value is right, but a detached tensor teaches D nothing."
         got.backward()
         if any(p.grad is not None for p in task.generators.parameters()):
             return "gradients of D's loss run back into H2L: its pictures are only looked at here."

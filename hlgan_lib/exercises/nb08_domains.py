@@ -55,7 +55,7 @@ def check_projection_scores(mine: Callable[..., Tensor]) -> str | None:
         ("one score a picture: sum over the channels, not over the batch.", want.sum().detach()),
         ("each picture has a domain of its own: e[domain].", (plain + h @ e[0]).detach()),
         ("the embedding must meet the features: e(y) . h.", (plain + e[domain].sum(1)).detach()),
-    ) or trained_through(got.sum(), want.sum(), e)
+    ) or trained_through(got, want, e)
 
 
 def scene_law(mean: Tensor, factor: Tensor, w: Tensor, v: Tensor, s: Tensor, z: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ def check_scene_law(mine: Callable[..., Tensor]) -> str | None:
         ("a factor below 0 would turn z round: exp.", mean + shift + wider * noise),
         ("the factor is of the spread alone.", (mean + shift + noise) * wider.exp()),
         ("L z for a batch is z @ L.T.", mean + shift + wider.exp() * (z @ factor)),
-    ) or trained_through(got.sum(), want.sum(), w, v)
+    ) or trained_through(got, want, w, v)
 
 
 def energy_score(a: Tensor, x: Tensor) -> Tensor:

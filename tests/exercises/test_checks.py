@@ -22,6 +22,16 @@ def test_where_no_mistake_fits_the_hint_says_what_differs():
         )
 
 
+def test_where_a_tensor_is_wanted_nothing_else_passes():
+    """The next cell goes on with it, and would die of a list or a float."""
+    want = torch.tensor([1.0, 2.0])
+    for got, part in (([1.0, 2.0], "of type list"), (want.numpy(), "of type ndarray")):
+        assert part in checks.numbers(got, want)
+    assert "a plain number" in checks.numbers(3.0, want.sum())
+    assert checks.numbers(want.clone(), want) is None and checks.numbers(3.0, 3.0) is None
+    assert "1, 3 where" in checks.numbers([1.0, 3.0], want), "first the value"
+
+
 def test_letters_give_nothing_away():
     for given in (nb02_h2l_gan.BROKEN, nb03_degradation.FAULTS):
         assert list(checks.letters(given).values()) not in (list(given), sorted(given)), (
@@ -47,7 +57,6 @@ def test_what_is_trained_through_must_have_the_gradient():
     want = x.square().sum()
     assert checks.trained_through(x.square().sum(), want, x) is None
     for got, part in (
-        (want.item(), "plain number"),
         (want.detach(), "cut off"),
         (x[0] ** 2 + 4, "another gradient"),
         (torch.ones(1, requires_grad=True).sum(), "another gradient"),

@@ -75,6 +75,29 @@ def test_what_cannot_be_an_answer_never_stops_the_notebook(check, reference, mis
 
 
 @each_case
+def test_the_right_numbers_that_are_no_tensor_pass_only_where_none_is_asked_for(
+    check, reference, mistakes
+):
+    """What the next cell would die of: a list for a tensor; it keeps its words to itself too."""
+    given = reference()
+    answers = given if callable(given) else None
+    if torch.is_tensor(given):
+        assert "of type list" in check(given.tolist())
+    if answers is None or given.__name__ in ("one_update", "degrade_anew"):
+        return
+    asked_for = []
+
+    def as_list(*args):
+        got = answers(*args)
+        asked_for.append(torch.is_tensor(got))
+        return got.tolist() if torch.is_tensor(got) else got
+
+    said = check(as_list)
+    assert (said is None) != any(asked_for)
+    assert not any(asked_for) or "give the tensor back" in said
+
+
+@each_case
 def test_a_check_leaves_the_random_stream_alone(check, reference, mistakes):
     answer = reference()
     torch.manual_seed(3)

@@ -73,7 +73,7 @@ CASES = {
             (lambda x: x / 128 - 1, "half of 255"),
             (lambda x: x.float() / 127 - 1, "half of 255"),
             (lambda x: x // 127 - 1, "whole numbers"),
-            (lambda x: None, "whole numbers"),
+            (lambda x: None, "gives nothing back"),
         ],
     ),
 }

@@ -188,7 +188,7 @@ MISTAKES = {
         ),
         (
             lambda task, batch: task.g_loss(batch)[0].item(),
-            "gradient to H2L is missing",
+            "a plain number",
         ),
     ],
     "check_discriminator_loss": [
@@ -198,7 +198,7 @@ MISTAKES = {
         (d_loss(swapped=True), "swapped"),
         (d_loss(fake=lambda b: pool(b["hi"])), "shown as *made*"),
         (d_loss(leaking=True), "back into H2L"),
-        (lambda task, batch: task.d_loss(batch)[0].item(), "teaches D nothing"),
+        (lambda task, batch: task.d_loss(batch)[0].item(), "a plain number"),
         (lambda task, batch: task.d_loss(batch)[0].detach(), "teaches D nothing"),
     ],
     "check_company": [
