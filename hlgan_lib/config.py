@@ -574,7 +574,12 @@ class RunConfig:
         ),
     ] = "off"
     channels_last: Annotated[
-        bool, Spec("memory layout of the networks, faster on most machines", "yes/no", "ours")
+        bool,
+        Spec(
+            "memory layout of the networks, kept where a probe does not find it slower",
+            "yes/no",
+            "ours",
+        ),
     ] = False
     compile: Annotated[bool, Spec("torch.compile the networks", "yes/no", "ours")] = False
     cuda_graphs: Annotated[

@@ -33,6 +33,15 @@ def _is_printable(c: str) -> bool:
     return c.isprintable() or unicodedata.category(c) == "Zs"  # spaces of other scripts
 
 
+def counted(n: int, one: str, several: str) -> str:
+    """A number with its words.
+
+    >>> counted(1, "pair is", "pairs are"), counted(2000, "pair is", "pairs are")
+    ('1 pair is', '2,000 pairs are')
+    """
+    return f"{n:,} {one if n == 1 else several}"
+
+
 def as_json(values: Any, **style: Any) -> str:
     """Values as JSON, the one way in which the library writes it.
 

@@ -78,7 +78,7 @@ WRONG = [
     (["degrade", "--weights", "nowhere", "--input", "faces:val", "--out", "{}"], "weights must be"),
     (["upscale", "--weights", "x"], "missing: --out"),
     (["evaluate", "--fake", "faces:val", "--real", "faces:val:hi"], "faces:val:hi or faces:val:lo"),
-    (["prepare", "folder", "nowhere", "--out", "{}.npz"], "SRC must be a folder"),
+    (["prepare", "folder", "nowhere", "--out", "{}.npz"], "must be a folder, or a .zip or .tar"),
     (["prepare", "celeba", ".", "--out", "{}.npz"], "img_align_celeba"),
     (["prepare", "celebs", ".", "--out", "{}.npz"], "one of folder, boxes, celeba"),
     (["info", "--preset"], "--preset"),

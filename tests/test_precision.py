@@ -10,7 +10,7 @@ from hlgan_lib import precision
 from hlgan_lib.checkpoint import OtherRun
 from hlgan_lib.losses import r1
 from hlgan_lib.networks.paper import Discriminator
-from hlgan_lib.precision import AMP, native_half, what_pays
+from hlgan_lib.precision import AMP, channels_last_pays, native_half, what_pays
 from hlgan_lib.training import build
 from tests.helpers import TINY, bilinear, loop_of, train
 
@@ -26,7 +26,7 @@ def timed(monkeypatch):
     def pretend(off: float, half: float) -> list[str]:
         asked = []
 
-        def seconds(device, layers, n, amp):
+        def seconds(device, layers, n, amp, layout=None):
             asked.append(amp)
             return off if amp == "off" else half
 
@@ -84,13 +84,62 @@ def test_the_probe_is_of_the_convolutions_in_use(monkeypatch):
     monkeypatch.setattr(build, "what_pays", lambda *what: asked.append(what) or "off")
     cfg = TINY.replace(amp="auto")
     for stage in ("h2l", "l2h", "joint"):
-        train(stage, cfg) if stage != "joint" else build._precision(cfg, stage, CPU, None)
+        train(stage, cfg) if stage != "joint" else build._settled(cfg, stage, CPU, None)
     width, wide, d = cfg.h2l_width, cfg.l2h_width, cfg.d_width
     assert [layers for _, layers, _ in asked] == [
         ((width, 8), (d, 8)),
         ((wide, 8), (d, 32)),
         ((wide, 8), (d, 32)),
     ]
+
+
+@pytest.mark.parametrize(("nchw", "kept"), [(0.7, False), (0.9, True), (1.5, True)])
+def test_channels_last_is_left_where_nchw_is_clearly_faster(monkeypatch, nchw, kept):
+    asked = []
+
+    def seconds(device, layers, n, amp, layout):
+        asked.append((layers, n))
+        return 1.0 if layout is torch.channels_last else nchw
+
+    monkeypatch.setattr(precision, "_seconds", seconds)
+    precision._layout_probe.cache_clear()
+    wide = ((16, 64), (128, 64))
+    assert channels_last_pays(CPU, wide) is kept
+    assert set(asked) == {(((128, 64),), 1)}
+    n = len(asked)
+    assert channels_last_pays(CPU, wide) is kept and len(asked) == n  # once a process
+    # Nothing to measure: narrow layers, half precision, a GPU.
+    assert channels_last_pays(CPU, ((64, 16), (24, 64)))
+    assert channels_last_pays(CPU, wide, "bf16")
+    assert channels_last_pays(torch.device("cuda"), wide)
+    assert len(asked) == n
+    precision._layout_probe.cache_clear()
+
+
+def test_the_probe_of_the_layout_runs_on_this_machine():
+    assert channels_last_pays(CPU, ((precision.WIDE, 4),)) in (True, False)
+    precision._layout_probe.cache_clear()
+
+
+def test_the_layout_is_stored_and_a_resume_keeps_it(monkeypatch, tmp_path):
+    cfg = TINY.replace(channels_last=True)
+    monkeypatch.setattr(build, "channels_last_pays", lambda *what: False)
+    ticks = train("h2l", cfg, out=tmp_path)
+    next(ticks)
+    ticks.close()
+    stored = json.loads((tmp_path / "config.json").read_text())["config"]
+    assert stored["channels_last"] is False
+
+    monkeypatch.setattr(build, "channels_last_pays", lambda *what: True)
+    ticks = train("h2l", cfg, out=tmp_path, resume=True)
+    assert ticks.gi_frame.f_locals["loop"].cfg.channels_last is False
+    assert next(ticks).step == 2
+
+
+def test_a_layout_that_is_refused_is_never_probed(monkeypatch):
+    monkeypatch.setattr(build, "channels_last_pays", lambda *what: pytest.fail("probed"))
+    cfg = TINY.replace(channels_last=False)
+    assert build._settled(cfg, "h2l", CPU, None)["channels_last"] is False
 
 
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])

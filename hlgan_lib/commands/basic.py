@@ -11,6 +11,7 @@ from typing_extensions import Doc
 
 from ..errors import HLError
 from ..runtime import pick_device
+from ..text import counted
 from .console import bar, say, some, table
 from .flags import (
     FACES,
@@ -171,7 +172,7 @@ def say_found(found: Found, sheet: Path) -> None:
     """How many faces a photograph has, and which of them lose more than they gain."""
     size = found.faces.size[0]
     n = len(found.boxes)
-    say(f"found {n} {'face' if n == 1 else 'faces'} in {found.faces.source}: see {sheet}")
+    say(f"found {counted(n, 'face', 'faces')} in {found.faces.source}: see {sheet}")
     for place, why in found.skipped:
         say(f"left out {place}: {why}")
     if found.large:
@@ -186,7 +187,7 @@ def _say_written(command: str, out: Path, n: int, written: list[Path]) -> None:
     from ..files import out_folder
     from .outputs import say_leftovers
 
-    say(f"wrote {n} pictures to {out}")
+    say(f"wrote {counted(n, 'picture', 'pictures')} to {out}")
     say_leftovers(command, out_folder(out), written)
 
 

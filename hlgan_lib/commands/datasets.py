@@ -11,10 +11,11 @@ from typing_extensions import Doc
 from tyro.conf import Positional
 
 from ..errors import HLError
-from ..prepare import checked_out, prepare_file, shown
+from ..prepare import checked_out, prepare_file
 from ..prepare.kinds import KINDS
 from ..prepare.plan import Options
 from ..prepare.pool import Made
+from ..text import counted, shown
 from .console import bar
 from .flags import FACES, File, Number, Overwrite, Switch
 from .outputs import record, writing
@@ -84,7 +85,8 @@ def say(made: Made) -> None:
     for note in made.notes:
         print(shown(note))
     size = f"{made.size}x{made.size}"
-    print(f"wrote {made.path}: {made.n} pictures of {size}, {len(made.skipped)} skipped")
+    pictures = counted(made.n, "picture", "pictures")
+    print(f"wrote {made.path}: {pictures} of {size}, {len(made.skipped)} skipped")
 
 
 def command_of(name: str) -> type[Prepare]:

@@ -32,7 +32,10 @@ BATCH = 64
 N_SHOWN, N_SHOWN_Z = 8, 4
 TRUST = "trust.csv"
 SHEET, FACES_SHEET = "sheet.png", "-faces.png"
-ADD_FIT = "add --fit to crop and reduce them (nothing is enlarged)"
+ADD_FIT = (
+    "add --fit to crop and reduce them (nothing is enlarged), or find their faces with --faces "
+    "PHOTOGRAPH"
+)
 Device = str | torch.device
 Progress = Callable[[Iterable], Iterable]  # wraps the batches, to show how far the work is
 LONGEST = 255  # bytes of a file's name, of every usual file system

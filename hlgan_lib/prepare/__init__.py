@@ -24,12 +24,15 @@ from PIL import Image
 from ..data.pictures import MAX_SHRINK
 from ..errors import HLError
 from ..files import atomic, user_path
+from ..text import shown
 from .detector import check_detector
 from .kinds import KINDS
 from .pool import Made, Progress, make_file
 
 if TYPE_CHECKING:
     from ..data.faces import FaceSet
+    from .plan import Options, Plan
+    from .trees import Tree
 
 log = logging.getLogger("hlgan")
 
@@ -104,6 +107,41 @@ def prepare_file(
     Raises:
         HLError: before anything is written where an input or an output cannot be right.
     """
+    out = checked_out(out, contact_sheet)
+    tree, plan, asked = plan_of(kind, src, role=role, size=size, **options)
+    if asked.faces:
+        plan.search()
+        _some(src, plan.n_faces, plan.skipped)
+
+    # ... and the reading.
+    about = {"kind": kind, "src": str(src)}
+    about |= {key: getattr(asked, key) for key in ("role", "size", "split", "seed")}
+    made = make_file(tree, plan, asked.size, out, about, workers, progress)
+    _some(src, made.n, made.skipped)
+    report(made, str(src), asked.role)
+    if contact_sheet:
+        save_contact_sheet(user_path(contact_sheet), made.path)
+    return made
+
+
+def plan_of(
+    kind: str,
+    src: str | Path,
+    *,
+    role: str | None = None,
+    size: int | None = None,
+    **options: Any,
+) -> tuple[Tree, Plan, Options]:
+    """What would be read of a dataset; looks at its lists and names, not at its pictures.
+
+    Args as `prepare_file`.
+
+    Returns:
+        The dataset, the faces to read of it, and the options with their defaults.
+
+    Raises:
+        HLError: where it is not there, or not in the layout of its kind.
+    """
     if kind not in KINDS:
         raise HLError(f"KIND must be one of {', '.join(KINDS)}, got {kind!r}")
     chosen = KINDS[kind]
@@ -114,29 +152,21 @@ def prepare_file(
     if size < 1:
         raise HLError(f"--size must be at least 1 pixel, got {size}")
     asked = chosen.options(role=role, size=size, **options)
-    out = checked_out(out, contact_sheet)
     if asked.faces:
         check_detector()
-
-    # What to read ...
     tree = chosen.open(src, asked)
     plan = chosen.plan(tree, asked)
     plan.of_size(asked)
     plan.at_most(asked.n, asked.seed)
-    if asked.faces:
-        plan.search()
-    if not plan.n_faces:
-        raise HLError(f"{src} must hold usable pictures, got none{first_of(plan.skipped)}")
+    if not asked.faces:  # else they have yet to be found
+        _some(src, plan.n_faces, plan.skipped)
+    return tree, plan, asked
 
-    # ... and the reading.
-    about = {"kind": kind, "src": str(src), "role": role, "size": size, "split": asked.split}
-    made = make_file(tree, plan, size, out, about | {"seed": asked.seed}, workers, progress)
-    if not made.n:
-        raise HLError(f"{src} must hold usable pictures, got none{first_of(made.skipped)}")
-    report(made, str(src), role)
-    if contact_sheet:
-        save_contact_sheet(user_path(contact_sheet), made.path)
-    return made
+
+def _some(src: str | Path, n: int, skipped: list[tuple[str, str]]) -> None:
+    """Raise HLError where nothing is left, and say why of the first that was skipped."""
+    if not n:
+        raise HLError(f"{src} must hold usable pictures, got none{first_of(skipped)}")
 
 
 def checked_out(out: str | Path, contact_sheet: str | Path | None) -> Path:
@@ -183,15 +213,6 @@ def first_of(skipped: list[tuple[str, str]]) -> str:
         return ""
     name, reason = skipped[0]
     return f" ({len(skipped)} skipped, the first: {shown(name)}, {shown(reason)})"
-
-
-def shown(text: str) -> str:
-    r"""The text for a terminal: letters of any script, but no newline and no control character.
-
-    >>> shown("żółw.jpg"), shown("a\n\x1b[2J.jpg")
-    ('żółw.jpg', 'a\\n\\x1b[2J.jpg')
-    """
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def save_contact_sheet(path: Path, faces: Path) -> None:

@@ -29,6 +29,7 @@ from ..data.pictures import fit, to_array, to_image
 from ..errors import HLError
 from ..files import user_path
 from ..runtime import one_thread
+from ..text import counted
 
 SIDE = 16  # of the small grey versions, pixels
 # Correlation of near-duplicates. Of 4.5 million pairs of shipped faces none reaches 0.97; copies of
@@ -155,15 +156,6 @@ class Report:
                 words += ": it may be nothing but reduced HR, of which H2L can learn nothing"
             said.append(words)
         return said
-
-
-def counted(n: int, one: str, several: str) -> str:
-    """A number with its words.
-
-    >>> counted(1, "pair is", "pairs are"), counted(2000, "pair is", "pairs are")
-    ('1 pair is', '2,000 pairs are')
-    """
-    return f"{n:,} {one if n == 1 else several}"
 
 
 def audit(sources: list[str]) -> Report:

@@ -14,9 +14,10 @@ from ..data.faces import FaceSet
 from ..data.pictures import to_image
 from ..data.storage import load_about
 from ..files import atomic, user_path
+from ..text import shown
 from ..viz.canvas import Figure, encode
 from ..viz.charts import histograms
-from . import contact, shown
+from . import contact
 from .audit import Audit, Near, Report
 
 N_SHOWN = 12  # pairs, the nearest

@@ -15,7 +15,7 @@ from ..data.npz import load_npz
 from ..data.storage import BLOCK, ImageFile, load_about
 from ..errors import HLError
 from ..files import atomic, out_folder
-from . import prepare_file
+from . import plan_of, prepare_file
 from .pool import Progress
 
 N_CELEBA = 60_000
@@ -117,22 +117,30 @@ def prepare_paper(
         flags = ", ".join(f"--{kind}" for kind in dict.fromkeys(part.kind for part in PARTS))
         raise HLError(f"hlgan prepare paper needs at least one of {flags}, got none")
     out = out_folder(out)
+    asked = {}
+    for part in (part for part in PARTS if part.kind in given):
+        options = dict(part.options) | {"seed": seed, "role": ROLES[part.goal]}
+        if part.kind == "wider":
+            options["n_held_out"] = n_held_out
+        if part.kind == "vggface2" and poses:
+            options["poses"] = poses
+        asked[part] = options
+        # The last source is looked at before the first is read, which takes hours.
+        if not _path_of(part, out).is_file():
+            try:
+                plan_of(part.kind, given[part.kind], **options)
+            except HLError as error:
+                raise HLError(f"--{part.kind}: {error}") from error
     rows = []
     for goal, stated in STATED.items():
         made: list[Path] = []
         total = 0
         for part in (part for part in PARTS if part.goal == goal):
-            src = given.get(part.kind)
-            if src is None:
+            if part not in asked:
                 rows.append(Row(goal, part.kind, None, part.stated))
                 continue
-            options = dict(part.options) | {"seed": seed, "role": ROLES[goal]}
-            if part.kind == "wider":
-                options["n_held_out"] = n_held_out
-            if part.kind == "vggface2" and poses:
-                options["poses"] = poses
             path = _path_of(part, out)
-            n, notes = make_part(part.kind, src, path, options, workers, progress)
+            n, notes = make_part(part.kind, given[part.kind], path, asked[part], workers, progress)
             wrote(path)
             rows.append(Row(goal, part.kind, n, part.stated, tuple(notes)))
             made.append(path)

@@ -11,6 +11,7 @@ from typing import cast
 from ..data.pictures import MAX_SHRINK
 from ..errors import HLError
 from ..files import user_path
+from ..text import counted
 from .trees import Tree, open_tree
 
 Box = tuple[float, float, float, float]  # x, y of the upper left corner, width, height: pixels
@@ -104,11 +105,11 @@ class Plan:
                 kept.append(replace(job, faces=tuple(faces)))
         self.jobs = kept
         if n_small:
-            self.notes.append(f"{n_small:,} faces are smaller than {options.size} pixels: left out")
+            small = counted(n_small, "face is", "faces are")
+            self.notes.append(f"{small} smaller than {options.size} pixels: left out")
         if n_large:
-            self.notes.append(
-                f"{n_large:,} faces are larger than {largest:g} pixels, too large for LR: left out"
-            )
+            large = counted(n_large, "face is", "faces are")
+            self.notes.append(f"{large} larger than {largest:g} pixels, too large for LR: left out")
 
     def at_most(self, n: int, seed: int) -> None:
         """Keep n faces, a seeded choice; 0 keeps all."""

@@ -202,7 +202,8 @@ def open_tree(src: str | Path) -> Tree:
         return ZipTree(path)
     if path.is_file() and path.name.lower().endswith(TAR_ENDINGS):
         return TarTree(path)
-    raise HLError(f"SRC must be a folder, or a .zip or .tar archive, got {path}")
+    why = "another file" if path.exists() else "nothing there"
+    raise HLError(f"{path} must be a folder, or a .zip or .tar archive, got {why}")
 
 
 # ---- what is read and what is not ----------------------------------------------------------------

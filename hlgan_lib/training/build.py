@@ -22,7 +22,7 @@ from ..degradations import DEGRADATIONS, Degradation
 from ..errors import HLError
 from ..inference import load_weights, resolve_degradation
 from ..loop import Loop
-from ..precision import what_pays
+from ..precision import channels_last_pays, what_pays
 from ..runtime import pick_device
 from ..tasks.base import Task
 from ..tasks.baselines import CycleGANTask, DeblurTask, SRGANTask, WaveletTask
@@ -71,7 +71,7 @@ def new_loop(
 ) -> tuple[Loop, About]:
     """The loop of a stage before its first update.
 
-    Args as `train`, which reads it; of `out` only the precision that a run in it was started with.
+    Args as `train`, which reads it; of `out` only the precision and layout of a run in it.
 
     Returns:
         The loop, and what it is of: stage, configuration, names of the sources.
@@ -86,7 +86,7 @@ def new_loop(
             f"l2h_model must be paper in the stage {stage}, got {cfg.l2h_model}: train it with l2h"
         )
     place = torch.device(pick_device(device))
-    cfg = cfg.replace(amp=parallel.on_first(lambda: _precision(cfg, stage, place, out)))
+    cfg = cfg.replace(**parallel.on_first(lambda: _settled(cfg, stage, place, out)))
     part = cfg.replace(batch=parallel.share_of(cfg.batch)) if parallel.size() > 1 else cfg
 
     # What to learn from.
@@ -109,16 +109,25 @@ def new_loop(
     return loop, about
 
 
-def _precision(cfg: RunConfig, stage: str, device: torch.device, out: str | Path | None) -> str:
-    """What `cfg.amp` means: of "auto" what the run in `out` was started with, or what pays here."""
-    if cfg.amp != "auto":
-        return cfg.amp
-    stored = _stored(out)
-    if stored:
-        return str(stored["config"].get("amp", "off"))
-    layers = [(getattr(cfg, f"{stage}_width", cfg.l2h_width), cfg.size_lo)]
-    layers.append((cfg.d_width, cfg.size_lo if stage == "h2l" else cfg.size_hi))
-    return what_pays(device, tuple(layers), cfg.batch)
+def _settled(
+    cfg: RunConfig, stage: str, device: torch.device, out: str | Path | None
+) -> dict[str, Any]:
+    """Precision and layout: where `cfg` leaves them open, those of the run in `out`, or what pays.
+
+    `amp` is open where it is "auto", `channels_last` where it is True.
+    """
+    amp, last = cfg.amp, cfg.channels_last
+    if stored := _stored(out):
+        was = stored["config"]
+        amp = was.get("amp", "off") if amp == "auto" else amp
+        return {"amp": amp, "channels_last": last and was.get("channels_last", last)}
+    layers = (
+        (getattr(cfg, f"{stage}_width", cfg.l2h_width), cfg.size_lo),
+        (cfg.d_width, cfg.size_lo if stage == "h2l" else cfg.size_hi),
+    )
+    if amp == "auto":
+        amp = what_pays(device, layers, cfg.batch)
+    return {"amp": amp, "channels_last": last and channels_last_pays(device, layers, amp)}
 
 
 def _stored(out: str | Path | None) -> About | None:

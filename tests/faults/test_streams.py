@@ -57,4 +57,4 @@ def test_a_mistake_is_still_exit_code_2_and_one_line_where_somebody_listens(clos
     if "error" in closed:
         assert err == ""
     else:
-        assert err.count("\n") == 1 and "SRC must be a folder" in err
+        assert err.count("\n") == 1 and "must be a folder, or a .zip or .tar" in err

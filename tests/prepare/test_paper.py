@@ -43,3 +43,12 @@ def test_without_a_source_it_says_which_there_could_be(tmp_path):
     with pytest.raises(HLError, match="needs at least one of --celeba, --aflw, .*--wider"):
         prepare_paper({"celeba": None}, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_every_source_is_looked_at_before_the_first_is_read(celeba, tmp_path):
+    out, lost = tmp_path / "out", tmp_path / "lost"
+    with pytest.raises(HLError, match="--wider: .*lost must be a folder, .*, got nothing there"):
+        prepare_paper({"celeba": celeba, "wider": lost}, out)
+    with pytest.raises(HLError, match="--wider: .* must hold wider_face_split"):
+        prepare_paper({"celeba": celeba, "wider": celeba}, out)
+    assert not list(out.rglob("*.npz"))

@@ -21,7 +21,7 @@ def test_lr_takes_sizes_up_to_one_and_a_half_hr_all_above():
         plan = sides(15, 16, 24, 25)
         plan.of_size(Options(role=role, size=size))
         assert [job.faces[0].name for job in plan.jobs] == kept
-        assert "1 faces are smaller than 16" in plan.notes[0]
+        assert "1 face is smaller than 16" in plan.notes[0]
 
 
 def test_a_seeded_choice_keeps_its_number_and_depends_on_the_seed():

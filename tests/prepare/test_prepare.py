@@ -52,7 +52,7 @@ def test_the_sheet_shows_evenly_spaced_pictures_small_ones_enlarged():
     ("change", "message"),
     [
         ({"kind": "celebs"}, "KIND must be one of folder, boxes, .* got 'celebs'"),
-        ({"src": "nowhere"}, "SRC must be a folder"),
+        ({"src": "nowhere"}, "must be a folder, or a .zip or .tar"),
         ({"out": "own.zip"}, "--out must end in .npz"),
         ({"contact_sheet": "sheet.jpg"}, "--contact-sheet must end in .png"),
     ],

@@ -160,5 +160,5 @@ def test_what_is_no_archive_is_one_line(tmp_path):
         (tmp_path / name).write_bytes(b"no archive")
         with pytest.raises(HLError, match="archive, got"):
             open_tree(tmp_path / name)
-    with pytest.raises(HLError, match="SRC must be a folder, or a .zip or .tar"):
+    with pytest.raises(HLError, match="must be a folder, or a .zip or .tar archive, got "):
         open_tree(tmp_path / "nowhere")

@@ -27,6 +27,7 @@ from PIL import Image
 
 from hlgan_lib.data.pictures import fit, read_image, to_array
 from hlgan_lib.files import save_json
+from hlgan_lib.viz.canvas import blank, save_figure
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "results" / "prepare-scale.json"
@@ -159,17 +160,22 @@ def measure(n: int, turns: int) -> dict[str, float]:
 
 def draw(rows: list[dict[str, float]]) -> None:
     """The curve: seconds over files, ours and the plain pool's."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.2, 2.8), layout="constrained")
-    axes = figure.subplots()
     n = [row["n"] for row in rows]
-    axes.loglog(n, [row["prepare_s"] for row in rows], "o-", color="#0072B2", label="hlgan prepare")
-    axes.loglog(n, [row["plain_s"] for row in rows], "s--", color="#E69F00", label="plain pool")
+    figure = blank(4.2, 2.8)
+    axes = figure.subplots()
+    for key, label, mark, colour in (
+        ("prepare_s", "hlgan prepare", "o-", "#0072B2"),
+        ("plain_s", "plain pool", "s--", "#E69F00"),
+    ):
+        axes.loglog(n, [row[key] for row in rows], mark, color=colour, label=label)
     axes.set_xlabel("JPEGs of 178×218")
     axes.set_ylabel("seconds")
     axes.legend(frameon=False)
-    figure.savefig(FIGURE, dpi=120)
+    alt = "Seconds of hlgan prepare and of a plain pool over the number of files: " + ", ".join(
+        f"{row['n']:,.0f} {row['prepare_s']:.1f} and {row['plain_s']:.1f} seconds" for row in rows
+    )
+    command = f"python tools/results/{Path(__file__).name} --n {' '.join(f'{k:.0f}' for k in n)}"
+    save_figure(figure, FIGURE, alt, command=command)
 
 
 def main() -> None:
@@ -187,8 +193,8 @@ def main() -> None:
         rows = [stored[key] for key in sorted(stored)]
         about = {
             "what": "hlgan prepare folder, JPEGs of 178x218 to 64x64, beside a plain process pool",
-            "machine": f"{len(os.sched_getaffinity(0))} CPU cores, other work beside it",
-            "seconds": "the median, by turns; on a busy machine CPU seconds say more",
+            "machine": f"{len(os.sched_getaffinity(0))} CPU cores",
+            "seconds": "the median, by turns; where the load is high CPU seconds say more",
             "load": "processes that wanted a core, these included (median of a minute's means)",
             "rows": rows,
         }

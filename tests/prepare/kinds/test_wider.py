@@ -29,7 +29,7 @@ def test_faces_of_the_right_size_with_their_flags_by_column(wider, tmp_path):
     assert reasons["1--Handshaking/missing.png"] == "is not in WIDER_train/images"
     said = " ".join(made.notes)
     assert "1 boxes are marked invalid" in said
-    assert "1 faces are smaller than 16" in said and "1 faces are larger than 24" in said
+    assert "1 face is smaller than 16" in said and "1 face is larger than 24" in said
 
 
 def test_boxes_agree_with_torchvisions_reader(wider):
