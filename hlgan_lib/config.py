@@ -650,6 +650,11 @@ class RunConfig:
             )
         if self.w_pix == 0 and self.w_gan == 0:
             raise HLError("w_pix and w_gan are both 0: nothing would be trained; set one of them")
+        if self.w_pix == 0 and self.l2h_model == "wavelet":
+            raise HLError(
+                "w_pix must be above 0 with l2h_model wavelet, got 0: the loss of its wavelets is "
+                "all that it is trained on"
+            )
 
     replace = dataclasses.replace
 

@@ -84,6 +84,8 @@ def test_no_loss_at_all_is_refused():
     with pytest.raises(HLError, match="w_pix and w_gan are both 0"):
         RunConfig(w_pix=0, w_gan=0)
     assert RunConfig(w_gan=0).w_pix == 1
+    with pytest.raises(HLError, match="w_pix must be above 0 with l2h_model wavelet, got 0"):
+        RunConfig(w_pix=0, l2h_model="wavelet")
 
 
 def test_frozen_and_through_json():

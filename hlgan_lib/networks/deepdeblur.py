@@ -28,8 +28,10 @@ class DeepDeblur(nn.Module):
     Raises:
         HLError: at a call for a wrong shape.
 
-    Source: Nah et al., CVPR 2017 (1612.02177), made for blurred photographs of full size. Differs:
-    lo is enlarged first; 5 blocks a size for 19, of widths that halve; the shortcut.
+    Source: Nah et al., CVPR 2017 (1612.02177), made for blurred photographs of full size, and its
+    released code: 40 convolutions of 64 features a size: 19 blocks and two. Differs: lo is
+    enlarged first; 5 blocks a size, of widths that halve; a transposed convolution doubles where
+    the code shuffles pixels; the shortcut.
     """
 
     def __init__(self, cfg: RunConfig = PAPER) -> None:

@@ -30,8 +30,9 @@ class KernelAndNoise(nn.Module):
     lies between the two here (gains, tone, noise that grows with light, JPEG).
 
     Differs from PDM: noise maps come of z by fixed random waves, so that the same z gives the same
-    picture (there they are drawn anew); a mean of 0 by construction (there a penalty); the kernel
-    starts as a narrow Gaussian; data, loss and discriminator are this package's.
+    picture (there they are drawn anew); a mean of 0 by construction (there a penalty, of weight 100
+    in the released code); the kernel starts as a narrow Gaussian, there as one pixel; data, loss
+    and discriminator are this package's (there one of patches, with squared errors).
 
     Args:
         cfg: reads the sizes, `h2l_width`, `z_dim`, `z_input`, `order`, `jpeg`.

@@ -15,7 +15,6 @@ from torchvision.transforms.functional import normalize
 
 from ..config import RunConfig
 from ..data.faces import FaceSet
-from ..degradations import Degradation
 from ..losses import LOG, SQUARE, perceptual, pixel_h2l, pixel_l2h, wavelet_loss
 from ..metrics.features import downloaded, features
 from ..networks.baselines import CycleGAN, CycleGenerator, SRResNet, enlarged
@@ -68,16 +67,14 @@ class SRGANTask(L2HTask):
     network = SRResNet
     own_gan = LOG
 
-    def __init__(
-        self,
-        cfg: RunConfig,
-        hi: FaceSet,
-        degrade: Degradation,
-        rng: torch.Generator,
-        device: torch.device,
-    ) -> None:
-        super().__init__(cfg.replace(w_gan=cfg.w_gan_srgan), hi, degrade, rng, device)
-        self.maps = feature_maps(cfg.perceptual, device) if cfg.w_perceptual else None
+    def settings(self, cfg: RunConfig) -> RunConfig:
+        """With SRGAN's weight of the GAN loss."""
+        return cfg.replace(w_gan=cfg.w_gan_srgan)
+
+    def prepare(self) -> None:
+        """Get the features that the perceptual loss compares, which may be a download."""
+        compared = feature_maps(self.cfg.perceptual, self.device) if self.cfg.w_perceptual else None
+        self.maps = compared
 
     def content(self, hi_fake: Tensor, hi: Tensor) -> tuple[Tensor | float, Logs]:
         """The perceptual loss, weighted."""
@@ -103,15 +100,9 @@ class WaveletTask(L2HTask):
 
     network = WaveletLowToHigh
 
-    def __init__(
-        self,
-        cfg: RunConfig,
-        hi: FaceSet,
-        degrade: Degradation,
-        rng: torch.Generator,
-        device: torch.device,
-    ) -> None:
-        super().__init__(cfg.replace(w_pix=cfg.w_pix or 1.0, w_gan=0.0), hi, degrade, rng, device)
+    def settings(self, cfg: RunConfig) -> RunConfig:
+        """Without a discriminator."""
+        return cfg.replace(w_gan=0.0)
 
     def restored(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """hi_fake, and the loss of its wavelets."""
@@ -125,22 +116,17 @@ class DeblurTask(L2HTask):
     """DeepDeblur (`l2h_model deepdeblur`): L2H with a pixel loss at each of its sizes.
 
     loss_G = alpha mean over sizes of |made - reduced hi|^2 + 2e-4 GAN (none with w_gan 0), the GAN
-    loss with a logarithm. Source: 1612.02177, whose pixel loss is half of that. Args as `L2HTask`.
+    loss with a logarithm. Source: 1612.02177 and its released code, whose weights these are: there
+    three sizes of images in [0, 1] are summed, beside 1e-4 of a GAN loss in bits. Args as
+    `L2HTask`.
     """
 
     network = DeepDeblur
     own_gan = LOG
 
-    def __init__(
-        self,
-        cfg: RunConfig,
-        hi: FaceSet,
-        degrade: Degradation,
-        rng: torch.Generator,
-        device: torch.device,
-    ) -> None:
-        own = cfg.replace(w_gan=W_GAN_DEBLUR) if cfg.w_gan else cfg
-        super().__init__(own, hi, degrade, rng, device)
+    def settings(self, cfg: RunConfig) -> RunConfig:
+        """With DeepDeblur's weight of the GAN loss."""
+        return cfg.replace(w_gan=W_GAN_DEBLUR) if cfg.w_gan else cfg
 
     def restored(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """hi_fake, and the mean pixel loss over sizes."""

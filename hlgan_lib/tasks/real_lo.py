@@ -46,12 +46,16 @@ class _WithRealLo(L2HTask):
         rng: torch.Generator,
         device: torch.device,
     ) -> None:
+        self.lo = lo
         super().__init__(cfg, hi, degrade, rng, device)
-        self.add_lo(lo)
-        if cfg.w_gan:
-            self.discriminators["d_lo"] = Discriminator(
-                cfg.size_lo, cfg.d_width, cfg.d_pool, norm=cfg.d_norm
-            )
+
+    def prepare(self) -> None:
+        """Real LR images, and a discriminator of LR images."""
+        self.add_lo(self.lo)
+        c = self.cfg
+        if c.w_gan:
+            d_lo = Discriminator(c.size_lo, c.d_width, c.d_pool, norm=c.d_norm)
+            self.discriminators["d_lo"] = d_lo
 
     def batch(self) -> Batch:
         """Pairs, hi and lo_fake of the same faces; and lo (B, 3, s, s), real, of other people."""
@@ -91,19 +95,12 @@ class SemiCycleTask(_WithRealLo):
     updates and optimiser; `back` draws no noise. Args as `_WithRealLo`.
     """
 
-    def __init__(
-        self,
-        cfg: RunConfig,
-        hi: FaceSet,
-        lo: FaceSet,
-        degrade: Degradation,
-        rng: torch.Generator,
-        device: torch.device,
-    ) -> None:
-        super().__init__(cfg, hi, lo, degrade, rng, device)
+    def prepare(self) -> None:
+        """And the way back, with a discriminator of the faces that real LR images become."""
+        super().prepare()
         plain = {"h2l_model": "paper", "h2l_law": "plain", "z_input": "none", "jpeg": "none"}
-        self.generators["back"] = HighToLow(cfg.replace(domains=1, **plain))
-        if cfg.w_gan:
+        self.generators["back"] = HighToLow(self.cfg.replace(domains=1, **plain))
+        if self.cfg.w_gan:
             self.discriminators["d_hi_real"] = self.new_d_hi()
 
     def _there_and_back(self, lo: Tensor, nets: nn.ModuleDict) -> tuple[Tensor, Tensor]:

@@ -12,8 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from ..config import RunConfig
-from ..data.faces import FaceSet
-from ..degradations import Degradation
 from ..losses import flow_matching
 from ..networks.flow import FlowLowToHigh
 from .base import N_PREVIEW, Batch, Logs, grid
@@ -36,19 +34,16 @@ class FlowTask(L2HTask):
     product = "flow"
     network = FlowLowToHigh
 
-    def __init__(
-        self,
-        cfg: RunConfig,
-        hi: FaceSet,
-        degrade: Degradation,
-        rng: torch.Generator,
-        device: torch.device,
-    ) -> None:
-        super().__init__(cfg.replace(w_pix=1.0, w_gan=0.0), hi, degrade, rng, device)
-        hi_some = self.hi.batch(self.hi_rows[:N_MEASURED], device)
-        flow = cast(FlowLowToHigh, self.generators[self.product]).to(device)
-        with torch.no_grad():
-            flow.measure(hi_some, degrade(hi_some, self.fixed_rng()))
+    def settings(self, cfg: RunConfig) -> RunConfig:
+        """Without a discriminator."""
+        return cfg.replace(w_pix=1.0, w_gan=0.0)
+
+    @torch.no_grad()
+    def prepare(self) -> None:
+        """Give the noise its power."""
+        flow = cast(FlowLowToHigh, self.generators[self.product]).to(self.device)
+        hi = self.hi.batch(self.hi_rows[:N_MEASURED], self.device)
+        flow.measure(hi, self.degrade(hi, self.fixed_rng()))
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         """The flow matching loss."""

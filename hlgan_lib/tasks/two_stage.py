@@ -240,12 +240,31 @@ class L2HTask(Task):
         rng: torch.Generator,
         device: torch.device,
     ) -> None:
-        super().__init__(cfg, hi, rng, device)
+        super().__init__(self.settings(cfg), hi, rng, device)
         self.degrade = degrade
-        self.generators[self.product] = self.network(cfg)
-        if cfg.w_gan:
+        self.generators[self.product] = self.network(self.cfg)
+        if self.cfg.w_gan:
             self.discriminators["d_hi"] = self.new_d_hi()
+        self.prepare()
 
+    # ---- what a kind of L2H may say ----
+    def settings(self, cfg: RunConfig) -> RunConfig:
+        """The configuration it trains with, of the one that was given."""
+        return cfg
+
+    def prepare(self) -> None:
+        """What it needs beside its networks."""
+
+    def restored(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """hi_fake, and its pixel loss."""
+        hi_fake = self.generators[self.product](batch["lo_fake"])
+        return hi_fake, pixel_l2h(hi_fake, batch["hi"])
+
+    def content(self, hi_fake: Tensor, hi: Tensor) -> tuple[Tensor | float, Logs]:
+        """What it wants beside pixels and GAN, weighted; L2H nothing."""
+        return 0.0, {}
+
+    # ---- the step ----
     def batch(self) -> Batch:
         """Pairs: hi (B, 3, S, S), and lo_fake (B, 3, s, s) of the same faces."""
         hi = self.next_hi()
@@ -264,21 +283,12 @@ class L2HTask(Task):
         return loss, logs | {"real_spread": spread(batch["hi"])}
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
-        """alpha * pixel + beta * GAN, and the task's `content` term where it has one."""
+        """alpha * pixel + beta * GAN, and the `content` term where there is one."""
         hi_fake, pixel = self.restored(batch)
         d_hi = self.d_or_none("d_hi")
         loss, logs = g_terms(pixel, d_hi, hi_fake, self.cfg, self.rng, self.gan, real=batch["hi"])
         more, more_logs = self.content(hi_fake, batch["hi"])
         return loss + more, logs | more_logs | {"fake_spread": spread(hi_fake.detach())}
-
-    def restored(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """hi_fake, and its pixel loss."""
-        hi_fake = self.generators[self.product](batch["lo_fake"])
-        return hi_fake, pixel_l2h(hi_fake, batch["hi"])
-
-    def content(self, hi_fake: Tensor, hi: Tensor) -> tuple[Tensor | float, Logs]:
-        """What a task wants beside pixels and GAN, weighted; L2H nothing."""
-        return 0.0, {}
 
     def preview(self, nets: nn.ModuleDict) -> Tensor:
         """Rows: degraded, restored, ground truth."""

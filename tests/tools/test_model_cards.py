@@ -41,10 +41,13 @@ def test_failures_follow_the_numbers(tool):
         "clean": {"psnr": {"value": 99.0}},
         "wild": {"frechet_lite0": {"value": 50.0}},
     }
-    assert len(tool.failures("srgan", scores, bicubic)) == 1, "what was not measured"
+    assert len(tool.failures("srgan", scores, bicubic)) == 2, "skin, and what was not measured"
     scores["camera"]["psnr"]["value"] = scores["clean"]["psnr"]["value"] = 10.0
     scores["wild"]["frechet_lite0"]["value"] = 300.0
     said = tool.failures("srgan", scores, bicubic)
-    assert "dB below bicubic" in said[0] and len(said) == 4
+    assert "dB below bicubic" in said[0] and len(said) == 5
     said = " ".join(tool.failures("l2h", scores, bicubic))
     assert "16 of 600 restored test faces fail" in said and "flags 12 of them" in said
+    skin = tool.read("bias")["rows"]["l2h"]["skin"]
+    assert tool.lighter(skin["dark"]) == "0.8 lighter" in said
+    assert tool.lighter(skin["light"]) == "1.4 darker" in said

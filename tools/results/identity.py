@@ -13,8 +13,10 @@ nearer; beside it that of Lite0's features and of 16x16 pixels.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,21 +59,31 @@ def views(n: int) -> dict[str, torch.Tensor]:
     }
 
 
+def model(name: str) -> str:
+    """The path of one of dlib's models. Raises HLError where their package is not installed."""
+    spec = find_spec("face_recognition_models")
+    if spec is None or spec.origin is None:
+        raise HLError("face_recognition_models is missing: pip install it, and dlib-bin")
+    return str(Path(spec.origin).parent / "models" / name)
+
+
+def marked(faces: torch.Tensor) -> Iterator[tuple[np.ndarray, Any]]:
+    """Each face as uint8 (256, 256, 3), and dlib's five landmarks of it."""
+    import dlib
+
+    marks = dlib.shape_predictor(model("shape_predictor_5_face_landmarks.dat"))
+    box = dlib.rectangle(40, 56, 216, 232)
+    for picture in to_uint8(faces).permute(0, 2, 3, 1).numpy():
+        large = np.array(Image.fromarray(picture).resize((256, 256), Image.Resampling.BICUBIC))
+        yield large, marks(large, box)
+
+
 def descriptors(faces: torch.Tensor) -> np.ndarray:
     """dlib's descriptor of each face, (N, 128)."""
     import dlib
 
-    spec = find_spec("face_recognition_models")
-    if spec is None or spec.origin is None:
-        raise HLError("identity needs face_recognition_models: pip install it, and dlib-bin")
-    models = Path(spec.origin).parent / "models"
-    marks = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
-    net = dlib.face_recognition_model_v1(str(models / "dlib_face_recognition_resnet_model_v1.dat"))
-    box, found = dlib.rectangle(40, 56, 216, 232), []
-    for picture in to_uint8(faces).permute(0, 2, 3, 1).numpy():
-        large = np.array(Image.fromarray(picture).resize((256, 256), Image.Resampling.BICUBIC))
-        found.append(np.array(net.compute_face_descriptor(large, marks(large, box))))
-    return np.stack(found)
+    net = dlib.face_recognition_model_v1(model("dlib_face_recognition_resnet_model_v1.dat"))
+    return np.stack([np.array(net.compute_face_descriptor(*both)) for both in marked(faces)])
 
 
 def auc(a: np.ndarray, b: np.ndarray, rounds: int = 200) -> dict[str, float | list[float]]:

@@ -89,6 +89,13 @@ def failures(name: str, scores: dict, bicubic: dict) -> list[str]:
     distance = scores["wild"]["frechet_lite0"]["value"]
     if distance > 100:
         said.append(f"A set of its faces is far from real ones (Fréchet {distance:.0f}).")
+    if name in (bias := read("bias")["rows"]):
+        skin = bias[name]["skin"]
+        kept = "{:.0f} % ({:.0f} to {:.0f})".format(*(100 * v for v in bias[name]["kept"]))
+        said.append(
+            f"Of a difference in the lightness of skin it keeps {kept}: the dark third of faces "
+            f"comes out {lighter(skin['dark'])}, the light third {lighter(skin['light'])}, of 100."
+        )
     trust = read("trust")
     if name in trust["about"]["networks"]:
         test, flag = trust["failures"]["test"], trust["flag"]["trust"]["found"]
@@ -101,6 +108,12 @@ def failures(name: str, scores: dict, bicubic: dict) -> list[str]:
     else:
         said.append("How many single faces fail by the rule of notebook 05b was not measured.")
     return said
+
+
+def lighter(scores: dict) -> str:
+    """How skin comes out, in words."""
+    by = scores["lighter"][0]
+    return f"{abs(by):.1f} {'lighter' if by > 0 else 'darker'}"
 
 
 def card(name: str, path: Path, bicubic: dict) -> str:
