@@ -198,7 +198,9 @@ def main(argv: list[str] | None = None) -> int:
     except SystemExit as end:  # --help
         return int(end.code or 0)
     except KeyboardInterrupt:
-        print("hlgan: stopped", file=sys.stderr)
+        # What `prepare` has read stays beside its output.
+        again = f"; go on with: {shlex.join(['hlgan', *argv])}" if argv[:1] == ["prepare"] else ""
+        print(f"hlgan: stopped{again}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `hlgan info | head`: nobody listens any more
         hush(sys.stdout)

@@ -1,6 +1,7 @@
 """Parsing and the program: help without torch, mistakes in one line, signals, memory."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -108,6 +109,17 @@ def test_ctrl_c_elsewhere_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr("hlgan_lib.commands.info.about_preset", interrupted)
     assert cli.main(["info", "--preset", "quick"]) == 130
     assert capsys.readouterr().err == "hlgan: stopped\n"
+
+
+def test_ctrl_c_in_prepare_says_how_to_go_on(monkeypatch, capsys, tmp_path):
+    def interrupted(*what, **how):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hlgan_lib.commands.datasets.prepare_file", interrupted)
+    argv = ["prepare", "folder", "my photos", "--out", str(tmp_path / "out.npz")]
+    assert cli.main(argv) == 130
+    said = capsys.readouterr().err
+    assert said == f"hlgan: stopped; go on with: hlgan {shlex.join(argv)}\n"
 
 
 def test_used_up_memory_is_one_line_but_a_bug_is_not_hidden(monkeypatch, capsys):
