@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 from torch.nn.functional import conv2d, pad
+from torch.utils import backend_registration
 
 import hlgan_lib as hl
 from hlgan_lib import cli, training
@@ -16,6 +18,10 @@ from hlgan_lib.loop import Loop
 from hlgan_lib.training import build
 
 CPU = torch.device("cpu")
+needs_far_device = pytest.mark.skipif(  # in tests/far_device.py
+    not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"),
+    reason="torch below 2.9 knows no device written in Python",
+)
 
 
 TINY = hl.RunConfig(

@@ -7,15 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from hlgan_lib.config import STAGES
+from tests.helpers import needs_far_device
 
 ROOT = Path(__file__).resolve().parents[1]
-pytestmark = pytest.mark.skipif(
-    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 9),
-    reason="torch below 2.9 knows no device written in Python",
-)
+pytestmark = needs_far_device
 
 # In a process of its own, as torch keeps the device.
 PROGRAM = """

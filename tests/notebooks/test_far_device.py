@@ -7,16 +7,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import torch
+
+from tests.helpers import needs_far_device
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
 SCRIPT = ROOT / "tests" / "far_device.py"
 
-pytestmark = pytest.mark.skipif(
-    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 9),
-    reason="torch below 2.9 knows no device written in Python",
-)
+pytestmark = needs_far_device
 
 
 def failures(notebook, folder):
