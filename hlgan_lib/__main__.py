@@ -1,8 +1,17 @@
-"""`python -m hlgan_lib`, which torchrun can start: the same as `hlgan`."""
+"""`hlgan`, and `python -m hlgan_lib`, which torchrun can start."""
 
 import sys
 
-from .cli import main
+
+def main() -> int:
+    """Run the command line; Ctrl-C is silent while it is still being imported."""
+    try:
+        from .cli import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        return 130
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -43,6 +43,7 @@ from .losses import energy_scores, picture_statistics
 from .metrics.distances import kernel_distance
 from .metrics.features import enlarge_lo, extract
 from .networks.camera import LearnedCamera
+from .rng import seeded
 from .runtime import pick_device
 from .tasks.two_stage import RealStatistics
 from .training import jpeg_of, new_loop
@@ -309,7 +310,7 @@ class _Judge:
     @torch.no_grad()
     def made(self, net: LearnedCamera) -> Tensor:
         """Pictures that the law makes, (n, 3, s, s)."""
-        generator = torch.Generator(self.hi.device).manual_seed(self.seed)
+        generator = seeded(self.seed, self.hi.device)
         return net(self.hi, new_z(net, len(self.hi), generator))
 
     def scores(self, net: LearnedCamera) -> Tensor:

@@ -179,11 +179,11 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(OSError):  # of a stream that another program has replaced
                 stream.reconfigure(errors="backslashreplace")  # names that its encoding lacks
-    if argv == ["--version"]:
-        print(f"hlgan {__version__}")
-        return 0
     code = 0
     try:
+        if argv == ["--version"]:
+            print(f"hlgan {__version__}", flush=True)
+            return 0
         with plain_messages():
             code = parse(argv or ["--help"]).run()
             if code > 128:

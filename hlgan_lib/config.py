@@ -586,7 +586,9 @@ class RunConfig:
         bool,
         Spec("replay an update as one CUDA graph; one GPU, not cyclegan", "yes/no", "ours"),
     ] = True
-    seed: Annotated[int, Spec("seed of weights, sampling and noise", "number", "ours")] = 0
+    seed: Annotated[
+        int, Spec("seed of weights, sampling and noise", "number", "ours", low=0, below=2**32)
+    ] = 0
     # Bookkeeping
     n_val: Annotated[
         int,
@@ -680,6 +682,7 @@ def field_specs() -> dict[str, Spec]:
     specs = {}
     for f in dataclasses.fields(RunConfig):
         kind, spec = get_args(hints[f.name])  # of Annotated[kind, spec]
+        spec.kind = kind
         if get_origin(kind) is Literal:
             spec.choices = get_args(kind)
         specs[f.name] = spec

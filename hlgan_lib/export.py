@@ -62,8 +62,8 @@ def export(weights: Weights, out: str | Path) -> Exported:
         What was written, and how near it comes.
 
     Raises:
-        HLError: where a package is missing, the file's name does not end in .onnx, or ONNX Runtime
-            computes something else.
+        HLError: where a package is missing or too old, the file's name does not end in .onnx, or
+            ONNX Runtime computes something else.
     """
     path = user_path(out)
     if path.suffix != ".onnx":
@@ -150,6 +150,12 @@ def _onnx(net: nn.Module, inputs: dict[str, Tensor], result: str) -> bytes:
                 dynamo=True,
                 verbose=False,
             )
+    # Whatever exporters and converters of versions that do not fit each other meet first.
+    except Exception as error:
+        raise HLError(
+            f"torch {torch.__version__} and this onnxscript cannot export {type(net).__name__} "
+            f"({type(error).__name__}): pip install -U torch onnx onnxscript onnxruntime"
+        ) from error
     finally:
         log.setLevel(before)
     assert program is not None

@@ -16,6 +16,7 @@ from weakref import WeakSet
 from PIL import Image
 
 from .errors import HLError
+from .schema import shortened
 from .text import as_json
 
 if TYPE_CHECKING:
@@ -110,8 +111,10 @@ def user_path(path: str | Path) -> Path:
     """A path as a person gives it, `~` and `~name` expanded.
 
     Raises:
-        HLError: for a home that is not known, and for a NUL, which no path holds.
+        HLError: for what is no path, a home that is not known, and a NUL, which no path holds.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise HLError(f"a path must be a text or a Path, got {shortened(path)}")
     if "\0" in str(path):
         raise HLError(f"a path must not hold a NUL character, got {path}: rename it")
     try:

@@ -26,6 +26,7 @@ from .networks.blocks import check_images
 from .networks.corrected import CorrectedLowToHigh
 from .networks.flow import FlowLowToHigh
 from .networks.released import ReleasedLowToHigh
+from .rng import seeded
 from .schema import read_json
 
 # Of each kind of weights: the class (or classes) of its network, and what makes one of a
@@ -217,7 +218,7 @@ def degrade(weights: Weights, hi: Tensor, n_z: int = 1, seed: int = 0) -> Tensor
         raise HLError(f"n_z must be 1 or more, got {n_z}")
     _check_values("hi", hi)
     h2l = cast(H2L, load_weights(weights, stage="h2l", device=hi.device))
-    generator = torch.Generator(hi.device).manual_seed(seed)
+    generator = seeded(seed, hi.device)
     return torch.stack([h2l(hi, new_z(h2l, len(hi), generator)) for _ in range(n_z)], dim=1)
 
 
@@ -235,9 +236,9 @@ def upscale(weights: Weights, lo: Tensor) -> Tensor:
     Raises:
         HLError: for a wrong shape, or weights of another stage.
     """
+    _check_values("lo", lo)
     l2h = cast(L2H, load_weights(weights, stage="l2h", device=lo.device))
     check_images("lo", lo, l2h.cfg.size_lo)
-    _check_values("lo", lo)
     return torch.cat([l2h(part) for part in lo.split(BATCH)])
 
 
@@ -260,6 +261,7 @@ def sample(weights: Weights, lo: Tensor, n: int = 8, seed: int = 0) -> Tensor:
     """
     if n < 1:
         raise HLError(f"n must be 1 or more, got {n}")
+    _check_values("lo", lo)
     flow = load_weights(weights, stage="l2h", device=lo.device)
     if not isinstance(flow, FlowLowToHigh):
         raise HLError(
@@ -267,7 +269,6 @@ def sample(weights: Weights, lo: Tensor, n: int = 8, seed: int = 0) -> Tensor:
             "one image only: use upscale"
         )
     check_images("lo", lo, flow.cfg.size_lo)
-    _check_values("lo", lo)
     drawn = [_drawn(flow, lo, noise) for noise in flow.noise(n, seed).split(1)]
     return torch.stack(drawn, dim=1)
 
@@ -341,7 +342,7 @@ def shots(degradation: str | Degradation | H2L, hi: Tensor, n: int = 1, seed: in
         side = hi.shape[-1]
         cfg = RunConfig(size_hi=side, size_lo=side // SCALE)
         make = resolve_degradation(degradation, cfg, hi.device)
-    generator = torch.Generator(hi.device).manual_seed(seed)
+    generator = seeded(seed, hi.device)
     draws = []
     for _ in range(n):
         parts = [make(part, generator) for part in hi.split(BATCH)]

@@ -7,9 +7,36 @@ numbers over where they are needed.
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 import torch
 from torch import Tensor
+
+from .errors import HLError
+from .schema import shortened
+
+
+def seeded(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A stream of random numbers of its own: the same seed gives the same numbers.
+
+    Args:
+        seed: any whole number of 64 bits.
+        device: where the numbers are drawn.
+
+    Returns:
+        The generator.
+
+    Raises:
+        HLError: for another seed.
+    """
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = 2**64  # no seed either
+    if isinstance(seed, bool) or not -(2**63) <= number < 2**64:
+        raise HLError(f"seed must be a whole number of 64 bits, got {shortened(seed)}")
+    return torch.Generator(device).manual_seed(number)
 
 
 class Draws:
@@ -128,4 +155,4 @@ def subsample(n: int, k: int, seed: int) -> Tensor:
     Returns:
         int64 (min(n, k),).
     """
-    return torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:k]
+    return torch.randperm(n, generator=seeded(seed))[:k]

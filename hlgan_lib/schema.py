@@ -92,7 +92,7 @@ def checked(value: Any, kind: Any, at: str = "it") -> Any:
         return checked(value, inner[0], at)
     if origin is Literal:
         return _that(
-            any(value == one and type(value) is type(one) for one in inner), value, kind, at
+            any(type(value) is type(one) and value == one for one in inner), value, kind, at
         )
     if origin in (Union, UnionType):
         return _one_of(value, inner, kind, at)

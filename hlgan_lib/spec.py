@@ -8,6 +8,7 @@ from typing import Any
 from typing_extensions import Doc
 
 from .errors import HLError
+from .schema import Misfit, checked
 
 SOURCES = ("paper", "released code", "ours")
 
@@ -24,12 +25,14 @@ class Spec(Doc):
         low: the smallest number allowed; without it any will do.
         below: what a number must stay below.
         power_of_two: must the number be one?
-        parts: names that the value joins by "+".
         readers: the stages whose weights the field decides; None means every stage.
 
     Attributes:
+        kind: the type of the field.
         choices: the values of a field with a closed list.
     """
+
+    kind: Any = Any
 
     def __init__(
         self,
@@ -41,12 +44,10 @@ class Spec(Doc):
         low: float | None = None,
         below: float = math.inf,
         power_of_two: bool = False,
-        parts: tuple[str, ...] = (),
         readers: tuple[str, ...] | None = None,
     ) -> None:
         self.meaning, self.unit, self.source, self.why = meaning, unit, source, why
         self.low, self.below, self.power_of_two = low, below, power_of_two
-        self.parts = parts
         self.readers = readers
         self.choices: tuple[str, ...] = ()
         notes = [unit, f"{source}: {why}" if why else source]
@@ -68,11 +69,12 @@ class Spec(Doc):
 
     def check(self, name: str, value: Any) -> None:
         """Raise HLError, in one line, unless the field called `name` may have this value."""
-        if self.choices and value not in self.choices:
+        if self.choices and not (isinstance(value, str) and value in self.choices):
             raise HLError(f"{name} must be one of {', '.join(self.choices)}, got {value!r}")
-        if self.parts and set(value.split("+")) - set(self.parts):
-            unknown = sorted(set(value.split("+")) - set(self.parts))
-            raise HLError(f"{name} must join {', '.join(self.parts)} by +, got {unknown}")
+        try:
+            checked(value, self.kind, name)
+        except Misfit as error:
+            raise HLError(f"{error}: {self.meaning}") from error
         if self.low is not None:
             inside = self.low <= value < self.below  # false for NaN
             if not inside or (self.power_of_two and value & (value - 1)):

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .rng import seeded
+
 
 def interval(scores: Tensor) -> list[float]:
     """The middle 95 % of resampled scores (n_boot,): [2.5 % quantile, 97.5 % quantile]."""
@@ -25,7 +27,7 @@ def draws(n: int, n_boot: int, seed: int) -> Tensor:
     Returns:
         int64 (n_boot, n).
     """
-    return torch.randint(n, (n_boot, n), generator=torch.Generator().manual_seed(seed))
+    return torch.randint(n, (n_boot, n), generator=seeded(seed))
 
 
 def centred(scores: Tensor, value: Tensor | float) -> Tensor:

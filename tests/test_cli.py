@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import hlgan_lib as hl
-from hlgan_lib import cli
+from hlgan_lib import __main__, cli
 from hlgan_lib.config import STAGES
 from tests.helpers import refused
 
@@ -67,6 +67,15 @@ WRONG = [
         "--device must be one of cpu",
     ),
     (["train", "l2h", "--out", "{}"], "--degradation"),
+    (
+        ["train", "l2h", "--out", "{}", "--degradation", "bilinear", "--lo", "faces:val:lo"],
+        "--lo is looked at with --n-near above 1 only, got faces:val:lo",
+    ),
+    (
+        ["train", "l2h", "--degradation", "bilinear", "--out", "{}"]
+        + ["--l2h-model", "wavelet", "--w-pix", "0"],
+        "w_pix must be above 0 with l2h_model wavelet",
+    ),
     (["train", "l2h", "--preset", "smoke", "--out", "{}", "--degradation", "fog"], "learned:"),
     (
         ["train", "l2h", "--preset", "smoke", "--out", "{}", "--degradation", "learned:nowhere"],
@@ -120,6 +129,25 @@ def test_ctrl_c_in_prepare_says_how_to_go_on(monkeypatch, capsys, tmp_path):
     assert cli.main(argv) == 130
     said = capsys.readouterr().err
     assert said == f"hlgan: stopped; go on with: hlgan {shlex.join(argv)}\n"
+
+
+def test_ctrl_c_while_the_commands_are_imported_is_silent(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    assert __main__.main() == 130
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is full")
+@pytest.mark.parametrize("argv", [["--version"], ["info", "--preset", "quick"]])
+def test_a_full_disk_under_the_output_is_one_line(argv):
+    with open("/dev/full", "w") as full:
+        process = hlgan(*argv, stdout=full, stderr=subprocess.PIPE)
+        said = process.communicate()[1]
+    assert process.returncode == 2 and "No space left on device" in said
+    assert said.startswith("hlgan: error: ") and "Traceback" not in said
 
 
 def test_used_up_memory_is_one_line_but_a_bug_is_not_hidden(monkeypatch, capsys):

@@ -28,7 +28,7 @@ def test_every_field_has_meaning_unit_and_source(name):
 def test_every_number_has_bounds_and_every_reader_is_a_stage(name):
     spec, default = field_specs()[name], getattr(RunConfig(), name)
     is_number = isinstance(default, (int, float)) and not isinstance(default, bool)
-    assert (spec.low is not None) == (is_number and name != "seed")
+    assert (spec.low is not None) == is_number
     assert spec.readers is None or set(spec.readers) < set(STAGES)
     if name.endswith("_steps") and name != "d_steps":
         assert spec.readers == (name.removesuffix("_steps"),)
@@ -69,6 +69,11 @@ WRONG = [
     ("lr_schedule", "step"),
     ("amp", "fp8"),
     ("n_val", -1),
+    ("batch", "64"),
+    ("batch", 8.5),
+    ("lr", None),
+    ("skip", "no"),
+    ("seed", "first"),
 ]
 
 

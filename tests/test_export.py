@@ -114,3 +114,14 @@ def test_a_file_that_computes_something_else_is_not_written(monkeypatch, tmp_pat
     with pytest.raises(HLError, match="else than PyTorch of LowToHigh: .*nothing was written"):
         exporting.export(LowToHigh(TINY).eval(), tmp_path / "net.onnx")
     assert not any(tmp_path.iterdir())
+
+
+def test_exporters_that_do_not_fit_each_other_are_one_line(tmp_path, monkeypatch):
+    def failing(*_, **__):
+        raise AssertionError("guard\n on a batch")
+
+    monkeypatch.setattr(exporting, "_packages", lambda: None)
+    monkeypatch.setattr(torch.export, "export", failing)
+    with pytest.raises(HLError, match=r"cannot export LowToHigh \(AssertionError\): pip install"):
+        exporting.export(LowToHigh(TINY).eval(), tmp_path / "net.onnx")
+    assert list(tmp_path.iterdir()) == []

@@ -23,6 +23,7 @@ from hlgan_lib.files import (
     save_json,
     save_png,
     sweep,
+    user_path,
 )
 
 
@@ -198,6 +199,12 @@ lock.release()
 Lock(Path(sys.argv[1])).release()
 """
     subprocess.run([sys.executable, "-c", code, tmp_path / "run"], check=True)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"a", ["a"], True, "a\0b", "~no-such-person/a"])
+def test_what_is_no_path_is_one_line(path):
+    with pytest.raises(HLError, match="a path must|the home folder in"):
+        user_path(path)
 
 
 def test_an_archive_that_claims_more_than_it_holds_is_refused(tmp_path):

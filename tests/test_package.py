@@ -117,7 +117,7 @@ def test_wheel_carries_both_licences_and_the_command(wheel):
             if ".dist-info/" in name
         }
         assert {"licenses/LICENSE", "licenses/LICENSE-DATA"} <= set(info)
-        assert "hlgan = hlgan_lib.cli:main" in archive.read(info["entry_points.txt"]).decode()
+        assert "hlgan = hlgan_lib.__main__:main" in archive.read(info["entry_points.txt"]).decode()
         metadata = archive.read(info["METADATA"]).decode()
     assert not re.search(
         r"^Requires-Dist: (torch|torchvision|numpy)\b[^;\n]*(==|<|~=|\+cpu)", metadata, re.M

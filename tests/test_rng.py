@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from hlgan_lib.rng import Draws, restore, subsample
+from hlgan_lib.errors import HLError
+from hlgan_lib.rng import Draws, restore, seeded, subsample
 
 N = 20_000
 
@@ -87,3 +89,12 @@ def test_subsample_draws_without_repeats():
     assert torch.equal(some, subsample(100, 20, seed=1))
     assert not torch.equal(some, subsample(100, 20, seed=2))
     assert sorted(subsample(4, 9, seed=0).tolist()) == [0, 1, 2, 3]
+
+
+def test_a_seed_is_a_whole_number_of_64_bits():
+    same = [torch.rand(3, generator=seeded(seed)) for seed in (7, np.int64(7))]
+    assert torch.equal(*same)
+    assert not torch.equal(same[0], torch.rand(3, generator=seeded(-7)))
+    for wrong in (None, "7", 7.0, True, 2**64, -(2**70), [7]):
+        with pytest.raises(HLError, match="seed must be a whole number of 64 bits, got"):
+            seeded(wrong)

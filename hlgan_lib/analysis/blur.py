@@ -17,6 +17,7 @@ from ..degradations.optics import apply
 from ..errors import HLError
 from ..inference import shots
 from ..networks import H2L
+from ..rng import seeded
 from .spectrum import full_scale, size_ratio
 
 # The blurs that blur_fit tries: 0.8 to 6.9 pixels of hi.
@@ -166,7 +167,7 @@ def probe_kernel(
     Raises:
         HLError: as `effective_kernel`.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     noise = amplitude * torch.randn(len(hi), 1, *hi.shape[2:], generator=generator).to(hi)
     above, below = (hi + noise).clamp(-1, 1), (hi - noise).clamp(-1, 1)
     lo_above = shots(degradation, above, seed=seed + 1)[0]

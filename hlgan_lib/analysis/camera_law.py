@@ -17,6 +17,7 @@ from ..degradations.other_cameras import AUTO, OTHER_CAMERAS, OTHER_RANGES, STEP
 from ..losses import picture_statistics
 from ..networks.adaptive_law import SCENE, scene_statistics
 from ..networks.camera import LearnedCamera
+from ..rng import seeded
 
 NUMBERS = {
     "exposure": "stops",
@@ -49,7 +50,7 @@ def learned_law(
         blurs.
     """
     device = net.mean.device
-    generator = torch.Generator(device).manual_seed(seed)
+    generator = seeded(seed, device)
     z = torch.randn(n, net.cfg.z_dim, generator=generator, device=device)
     p = net.numbers(z, hi=None if hi is None else _in_turn(hi, n).to(device))
     step = net.cfg.size_hi / net.cfg.size_lo
@@ -75,7 +76,7 @@ def true_law(camera: Camera | None = None, n: int = 4_000, seed: int = 0) -> dic
         name -> (n,) for each of NUMBERS. Noise is what is left of the sensor's in a pixel of lo.
     """
     camera = camera or Camera()
-    return _law_of(camera, camera.draw(n, torch.Generator().manual_seed(seed)))
+    return _law_of(camera, camera.draw(n, seeded(seed)))
 
 
 def _law_of(camera: Camera, p: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -122,7 +123,7 @@ def other_law(name: str, hi: Tensor, n: int = 600, seed: int = 0) -> dict[str, T
     """
     if name in OTHER_RANGES:
         return true_law(OTHER_RANGES[name], n, seed)
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     shots = [OTHER_CAMERAS[name](part, generator).params for part in _in_turn(hi, n).split(64)]
     p = {key: torch.cat([shot[key] for shot in shots]) for key in shots[0]}
     if name == "auto":

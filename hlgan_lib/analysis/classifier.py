@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import HLError
+from ..rng import seeded
 from ..stats import wilson
 
 
@@ -50,7 +51,7 @@ def two_sample(
         )
     # As many of both, in random order; label 0 for a, 1 for b.
     n = min(len(a), len(b))
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     sides = []
     for features in (a, b):
         order = torch.randperm(len(features), generator=generator)[:n]
@@ -116,7 +117,7 @@ def confusion(
     if min(len(x) for x in real) < 2 * folds:
         raise HLError(f"real must hold at least {2 * folds} pictures of each domain")
     k = len(real)
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     x = torch.cat(list(real)).double()
     label = torch.arange(k).repeat_interleave(torch.tensor([len(of) for of in real]))
     fold = torch.cat([torch.randperm(len(of), generator=generator) % folds for of in real])

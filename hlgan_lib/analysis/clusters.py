@@ -16,6 +16,7 @@ from torch import Tensor
 from ..data.faces import FaceSet
 from ..errors import HLError
 from ..losses import picture_statistics
+from ..rng import seeded
 from .jpeg_traces import BLOCK, jpeg_grid
 
 AT_LEAST = 10  # pictures of a domain
@@ -58,7 +59,7 @@ def mixture(x: Tensor, k: int, seed: int = 0) -> Mixture:
     Returns:
         The likeliest.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     best, highest = None, -math.inf
     for _ in range(STARTS):
         centres = x[torch.randint(len(x), (1,), generator=generator)]

@@ -18,6 +18,7 @@ from torch import Tensor
 from ..data.faces import FaceSet
 from ..degradations import Degradation
 from ..losses import picture_statistics
+from ..rng import seeded
 from .classifier import expanded, logistic
 
 N_SEEN = 1_000  # made and real images, at most, of which the ratio is learned
@@ -86,7 +87,7 @@ def nearer(
     Returns:
         (hi, generator) -> lo, n times as slow.
     """
-    generator = torch.Generator(device).manual_seed(seed)
+    generator = seeded(seed, device)
     faces, photographs = (s.batch(_spread(len(s)), device) for s in (hi, lo))
     made = torch.cat([degrade(part, generator) for part in faces.split(64)])
     near = nearness(made, photographs)

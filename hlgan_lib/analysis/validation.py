@@ -20,6 +20,7 @@ from ..degradations.jpeg import jpeg_inside_photograph
 from ..degradations.optics import blur, gaussian, integration, srgb_decode, srgb_encode
 from ..errors import HLError
 from ..metrics.distances import frechet, kernel_distance
+from ..rng import seeded
 from .blur import blur_fit, effective_kernel, probe_kernel
 from .classifier import two_sample
 from .jpeg_traces import SUBSAMPLED, block_step, chroma_detail, jpeg_grid
@@ -64,7 +65,7 @@ def validate(hi: Tensor, seed: int = 0) -> list[Estimate]:
             f"hi must be float (N, 3, S, S) in [-1, 1] of at least 100 faces, got {hi.dtype} "
             f"{tuple(hi.shape)}: take faces:val or faces:test"
         )
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     estimates = []
     for part in PARTS:
         for estimator, what, true, measured, unit in part(hi, generator):

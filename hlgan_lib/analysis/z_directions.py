@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..errors import HLError
 from ..networks import H2L
+from ..rng import seeded
 from .blur import blur_fit
 from .jpeg_traces import block_step, chroma_detail
 from .noise_colour import colour_gains, colour_shift
@@ -131,7 +132,7 @@ def z_directions(
             f"z_directions needs n_z of at least 6 z_dim = {6 * z_dim}, 2 faces and k of 1 to "
             f"{z_dim}, got {n_z}, {len(hi)} and {k}: raise or lower them"
         )
-    z = torch.randn(n_z, z_dim, generator=torch.Generator().manual_seed(seed))
+    z = torch.randn(n_z, z_dim, generator=seeded(seed))
     d, p = _measured(h2l, hi, z)
 
     # Directions are found on one half of the z's and judged on the other, free of its noise.
@@ -222,7 +223,7 @@ def _strength(
     Both over sqrt(statistics). moves u (F, k) and axes v (k, z_dim) were found elsewhere, so that
     noise has a mean of 0 here.
     """
-    generator = torch.Generator().manual_seed(seed + 1)
+    generator = seeded(seed + 1)
     a, b = ((v - v.mean(0)) for v in (z.double() @ axes.T, d @ moves))  # (n, k) each
     scale = d.shape[1] ** 0.5
     strength = (a * b).mean(0) / scale
@@ -279,6 +280,6 @@ def walk(
             f"axis {tuple(axis.shape)} of length {axis.norm():.3g}: take a row of Directions.axes"
         )
     axis = axis.float()
-    z = torch.randn(len(axis), generator=torch.Generator().manual_seed(seed))
+    z = torch.randn(len(axis), generator=seeded(seed))
     z = placed(z, axis[None], torch.tensor(steps)[:, None])
     return h2l(hi.expand(len(steps), -1, -1, -1), z.to(hi))

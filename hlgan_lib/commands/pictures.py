@@ -25,6 +25,7 @@ from ..inference import H2L, Weights, degrade, load_weights, new_z, upscale
 from ..networks.baselines import enlarged
 from ..prepare.detector import NO_FACE
 from ..prepare.photograph import Found, find_faces
+from ..rng import seeded
 from ..text import shown as printable
 from . import outputs
 
@@ -62,7 +63,7 @@ def degrade_files(
     hi = load_faces(source, None if _is_built_in(source) else h2l.cfg.size_hi, role="hi", minimum=1)
     _check_size(hi, h2l.cfg.size_hi, source)
     names = output_names(hi.names, [f"_z{k}" for k in range(n_z)] if n_z > 1 else [""])
-    generator = torch.Generator(device).manual_seed(seed)
+    generator = seeded(seed, device)
 
     @torch.no_grad()
     def degraded(x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from typing_extensions import Doc
 from tyro.conf import OmitArgPrefixes
 
 from ..config import RunConfig
+from ..errors import HLError
 from ..runtime import pick_device, speech_may_fail, stop_signals
 from .console import follow
 from .flags import DEFAULT_PRESET, FACES, WEIGHTS, Device, Number, PresetName, Switch
@@ -119,14 +120,17 @@ class TrainL2H(Train):
 
     stage: ClassVar[str] = "l2h"
     degradation: PairMaker
-    lo: Annotated[str, Doc("real LR images, looked at where --n-near is above 1")] = (
-        "faces:train-lo"
-    )
+    lo: Annotated[str, Doc("real LR images, with --n-near above 1 (default: faces:train-lo)")] = ""
     steps: Annotated[Number, Doc("short for --l2h-steps [generator updates]")] = None
     width: Annotated[Number, Doc("short for --l2h-width [channels]")] = None
 
     def sources(self) -> dict[str, str]:
-        return {"degradation": self.degradation, "lo": self.lo}
+        if self.lo and self.cfg.n_near == 1:
+            raise HLError(
+                f"--lo is looked at with --n-near above 1 only, got {self.lo}: add --n-near 4, or "
+                f"leave --lo out (train {self.stage} learns of --hi and --degradation)"
+            )
+        return {"degradation": self.degradation, "lo": self.lo or "faces:train-lo"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..errors import HLError
 from ..files import atomic, user_path
+from ..schema import shortened
 from .storage import block_hashes, write_images
 
 SLACK = 1.001  # rounding beyond [-1, 1]
@@ -199,6 +200,23 @@ def unit_range(x: Tensor) -> Tensor:
     return (x + 1) / 2
 
 
+def check_tensor(name: str, x: Tensor) -> None:
+    """Check that x is a tensor, and no array, list or path.
+
+    Args:
+        name: what the error calls x.
+        x: any shape and type of numbers.
+
+    Raises:
+        HLError: where it is not.
+    """
+    if not isinstance(x, Tensor):
+        raise HLError(
+            f"{name} must be a torch.Tensor, got {shortened(x)}: take it from FaceSet.batch, or "
+            "torch.from_numpy"
+        )
+
+
 def check_range(name: str, x: Tensor) -> None:
     """Check that the values of a batch lie in [-1, 1].
 
@@ -207,8 +225,9 @@ def check_range(name: str, x: Tensor) -> None:
         x: float, any shape.
 
     Raises:
-        HLError: for values beyond it, and for NaN.
+        HLError: for values beyond it, for NaN, and for no tensor.
     """
+    check_tensor(name, x)
     if x.numel() and not (x.amin() >= -SLACK and x.amax() <= SLACK):
         raise HLError(
             f"{name} must lie in [-1, 1], got {float(x.amin()):.3g} to {float(x.amax()):.3g}: clip "
@@ -235,6 +254,7 @@ def check_square(
     Raises:
         HLError: where it is not.
     """
+    check_tensor(name, x)
     n_dims = shape.count(",") + 1
     fits = x.ndim == n_dims and x.shape[-3] == 3 and x.shape[-1] == x.shape[-2]
     if not fits or not x.is_floating_point():

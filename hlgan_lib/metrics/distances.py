@@ -7,6 +7,7 @@ from torch import Tensor
 from torchmetrics.image.kid import poly_kernel, poly_mmd
 
 from ..errors import HLError
+from ..rng import seeded
 from ..stats import centred, draws, interval
 
 # Pictures a side in the interval of the kernel distance: its matrices grow as n^2.
@@ -92,7 +93,7 @@ def kernel_distance(
             f"subset_size must be 2 to {smaller}, the smaller set, and n_subsets at least 1, got "
             f"{size} and {n_subsets}: leave them out"
         )
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     scores = []
     for _ in range(n_subsets):
         some_a = a[torch.randperm(len(a), generator=generator)[:size]]

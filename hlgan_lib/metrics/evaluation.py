@@ -14,7 +14,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..data.faces import TO_SIGNED, FaceSet, check_range, is_unit_range, unit_range
+from ..data.faces import (
+    TO_SIGNED,
+    FaceSet,
+    check_range,
+    check_tensor,
+    is_unit_range,
+    unit_range,
+)
 from ..data.matching import partners
 from ..errors import HLError
 from ..stats import mean_interval
@@ -238,6 +245,8 @@ def _size(x: Pictures) -> tuple[int, int]:
 
 def _checked(name: str, x: Pictures) -> Pictures:
     """The set, or HLError; a tensor comes back in [0, 1]."""
+    if not isinstance(x, FaceSet):
+        check_tensor(name, x)
     if len(x) < 2:
         raise HLError(f"{name} must hold at least 2 pictures, got {len(x)}: give more")
     if isinstance(x, FaceSet):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ..config import RunConfig
+from ..data.faces import check_tensor
 from ..errors import HLError
 
 PAPER = RunConfig()
@@ -28,6 +29,7 @@ def check_images(name: str, x: Tensor, size: int, hint: str = "") -> None:
     Raises:
         HLError: where x is something else.
     """
+    check_tensor(name, x)
     if x.ndim != 4 or tuple(x.shape[1:]) != (3, size, size) or not x.is_floating_point():
         got = f"{str(x.dtype).removeprefix('torch.')} {tuple(x.shape)}"
         more = f": {hint}" if hint else ""
@@ -47,8 +49,25 @@ def check_side(name: Literal["hi", "lo"], x: Tensor, cfg: RunConfig) -> None:
     """
     sizes = {"hi": cfg.size_hi, "lo": cfg.size_lo}
     other = "lo" if name == "hi" else "hi"
+    check_tensor(name, x)
     mixed_up = x.shape[-1:] == (sizes[other],)
     check_images(name, x, sizes[name], f"did you pass {other}?" if mixed_up else "")
+
+
+def check_z(z: Tensor, n: int, cfg: RunConfig) -> None:
+    """Check the noise of H2L.
+
+    Args:
+        z: must be (n, z_dim).
+        n: how many images.
+        cfg: holds z_dim.
+
+    Raises:
+        HLError: where it is not.
+    """
+    check_tensor("z", z)
+    if z.shape != (n, cfg.z_dim):
+        raise HLError(f"z must be ({n}, {cfg.z_dim}), one row a picture, got {tuple(z.shape)}")
 
 
 def conv(c_in: int, c_out: int, side: int = 3, stride: int = 1, bias: bool = True) -> nn.Conv2d:

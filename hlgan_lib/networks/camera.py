@@ -20,7 +20,7 @@ from ..degradations.jpeg import RoundThrough
 from ..degradations.optics import own_kernels, srgb_decode, srgb_encode, tone
 from ..errors import HLError
 from .adaptive_law import AdaptiveLaw
-from .blocks import PAPER, check_images
+from .blocks import PAPER, check_side, check_z
 from .measured_jpeg import MeasuredJPEG
 from .paper import HighToLow
 
@@ -206,12 +206,8 @@ class LearnedCamera(nn.Module):
         Returns:
             lo: (B, 3, s, s) in [-1, 1], float32 whatever autocast says.
         """
-        mixed_up = hi.shape[-1:] == (self.cfg.size_lo,)
-        check_images("hi", hi, self.cfg.size_hi, "did you pass lo?" if mixed_up else "")
-        if z.shape != (len(hi), self.cfg.z_dim):
-            raise HLError(
-                f"z must be ({len(hi)}, {self.cfg.z_dim}), one row a picture, got {tuple(z.shape)}"
-            )
+        check_side("hi", hi, self.cfg)
+        check_z(z, len(hi), self.cfg)
         domain = self.domain_of(z) if domain is None else domain
         with torch.autocast(hi.device.type, enabled=False):
             photo = self._photograph(hi.float(), z.float(), domain)

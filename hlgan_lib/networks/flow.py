@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import RunConfig
+from ..rng import seeded
 from .blocks import PAPER, ResBlock, check_side, conv, norm_layer
 from .paper import enlarge
 
@@ -112,7 +113,7 @@ class FlowLowToHigh(nn.Module):
     def noise(self, n: int, seed: int = 0) -> Tensor:
         """n noises to start from, N(0, 1), (n, 3, S, S) on the network's device."""
         device = self.stem.weight.device
-        generator = torch.Generator(device).manual_seed(seed)
+        generator = seeded(seed, device)
         shape = (n, 3, self.cfg.size_hi, self.cfg.size_hi)
         return torch.randn(shape, generator=generator, device=device)
 

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import RunConfig
-from ..errors import HLError
-from .blocks import PAPER, ResBlock, check_side, conv
+from .blocks import PAPER, ResBlock, check_side, check_z, conv
 from .camera import ClipThrough, blur_and_integrate
 from .measured_jpeg import MeasuredJPEG
 
@@ -88,10 +87,7 @@ class KernelAndNoise(nn.Module):
             lo: (B, 3, 16, 16) in [-1, 1], float32 whatever autocast says.
         """
         check_side("hi", hi, self.cfg)
-        if z.shape != (len(hi), self.cfg.z_dim):
-            raise HLError(
-                f"z must be ({len(hi)}, {self.cfg.z_dim}), one row a picture, got {tuple(z.shape)}"
-            )
+        check_z(z, len(hi), self.cfg)
         with torch.autocast(hi.device.type, enabled=False):
             own = z.float() if self.takes_z else torch.zeros_like(z).float()
             lo = blur_and_integrate(hi.float(), self.kernels(own), self.step)

@@ -26,6 +26,7 @@ from .blocks import (
     ResBlock,
     check_images,
     check_side,
+    check_z,
     conv,
     norm_layer,
     unsquash,
@@ -103,10 +104,7 @@ class HighToLow(nn.Module):
             lo: (B, 3, 16, 16) in [-1, 1].
         """
         check_side("hi", hi, self.cfg)
-        if z.shape != (len(hi), self.cfg.z_dim):
-            raise HLError(
-                f"z must be ({len(hi)}, {self.cfg.z_dim}), one row a picture, got {tuple(z.shape)}"
-            )
+        check_z(z, len(hi), self.cfg)
         x = self.stem(self._with_z(hi, z))  # (B, w, 64, 64)
         seen = {}  # the encoder's features by size, for `skip`
         for group in self.encoder:

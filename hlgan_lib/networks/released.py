@@ -12,10 +12,14 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.torch_version import TorchVersion
 
 from ..config import RunConfig
 from ..errors import HLError
 from ..files import check_zip, user_path
+
+# Before it a crafted file could write over memory, plain tensors asked for or not (CVE-2026-24747).
+SAFE_TORCH = "2.10"
 
 
 class _Block(nn.Module):
@@ -89,9 +93,16 @@ class ReleasedLowToHigh(nn.Module):
             The network, its weights as stored.
 
         Raises:
-            HLError: for a file of another kind, and for other weights.
+            HLError: for a file of another kind, for other weights, and where torch is too old to
+                read what a stranger wrote.
         """
         path = user_path(path)
+        if TorchVersion(torch.__version__) < SAFE_TORCH:
+            raise HLError(
+                f"{path} needs torch 2.10 or newer, got {torch.__version__}: a crafted file could "
+                "run its own code in older ones (CVE-2026-24747); upgrade torch, or give weights "
+                "as .safetensors"
+            )
         try:
             check_zip(path)
             state = torch.load(path, map_location="cpu", weights_only=True)

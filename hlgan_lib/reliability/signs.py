@@ -22,6 +22,7 @@ from torch import Tensor
 from ..data.faces import FaceSet, unit_range
 from ..errors import HLError
 from ..metrics.features import extract_maps
+from ..rng import seeded
 
 SIGNS = ("misfit", "spread", "round_trip", "unlikeness")
 PIXEL_SIGNS = ("misfit", "pixel_spread")  # those that go with errors in pixels; for comparison
@@ -131,7 +132,7 @@ def signs(
         Restored faces (B, 3, S, S), and name -> (B,) float64: those of SIGNS, and pixel_spread, the
         spread in pixels less its colour cast (full scale 1), which is not in the trust.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     z = torch.randn(n_z, h2l.cfg.z_dim, generator=generator).to(lo.device)
     noise = torch.randn(N_NOISES, *lo.shape[1:], generator=generator)
     noise = (2 * NOISE * noise).to(lo.device)

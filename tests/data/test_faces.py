@@ -10,6 +10,7 @@ import torch
 from hlgan_lib.data.faces import (
     BY_BLOCKS,
     FaceSet,
+    check_range,
     check_square,
     to_float,
     to_uint8,
@@ -146,3 +147,10 @@ def test_check_square_counts_the_dimensions_of_the_shape_that_is_wanted():
     check_square("los", torch.zeros(2, 1, 3, 8, 8), "(n, B, 3, s, s)")
     with pytest.raises(HLError, match=r"los must be float \(n, B, 3, s, s\) .*: draw more"):
         check_square("los", torch.zeros(1, 3, 8, 8), "(n, B, 3, s, s)", "draw more")
+
+
+@pytest.mark.parametrize("x", [None, "hi", [0.0], np.zeros((1, 3, 8, 8), np.float32)])
+def test_what_is_no_tensor_is_said_to_be_none(x):
+    for check in (check_range, check_square):
+        with pytest.raises(HLError, match=r"lo must be a torch.Tensor, got .*FaceSet.batch"):
+            check("lo", x)

@@ -25,10 +25,10 @@ import hlgan_lib as hl
 from hlgan_lib.checkpoint import RunFolder, load_checkpoint, save_weights
 from hlgan_lib.data.npz import load_npz
 from hlgan_lib.errors import HLError
+from hlgan_lib.inference import BUILDERS
 from hlgan_lib.loop import TrainingDiverged
 from hlgan_lib.metrics import feature_cache
-from hlgan_lib.networks import high_to_low
-from hlgan_lib.networks.paper import LowToHigh
+from hlgan_lib.networks import H2L
 from hlgan_lib.notebook.reruns import logged
 from hlgan_lib.reliability.calibration import CALIBRATION, Calibration
 from hlgan_lib.study import tables
@@ -39,7 +39,21 @@ from tests.faults.mutations import mutated
 from tests.helpers import LO, TINY, loop_of, train
 
 SLOW_S, LARGE_KB = 20.0, 400_000  # more than this for one input is a fault
-FEW = TINY.replace(h2l_steps=2, cyclegan_steps=2, n_val=2, tick_images=4, save_images=4)
+LOOPS = ("h2l", "cyclegan", "flow", "semicycle", "pseudo")
+FEW = TINY.replace(
+    **{f"{stage}_steps": 2 for stage in LOOPS}, n_val=2, tick_images=4, save_images=4
+)
+NETS = (
+    ("h2l", TINY),
+    ("l2h", TINY),
+    ("h2l", TINY.replace(h2l_model="camera")),
+    ("h2l", TINY.replace(h2l_model="camera", h2l_law="adaptive", domains=2)),
+    ("h2l", TINY.replace(h2l_model="kernel+noise")),
+    ("l2h", TINY.replace(l2h_model="wavelet")),
+    ("l2h", TINY.replace(l2h_model="deepdeblur")),
+    ("flow", TINY),
+    ("pseudo", TINY),
+)
 
 
 @dataclass
@@ -80,15 +94,13 @@ class Stored:
             "cache": (self.cache, 8),
             "run folder": (self.run_folder, 1),
         }
-        self.loops = {stage: loop_of(stage, FEW) for stage in ("h2l", "cyclegan")}
+        self.loops = {stage: loop_of(stage, FEW) for stage in LOOPS}
         for stage in self.loops:
             list(train(stage, FEW, out=folder / stage, stop=_after(1)))
         list(train("h2l", FEW, out=folder / "done"))
-        nets = (("h2l", high_to_low(TINY)), ("l2h", LowToHigh(TINY)))
-        camera = TINY.replace(h2l_model="camera")
-        self.nets = [(s, n, TINY) for s, n in nets] + [("h2l", high_to_low(camera), camera)]
-        for i, (stage, net, cfg) in enumerate(self.nets):
-            save_weights(folder / f"{i}.safetensors", net.state_dict(), stage, cfg, {"hi": "a"})
+        for i, (kind, cfg) in enumerate(NETS):
+            state = BUILDERS[kind](cfg).state_dict()
+            save_weights(folder / f"{i}.safetensors", state, kind, cfg, {"hi": "a"})
         LO[:6].save(folder / "plain.npz")
         few = LO[:6]
         np.savez_compressed(folder / "packed.npz", images=few.images, names=np.array(few.names))
@@ -122,10 +134,12 @@ class Stored:
     # ---- a kind each: damage it, read it ---------------------------------------------------------
     def weights(self, rng: random.Random) -> None:
         """hl.load_weights, and the network it gives used."""
-        i = rng.randrange(len(self.nets))
+        i = rng.randrange(len(NETS))
         net = hl.load_weights(self.damaged(self.folder / f"{i}.safetensors", rng))
-        x = torch.zeros(1, 3, *[8 if isinstance(net, LowToHigh) else 32] * 2)
-        net(x) if isinstance(net, LowToHigh) else net(x, torch.zeros(1, net.cfg.z_dim))
+        if isinstance(net, H2L):
+            net(torch.zeros(1, 3, 32, 32), torch.zeros(1, net.cfg.z_dim))
+        else:
+            net(torch.zeros(1, 3, 8, 8))
 
     def faces(self, rng: random.Random) -> None:
         """A FaceSet file opened, its pictures and names used."""

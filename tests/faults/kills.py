@@ -22,20 +22,22 @@ import torch
 
 from hlgan_lib import files
 from hlgan_lib.checkpoint import RunFolder, load_checkpoint, read_weights
+from hlgan_lib.config import STAGES
+from hlgan_lib.data.faces import FaceSet
 from hlgan_lib.tasks import baselines
-from tests.helpers import TINY, same, train
+from tests.helpers import LO, TINY, same, train
 
-STAGES = ("h2l", "l2h", "srgan", "cyclegan", "joint")
 CFG = TINY.replace(
-    h2l_steps=4,
-    l2h_steps=4,
-    srgan_steps=4,
-    cyclegan_steps=4,
-    joint_steps=4,
-    n_val=2,
-    tick_images=4,
-    save_images=8,
+    **{f"{stage}_steps": 4 for stage in STAGES}, n_val=2, tick_images=4, save_images=8
 )
+# The trainings that are killed: stage, and what is set.
+TRAININGS: dict[str, tuple[str, dict]] = {stage: (stage, {}) for stage in STAGES} | {
+    "wavelet": ("l2h", {"l2h_model": "wavelet"}),
+    "deepdeblur": ("l2h", {"l2h_model": "deepdeblur"}),
+    "near": ("l2h", {"n_near": 2}),
+    "domains": ("h2l", {"h2l_model": "camera", "domains": 2}),
+}
+TWO_CAMERAS = FaceSet(LO.images, tuple(f"{i % 2}/{i}.png" for i in range(len(LO))), "two cameras")
 baselines.HISTORY = 6  # images: full after two updates of four
 
 
@@ -135,11 +137,11 @@ def whole(out: Path) -> dict:
 
 
 class Killing:
-    """Whole runs of the stages, and how many operations each takes."""
+    """Whole runs of the trainings, and how many operations each takes."""
 
-    def __init__(self, folder: Path, stages: tuple[str, ...] = STAGES) -> None:
-        self.folder, self.more = folder, {"joint": {}}
-        if "joint" in stages:
+    def __init__(self, folder: Path, names: tuple[str, ...] = tuple(TRAININGS)) -> None:
+        self.folder, self.more = folder, {"joint": {}, "domains": {"lo": TWO_CAMERAS}}
+        if "joint" in names:
             for stage in ("h2l", "l2h"):
                 list(
                     train(
@@ -150,39 +152,41 @@ class Killing:
         self.wanted: dict[str, dict] = {}
         self.n_operations: dict[str, int] = {}
         self.landmarks: dict[str, list[int]] = {}
-        for stage in stages:
+        for name in names:
             operations = Operations()
 
-            def work(stage=stage, operations=operations):
+            def work(name=name, operations=operations):
                 operations.start()
-                self.train(stage, folder / stage)
+                self.train(name, folder / name)
                 counted = {"n": operations.n, "landmarks": operations.landmarks}
-                (folder / f"{stage}.json").write_text(json.dumps(counted))
+                (folder / f"{name}.json").write_text(json.dumps(counted))
 
             assert in_child(work) == 0
-            self.wanted[stage] = whole(folder / stage)
-            counted = json.loads((folder / f"{stage}.json").read_text())
-            self.n_operations[stage] = counted["n"]
-            self.landmarks[stage] = counted["landmarks"]
+            self.wanted[name] = whole(folder / name)
+            counted = json.loads((folder / f"{name}.json").read_text())
+            self.n_operations[name] = counted["n"]
+            self.landmarks[name] = counted["landmarks"]
 
-    def train(self, stage: str, out: Path, resume: bool = False) -> None:
+    def train(self, name: str, out: Path, resume: bool = False) -> None:
         """To the end."""
-        for _ in train(stage, CFG, out=out, resume=resume, **self.more.get(stage, {})):
+        stage, changes = TRAININGS[name]
+        cfg = CFG.replace(**changes)
+        for _ in train(stage, cfg, out=out, resume=resume, **self.more.get(name, {})):
             pass
 
-    def kill(self, stage: str, fatal: int, half: bool, out: Path) -> list[str]:
+    def kill(self, name: str, fatal: int, half: bool, out: Path) -> list[str]:
         """Die at an operation, go on; what differs from the unbroken run."""
 
         def dying():
             Operations(fatal, half).start()
-            self.train(stage, out)
+            self.train(name, out)
 
         died = in_child(dying)
         if died != -signal.SIGKILL:
             return [f"ended with {died}"]
-        if in_child(lambda: self.train(stage, out, resume=True)):
+        if in_child(lambda: self.train(name, out, resume=True)):
             return ["does not go on"]
-        return same(self.wanted[stage], whole(out))
+        return same(self.wanted[name], whole(out))
 
 
 def main() -> int:
@@ -200,19 +204,19 @@ def main() -> int:
         print("but writes:", {k: len(v) for k, v in killing.landmarks.items()}, flush=True)
         n = 0
         while n < args.n:
-            stage = STAGES[n % len(STAGES)]
+            name = list(TRAININGS)[n % len(TRAININGS)]
             half = rng.random() < 0.5
-            fatal = rng.choice(killing.landmarks[stage])
+            fatal = rng.choice(killing.landmarks[name])
             if half:
-                fatal = rng.randrange(1, killing.n_operations[stage] + 1)
+                fatal = rng.randrange(1, killing.n_operations[name] + 1)
             out = Path(folder) / f"killed-{n}"
             try:
-                wrong = killing.kill(stage, fatal, half, out)
+                wrong = killing.kill(name, fatal, half, out)
             except KeyboardInterrupt:  # what was done until then is reported
                 break
             if wrong:
                 lost += 1
-                print(f"kill {n}: {stage}, operation {fatal}, half {half}: {wrong[:3]}", flush=True)
+                print(f"kill {n}: {name}, operation {fatal}, half {half}: {wrong[:3]}", flush=True)
             shutil.rmtree(out, ignore_errors=True)
             n += 1
     print(f"{n} kills, {lost} with something lost")

@@ -4,9 +4,15 @@ import pickle
 
 import pytest
 import torch
+from torch.torch_version import TorchVersion
 
 from hlgan_lib import HLError, ReleasedLowToHigh, load_weights, upscale
 from hlgan_lib.networks.blocks import count_parameters
+from hlgan_lib.networks.released import SAFE_TORCH
+
+reads_pickles = pytest.mark.skipif(
+    TorchVersion(torch.__version__) < SAFE_TORCH, reason="torch is too old for a stranger's pickle"
+)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +83,7 @@ def test_a2_is_never_used(released, lo):
     assert {k for k, p in net.named_parameters() if p.grad is None} == {"a2.0.weight", "a2.0.bias"}
 
 
+@reads_pickles
 @pytest.mark.parametrize(
     "wrap",
     [
@@ -101,6 +108,16 @@ class _Evil:
         return print, ("a stranger's code ran",)
 
 
+@pytest.mark.parametrize("version", ["2.6.0", "2.9.1+cu128"])
+def test_an_older_torch_reads_no_strangers_file(version, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "__version__", version)
+    path = tmp_path / "model.pkl"
+    torch.save({}, path)
+    with pytest.raises(HLError, match=r"needs torch 2.10 or newer, got 2.*CVE-2026-24747"):
+        load_weights(path)
+
+
+@reads_pickles
 def test_nothing_in_a_file_is_executed(tmp_path, capsys):
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps({"state_dict": _Evil()}))
@@ -112,6 +129,7 @@ def test_nothing_in_a_file_is_executed(tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
+@reads_pickles
 def test_other_checkpoints_are_refused(released, tmp_path):
     path = tmp_path / "other.pkl"
     torch.save(torch.nn.Linear(2, 2).state_dict(), path)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...degradations.camera import Camera
 from ...metrics.score import Score
+from ...rng import seeded
 from ...stats import draws, interval
 from ..noise_colour import colour_shift, noise_curve, over_shots
 from .numbers import number
@@ -41,9 +42,7 @@ def of_camera(
             "correlation": _correlation(true, real[name], n_boot),
         }
     camera = Camera(size=size)
-    again = [
-        camera.shoot(hi, drawn, torch.Generator().manual_seed(seed)) for seed in range(N_AGAIN)
-    ]
+    again = [camera.shoot(hi, drawn, seeded(seed)) for seed in range(N_AGAIN)]
     level, deviation = over_shots(torch.stack(again))
     curve = noise_curve(level, deviation)
     table["noise alone"] = number(deviation.square().mean((0, 2, 3, 4)).sqrt(), "rms", n_boot)
