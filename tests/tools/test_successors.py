@@ -79,6 +79,29 @@ def test_what_is_said_of_the_restorers_is_so(tool, stored):
     assert distance["flow"] > 1_500
 
 
+def test_what_is_said_of_the_flows_frequencies_is_so(tool, stored):
+    page = " ".join(tool.PAGE.read_text("utf-8").split())
+    of, early, late = (
+        stored["bands"][name] for name in ("of the residual", *map(str, tool.ANGLES))
+    )
+    assert sum(of) == pytest.approx(1, abs=0.01) and 0.3 < sum(of[3:]) < 0.36, "a third"
+    left = [round(100 * share) for share in early[3:] + late[3:]]
+    assert f"{min(left)} to {max(left)} % is left" in page
+    assert 0.45 < early[0] < 0.55 < late[0], "half learned, and early"
+    assert f"on {tool.N_FACES} test faces" in page
+
+
+def test_a_silent_flow_has_learned_nothing_at_any_frequency(tool, monkeypatch):
+    monkeypatch.setattr(tool, "N_FACES", 4)
+    net = tool.FlowLowToHigh(tool.hl.preset("smoke"))
+    for weight in net.head[-1].parameters():
+        tool.torch.nn.init.zeros_(weight)
+    found = tool.unexplained(net.eval())
+    for angle in tool.ANGLES:
+        assert found[str(angle)] == [1.0] * len(tool.BANDS)
+    assert sum(found["of the residual"]) == pytest.approx(1, abs=0.003)
+
+
 def test_a_row_is_trained_once_and_seeds_are_merged(tool, tmp_path, monkeypatch):
     monkeypatch.setitem(tool.LENGTHS, "smoke", (2, 2))
     monkeypatch.setattr(tool, "N_TEST", 8)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,8 @@ PAGE = ROOT / "docs" / "successors.md"
 LENGTHS = {"quick": (300, 75), "study": (3_000, 6_000)}  # updates of H2L and of a restorer
 N_TEST = 200  # faces of faces:test
 N_DRAWN, N_FACES = 8, 50  # faces of a picture, and test faces, of which the flow's spread is taken
+# Spatial frequencies in 1/128 of a cycle a pixel, and where in its quarter turn a flow is asked.
+BANDS, ANGLES = (4, 8, 16, 32, 91), (25, 65)
 WAIT_S = 2  # between two looks at a run that another process trains
 
 # What H2L is, by the name of its row; the other degradations need no training.
@@ -250,6 +253,41 @@ def spread_of(net: FlowLowToHigh) -> dict[str, Any]:
 
 
 @torch.no_grad()
+def unexplained(net: FlowLowToHigh) -> dict[str, Any]:
+    """What a flow's network has learned at each spatial frequency, of grey.
+
+    On the way from noise to the residual r, y = cos(a) noise + sin(a) r, the best linear guess of
+    dy/da is 0. Of the square of dy/da the network leaves a share unexplained: 1 learned nothing.
+
+    Returns:
+        For each band of BANDS its share of the power of r, and what is left at each of ANGLES.
+    """
+    pairs = load_faces("faces:test")
+    hi, lo = (side.batch(slice(0, N_FACES)) for side in pairs)
+    large = enlarged(lo, hi.shape[-1])
+    r, noise = hi - large, net.start(lo, net.noise(len(lo))) - large
+    axis = torch.arange(hi.shape[-1])
+    frequency = (axis.square() + axis[:, None].square()).sqrt()
+    band = torch.bucketize(frequency, torch.tensor(BANDS), right=True)
+
+    def power(x: Tensor) -> Tensor:
+        """Of grey, in each band."""
+        waves = net.cosines @ torch.einsum("c,nchw->nhw", net.opponent[0], x) @ net.cosines.T
+        squares = waves.square().mean(0)
+        return torch.stack([squares[band == i].sum() for i in range(len(BANDS))])
+
+    s = net.power.mean().sqrt()
+    found = {"of the residual": power(r) / power(r).sum()}
+    for degrees in ANGLES:
+        noisy, clear = (f(math.radians(degrees)) for f in (math.cos, math.sin))
+        t = torch.full((len(lo),), clear / (noisy + clear))
+        wanted = noisy * r - clear * noise
+        said = s * net._network((noisy * noise + clear * r) / s, large, t)
+        found[str(degrees)] = power(wanted - said) / power(wanted)
+    return {name: [round(v, 3) for v in shares.tolist()] for name, shares in found.items()}
+
+
+@torch.no_grad()
 def draw(net: FlowLowToHigh, preset: str) -> None:
     """LR, four draws, their mean and their spread, the truth."""
     pairs = load_faces("faces:test")
@@ -349,7 +387,25 @@ def flow_table(stored: dict) -> str:
     return "\n".join(lines)
 
 
-TABLES = {"degradations": degradation_table, "restorers": restorer_table, "flow": flow_table}
+def band_table(stored: dict) -> str:
+    """What the flow has learned at each spatial frequency."""
+    ends = ["0", *(f"1/{128 // end}" for end in BANDS[:-1])]
+    bands = [f"{a} to {b}" for a, b in zip(ends, [*ends[1:], "1/2"], strict=True)]
+    lines = [f"| cycles a pixel | {' | '.join(bands)} |", "|---" * (1 + len(bands)) + "|"]
+    names = {"of the residual": "share of what LR lacks, %"}
+    names |= {str(a): f"not learned at {a} of 90 degrees, %" for a in ANGLES}
+    for key, name in names.items():
+        shares = [f"{100 * share:.0f}" for share in stored["bands"][key]]
+        lines.append(f"| {name} | {' | '.join(shares)} |")
+    return "\n".join(lines)
+
+
+TABLES = {
+    "degradations": degradation_table,
+    "restorers": restorer_table,
+    "flow": flow_table,
+    "bands": band_table,
+}
 
 
 def write_page(stored: dict) -> None:
@@ -403,14 +459,16 @@ def over_seeds(found: list[Any]) -> Any:
 def publish(folder: Path, preset: str) -> None:
     """Store what a folder holds, rewrite the page, draw the flow of the first seed."""
     stored = {"preset": preset, **merged(folder)}
+    place = Study(preset, "cpu", folder).place("flow") / "run"
+    if RunFolder(place).finished:
+        net = cast(FlowLowToHigh, hl.load_weights(place))
+        stored["bands"] = unexplained(net)
+        draw(net, preset)
+    else:
+        stored["bands"] = json.loads(STORED.read_text())["bands"]
+        print(f"figures/flow.png and what its flow has learned are left: no weights in {place}")
     save_json(STORED, stored)
     write_page(stored)
-    place = Study(preset, "cpu", folder).place("flow") / "run"
-    if "flow" in stored.get("flow", {}):
-        if RunFolder(place).finished:
-            draw(cast(FlowLowToHigh, hl.load_weights(place)), preset)
-        else:
-            print(f"figures/flow.png is left as it is: no weights in {place}")
 
 
 def main() -> None:
