@@ -41,11 +41,12 @@ def test_failures_follow_the_numbers(tool):
         "clean": {"psnr": {"value": 99.0}},
         "wild": {"frechet_lite0": {"value": 50.0}},
     }
-    assert len(tool.failures("srgan", scores, bicubic)) == 2, "skin, and what was not measured"
+    assert len(tool.failures("srgan", scores, bicubic)) == 2, "skin and look"
     scores["camera"]["psnr"]["value"] = scores["clean"]["psnr"]["value"] = 10.0
     scores["wild"]["frechet_lite0"]["value"] = 300.0
     said = tool.failures("srgan", scores, bicubic)
     assert "dB below bicubic" in said[0] and len(said) == 5
+    assert said[-1].startswith("114 of 600 restored test faces lie too far from their truth")
     said = " ".join(tool.failures("l2h", scores, bicubic))
     assert "16 of 600 restored test faces fail" in said and "flags 12 of them" in said
     skin = tool.read("bias")["rows"]["l2h"]["skin"]

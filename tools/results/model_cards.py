@@ -15,6 +15,7 @@ from publish import between_marks
 
 from hlgan_lib.checkpoint import stored_config, weights_header
 from hlgan_lib.inference import shipped_weights
+from hlgan_lib.stats import wilson
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "models.md"
@@ -89,9 +90,10 @@ def failures(name: str, scores: dict, bicubic: dict) -> list[str]:
     distance = scores["wild"]["frechet_lite0"]["value"]
     if distance > 100:
         said.append(f"A set of its faces is far from real ones (Fréchet {distance:.0f}).")
-    if name in (bias := read("bias")["rows"]):
-        skin = bias[name]["skin"]
-        kept = "{:.0f} % ({:.0f} to {:.0f})".format(*(100 * v for v in bias[name]["kept"]))
+    bias = read("bias")
+    if name in bias["rows"]:
+        skin = bias["rows"][name]["skin"]
+        kept = "{:.0f} % ({:.0f} to {:.0f})".format(*(100 * v for v in bias["rows"][name]["kept"]))
         said.append(
             f"Of a difference in the lightness of skin it keeps {kept}: the dark third of faces "
             f"comes out {lighter(skin['dark'])}, the light third {lighter(skin['light'])}, of 100."
@@ -105,8 +107,15 @@ def failures(name: str, scores: dict, bicubic: dict) -> list[str]:
             f"({100 * low:.1f} to {100 * high:.1f}), by the rule of notebook 05b; `--trust` flags "
             f"{flag['failed']} of them without the truth."
         )
-    else:
-        said.append("How many single faces fail by the rule of notebook 05b was not measured.")
+    elif name in bias["rows"]:
+        n = bias["n"]
+        failed = round(sum(part["failed"][0] for part in skin.values()) / len(skin) * n)
+        low, high = wilson(failed, n)
+        said.append(
+            f"{failed} of {n} restored test faces lie too far from their truth in look, "
+            f"{100 * failed / n:.1f} % ({100 * low:.1f} to {100 * high:.1f}), by the limit that "
+            "notebook 05b finds for `l2h`."
+        )
     return said
 
 
