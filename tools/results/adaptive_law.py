@@ -1,14 +1,15 @@
 """A law that depends on the scene: is it found where there is one, and nothing where there is none?
 
-    python tools/results/adaptive_law.py
+    python tools/results/adaptive_law.py [--seeds 0 1 2] [--only auto shipped webcam]
 
 Does what results/adaptive_law.json does not hold yet, stores each result at once, then rewrites the
-tables of docs/domains.md. A few minutes of a core, one seed: H2L by the anchor alone, without a
+tables of docs/domains.md. Some 15 minutes of a core a seed: H2L by the anchor alone, without a
 discriminator, and pixel-only L2Hs of the preset `quick`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from typing import Any, cast
@@ -17,9 +18,14 @@ from domains import (
     HALF,
     PAGE,
     ROOT,
+    SEEDS,
     drawn,
+    head,
     not_run,
+    of_seeds,
     others,
+    over,
+    percents,
     photographed,
     restored_psnr,
     tests_of,
@@ -37,6 +43,7 @@ from hlgan_lib.metrics.distances import frechet
 from hlgan_lib.metrics.features import enlarge_lo, extract
 from hlgan_lib.networks.camera import LearnedCamera
 from hlgan_lib.runtime import one_thread
+from hlgan_lib.study.tables import markdown_row
 
 STORED = ROOT / "results" / "adaptive_law.json"
 CAMERAS = ("auto", "shipped", "webcam")
@@ -47,14 +54,14 @@ H2L = hl.preset("quick").replace(
 )
 
 
-def learn(camera: str, law: str) -> tuple[LearnedCamera, dict[str, float]]:
+def learn(camera: str, law: str, seed: int) -> tuple[LearnedCamera, dict[str, float]]:
     """An H2L of a camera's LR pictures of other people, and what its training logs at the end."""
     hi = load_faces("faces:train-hi")
     rest = hi[HALF:]
     lo = cast(FaceSet, load_faces("faces:train-lo"))
     if camera != "shipped":
         lo = photographed(rest, camera, seed=20)
-    cfg = H2L.replace(h2l_law=law)
+    cfg = H2L.replace(h2l_law=law, seed=seed)
     loop, _ = hl.training.new_loop(cfg, "h2l", hi=hi[:HALF], lo=lo, device="cpu")
     while loop.step < loop.steps:
         loop.update()
@@ -71,13 +78,13 @@ def slopes_of(law: dict[str, Tensor], people: Tensor) -> dict[str, Any]:
     return rounded
 
 
-def measure(camera: str, law: str) -> tuple[LearnedCamera, dict[str, Any]]:
+def measure(camera: str, law: str, seed: int) -> tuple[LearnedCamera, dict[str, Any]]:
     """Train one, and hold its pictures of other people against the camera's."""
     start = time.process_time()
-    net, logged = learn(camera, law)
+    net, logged = learn(camera, law, seed)
     seconds = time.process_time() - start
     people = load_faces("faces:train-hi").batch(slice(0, N_SLOPE))
-    made, real = shots(net, others())[0], tests_of(camera).batch()
+    made, real = shots(net, others(), seed=seed)[0], tests_of(camera).batch()
     told, kernel = adaptation.set_apart(made, real)
     features = [extract(enlarge_lo(unit_range(x))) for x in (made, real)]
     found: dict[str, Any] = {
@@ -95,34 +102,35 @@ def measure(camera: str, law: str) -> tuple[LearnedCamera, dict[str, Any]]:
     return net, found
 
 
-def measure_all(stored: dict) -> None:
-    """What is not stored yet, with an L2H of each."""
-    for camera in CAMERAS:
-        rows = stored.setdefault(camera, {})
+def measure_all(stored: dict, seed: int, cameras: list[str]) -> None:
+    """What is not stored yet of a seed, with an L2H of each."""
+    one = stored.setdefault(str(seed), {})
+    for camera in cameras:
+        rows = one.setdefault(camera, {})
         for law in LAWS:
             if "psnr" in rows.get(law, {}):
                 continue
-            net, rows[law] = measure(camera, law)
+            net, rows[law] = measure(camera, law, seed)
             save_json(STORED, stored)
-            psnr = restored_psnr(drawn(net), {camera: tests_of(camera)})
+            psnr = restored_psnr(drawn(net), {camera: tests_of(camera)}, seed)
             rows[law]["psnr"] = psnr[camera]
             save_json(STORED, stored)
-            print(camera, law, rows[law], flush=True)
+            print(seed, camera, law, rows[law], flush=True)
 
 
 # ---- tables --------------------------------------------------------------------------------------
 def slope_table(stored: dict) -> str:
     """What depends on what: each number's slope on the statistic that it depends on most."""
-    lines = ["| camera | number | of the scene's | learned slope | true |", "|---" * 5 + "|"]
+    lines = head("camera", "number", "of the scene's", "seeds", "learned slope", "true")
     for camera, number, statistic in SHOWN:
-        row = stored.get(camera, {}).get("adaptive")
-        if row is None:
+        laws = of_seeds(stored, camera, "adaptive")
+        if not laws:
             continue
-        learned = _slope(row["learned"][number][statistic])
+        learned = over([law["learned"][number][statistic] for law in laws], 2)
         true = "–"
         if camera != "shipped":
-            true = _slope(row["true"][number][statistic])
-        lines.append(f"| {camera} | {number} | {statistic} | {learned} | {true} |")
+            true = over([laws[0]["true"][number][statistic]], 2)
+        lines.append(markdown_row([camera, number, statistic, str(len(laws)), learned, true]))
     return "\n".join(lines)
 
 
@@ -143,30 +151,25 @@ SHOWN = (
 )
 
 
-def _slope(slope: float) -> str:
-    """Never -0.00."""
-    return f"{round(slope, 2) + 0.0:.2f}"
-
-
 def law_table(stored: dict) -> str:
     """Plain and adaptive, camera by camera."""
-    lines = [
-        "| LR pictures of | law | told apart | kernel distance | Fréchet distance | L2H, PSNR | "
-        "spread over z |",
-        "|---" * 7 + "|",
-    ]
+    lines = head(
+        *("LR pictures of", "law", "seeds", "told apart, %", "kernel distance"),
+        *("Fréchet distance", "L2H, PSNR", "spread over z"),
+    )
+    planned, run = [], []
     for camera in CAMERAS:
         for law in reversed(LAWS):
-            row = stored.get(camera, {}).get(law)
-            if row is None:
+            planned.append(f"{camera}, {law}")
+            rows = [row for row in of_seeds(stored, camera, law) if "psnr" in row]
+            if not rows:
                 continue
-            told = f"{100 * row['told_apart'][0]:.0f} %"
-            psnr = f"{row['psnr']:.2f}" if "psnr" in row else ""
-            cells = [camera, law, told, f"{row['kernel']:.0f}", f"{row['frechet']:.0f}", psnr]
-            lines.append(f"| {' | '.join(cells)} | {row['z_spread']:.3f} |")
-    planned = tuple(f"{camera}, {law}" for camera in CAMERAS for law in LAWS)
-    run = {f"{camera}, {law}" for camera, rows in stored.items() for law in rows}
-    return "\n".join([*lines, *not_run(planned, run)])
+            run.append(planned[-1])
+            cells = [str(len(rows)), percents([row["told_apart"][0] for row in rows])]
+            for key, digits in (("kernel", 0), ("frechet", 0), ("psnr", 2), ("z_spread", 3)):
+                cells.append(over([row[key] for row in rows], digits))
+            lines.append(markdown_row([camera, law, *cells]))
+    return "\n".join([*lines, *not_run(tuple(planned), run)])
 
 
 TABLES = {"slopes": slope_table, "laws-compared": law_table}
@@ -174,9 +177,14 @@ TABLES = {"slopes": slope_table, "laws-compared": law_table}
 
 def main() -> None:
     """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", nargs="*", type=int, default=list(SEEDS))
+    parser.add_argument("--only", nargs="*", default=list(CAMERAS), choices=CAMERAS)
+    args = parser.parse_args()
     stored = json.loads(STORED.read_text()) if STORED.is_file() else {}
     with one_thread():
-        measure_all(stored)
+        for seed in args.seeds:
+            measure_all(stored, seed, args.only)
     for mark, table in TABLES.items():
         between_marks(PAGE, table(stored), mark)
 

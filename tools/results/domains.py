@@ -1,10 +1,10 @@
 """Several LR domains: one H2L of five cameras, L2Hs of each and of all, and adaptation to few.
 
-    python tools/results/domains.py [--runs DIR] [--only labels h2l judges near adapt]
+    python tools/results/domains.py [--runs DIR] [--seeds 0 1 2] [--only labels h2l judges near]
 
-Does what results/domains.json does not hold yet, stores each result at once, then rewrites the
-tables of docs/domains.md and draws figures/domains.png. About ten minutes of a core: the lengths
-of the preset `quick`, one seed.
+Does what results/domains.json does not hold yet, seed by seed, stores each result at once, then
+rewrites the tables of docs/domains.md and draws figures/domains.png. About 40 minutes of a core a
+seed: the lengths of the preset `quick`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from hlgan_lib.inference import new_z, shots
 from hlgan_lib.metrics.pairs import psnr
 from hlgan_lib.networks.camera import LearnedCamera
 from hlgan_lib.runtime import one_thread
+from hlgan_lib.study.tables import markdown_row
 from hlgan_lib.viz import face_grid, save_figure
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +61,7 @@ N_NEAR = 8
 WIDE = ("handmade", "learned, domains inferred")
 TOWARDS = ("shipped", HELD_OUT)
 N_FEW = 50  # LR pictures that a camera is adapted to
+SEEDS = (0, 1, 2)
 H2L = hl.preset("quick").replace(
     domains=len(DOMAINS), batch=4 * len(DOMAINS), h2l_steps=300, lr=4e-3, amp="off"
 )
@@ -81,21 +83,26 @@ def photographed(hi: FaceSet, camera: str, seed: int) -> FaceSet:
     return FaceSet(to_uint8(torch.cat(parts)).numpy(), hi.names, camera)
 
 
-def lo_of(camera: str, n: int = N_EACH) -> FaceSet:
-    """LR pictures to learn from: of each camera other people, none of them among the HR ones."""
+def lo_of(camera: str, n: int = N_EACH, part: int = 0) -> FaceSet:
+    """LR pictures to learn from: of each camera other people, none of them among the HR ones.
+
+    part: 0 for the first n of them, 1 for the next.
+    """
     everybody = load_faces("faces:train-hi")
     if camera == "shipped":
         lo = load_faces("faces:train-lo")
-        return lo[torch.linspace(0, len(lo) - 1, n).long().tolist()]
-    first = HALF
+        spread = torch.linspace(0, len(lo) - 1, n).long() - part
+        return lo[(spread % len(lo)).tolist()]
+    first = HALF + part * n
     if camera in DOMAINS:
         first += N_EACH * DOMAINS.index(camera)
-    return photographed(everybody[first : first + n], camera, seed=CAMERAS.index(camera))
+    seed = CAMERAS.index(camera) + len(CAMERAS) * part
+    return photographed(everybody[first : first + n], camera, seed=seed)
 
 
-def tests_of(camera: str) -> FaceSet:
-    """The first faces of faces:test under a camera."""
-    return photographed(load_faces("faces:test:hi")[:N_TEST], camera, seed=100)
+def tests_of(camera: str, seed: int = 0) -> FaceSet:
+    """The first faces of faces:test under a camera; the seed is of what it does to them."""
+    return photographed(load_faces("faces:test:hi")[:N_TEST], camera, seed=100 + seed)
 
 
 def others() -> Tensor:
@@ -123,15 +130,16 @@ def trained(cfg: hl.RunConfig, folder: Path) -> LearnedCamera:
     return cast(LearnedCamera, hl.load_weights(folder))
 
 
-def h2l(stored: dict, runs: Path) -> LearnedCamera:
+def h2l(stored: dict, seed: int, runs: Path) -> LearnedCamera:
     """Train it where it is not there; its laws beside the truth, and the confusion of domains."""
+    one = stored[str(seed)]
     start = time.process_time()
-    net = trained(H2L, runs / "h2l")
-    if "h2l" not in stored:
+    net = trained(H2L.replace(seed=seed), runs / "h2l")
+    if "h2l" not in one:
         seconds = round(time.process_time() - start)
-        stored["h2l"] = {"images": H2L.h2l_steps * H2L.batch, "cpu_seconds": seconds}
+        one["h2l"] = {"images": H2L.h2l_steps * H2L.batch, "cpu_seconds": seconds}
         save_json(STORED, stored)
-    if "laws" in stored:
+    if "laws" in one:
         return net
 
     people = load_faces("faces:test:hi").batch(slice(0, N_TEST))
@@ -140,18 +148,19 @@ def h2l(stored: dict, runs: Path) -> LearnedCamera:
         learned, true = learned_law(net.of_domain(k), n=2_000), other_law(camera, people)
         laws[camera] = {name: [_two(learned[name]), _two(true.get(name))] for name in NUMBERS}
         laws[camera]["JPEG quality"] = [_two(net.jpeg.quality[k]), None]
-    stored["laws"] = laws
+    one["laws"] = laws
 
     # Told apart as real ones are: classifiers of real pictures look at made ones of other people.
     real = [statistics(lo_of(camera).batch()) for camera in DOMAINS]
-    made = [statistics(shots(net.of_domain(k), others())[0]) for k in range(len(DOMAINS))]
+    drawn_ones = (shots(net.of_domain(k), others(), seed=seed)[0] for k in range(len(DOMAINS)))
+    made = [statistics(x) for x in drawn_ones]
     found = confusion(real, made)
-    stored["confusion"] = {k: v.round(decimals=3).tolist() for k, v in found._asdict().items()}
+    one["confusion"] = {k: v.round(decimals=3).tolist() for k, v in found._asdict().items()}
     apart = {}
     for k, camera in enumerate(DOMAINS):
         told = two_sample(made[k], statistics(tests_of(camera).batch()))
         apart[camera] = [round(x, 3) for x in told[:3]]
-    stored["told_apart"] = apart
+    one["told_apart"] = apart
     save_json(STORED, stored)
     return net
 
@@ -165,16 +174,20 @@ def _two(numbers: Tensor | None) -> list[float] | None:
 
 # ---- L2H of each domain, of all, of none ---------------------------------------------------------
 def of_all(cameras: tuple[str, ...]) -> Degradation:
-    """Each batch under one of the cameras themselves, drawn at random."""
+    """Each picture under one of the cameras themselves, drawn at random."""
 
     def mixture(hi: Tensor, generator: torch.Generator) -> Tensor:
-        k = int(torch.randint(len(cameras), (1,), generator=generator))
-        return degradation(f"camera:{cameras[k]}")(hi, generator)
+        which = torch.randint(len(cameras), (len(hi),), generator=generator)
+        order = which.argsort(stable=True)
+        counts = torch.bincount(which, minlength=len(cameras)).tolist()
+        parts = zip(cameras, hi[order].split(counts), strict=True)
+        made = [degradation(f"camera:{name}")(part, generator) for name, part in parts if len(part)]
+        return torch.cat(made)[order.argsort()]
 
     return mixture
 
 
-def pairs_of(name: str, runs: Path) -> Degradation | str:
+def pairs_of(name: str, seed: int, runs: Path) -> Degradation | str:
     """What the L2H of a name of JUDGES is trained on."""
     fixed: dict[str, Degradation | str] = {
         "bilinear": "bilinear",
@@ -184,14 +197,15 @@ def pairs_of(name: str, runs: Path) -> Degradation | str:
     if name in fixed:
         return fixed[name]
     if name in UNTOLD:
-        return drawn(trained(UNTOLD[name], runs / name.replace(", ", "-").replace(" ", "-")))
-    net = trained(H2L, runs / "h2l")
+        folder = runs / name.replace(", ", "-").replace(" ", "-")
+        return drawn(trained(UNTOLD[name].replace(seed=seed), folder))
+    net = trained(H2L.replace(seed=seed), runs / "h2l")
     camera = name.removeprefix("learned, ")
     return drawn(net if camera == "all five" else net.of_domain(DOMAINS.index(camera)))
 
 
 def restored_psnr(
-    degrade: Degradation | str, tests: dict[str, FaceSet], near: FaceSet | None = None
+    degrade: Degradation | str, tests: dict[str, FaceSet], seed: int, near: FaceSet | None = None
 ) -> dict[str, float]:
     """PSNR of a pixel-only L2H of these pairs, on the pictures of each camera, in dB.
 
@@ -200,9 +214,9 @@ def restored_psnr(
     hi = load_faces("faces:train-hi")[:HALF]
     truth = unit_range(load_faces("faces:test:hi").batch(slice(0, N_TEST)))
     sources: dict[str, Any] = {"hi": hi, "degradation": degrade, "device": "cpu"}
-    cfg = L2H
+    cfg = L2H.replace(seed=seed)
     if near is not None:
-        cfg, sources["lo"] = L2H.replace(n_near=N_NEAR), near
+        cfg, sources["lo"] = cfg.replace(n_near=N_NEAR), near
     loop, _ = hl.training.new_loop(cfg, "l2h", **sources)
     while loop.step < loop.steps:
         loop.update()
@@ -214,45 +228,49 @@ def restored_psnr(
     return scores
 
 
-def judge(stored: dict, runs: Path) -> None:
+def judge(stored: dict, seed: int, runs: Path) -> None:
     """Train and score what is missing of the judges."""
-    rows = stored.setdefault("psnr", {})
+    rows = stored[str(seed)].setdefault("psnr", {})
     tests = {camera: tests_of(camera) for camera in CAMERAS}
     for name in JUDGES:
         if name not in rows:
-            rows[name] = restored_psnr(pairs_of(name, runs), tests)
+            rows[name] = restored_psnr(pairs_of(name, seed, runs), tests, seed)
             save_json(STORED, stored)
-            print(name, rows[name], flush=True)
+            print(seed, name, rows[name], flush=True)
 
 
 # ---- pairs nearer to a camera --------------------------------------------------------------------
-def near_pairs(stored: dict, runs: Path) -> None:
+def near_pairs(stored: dict, seed: int, runs: Path) -> None:
     """Pairs of degradations that are not a camera's, as they come and drawn by nearness to it."""
-    rows = stored.setdefault("near", {})
+    rows = stored[str(seed)].setdefault("near", {})
     tests = {camera: tests_of(camera) for camera in TOWARDS}
     hi = load_faces("faces:train-hi")[:HALF]
     for name in WIDE:
-        wide = degradation(name) if name == "handmade" else cast(Degradation, pairs_of(name, runs))
+        found = degradation(name) if name == "handmade" else pairs_of(name, seed, runs)
+        wide = cast(Degradation, found)
         for camera in (None, *TOWARDS):
             row = f"{name}, near {camera}" if camera else name
             if row in rows:
                 continue
             real = lo_of(camera) if camera else None
-            made_by = wide if real is None else nearer(wide, hi, real, N_NEAR)
-            made = shots(made_by, others())[0]
+            made_by = wide if real is None else nearer(wide, hi, real, N_NEAR, seed=seed)
+            made = shots(made_by, others(), seed=seed)[0]
             scored = {camera: tests[camera]} if camera else tests
             gaps = {c: gap(made, lo.batch()) for c, lo in scored.items()}
-            restored = restored_psnr(wide, scored, real)
+            restored = restored_psnr(wide, scored, seed, real)
             rows[row] = {c: gaps[c] | {"psnr": restored[c]} for c in scored}
             save_json(STORED, stored)
-            print(row, rows[row], flush=True)
+            print(seed, row, rows[row], flush=True)
 
 
 # ---- domains without labels ----------------------------------------------------------------------
-def labels(stored: dict) -> None:
+def labels(stored: dict, seed: int) -> None:
     """How far inferred domains agree with the cameras: of pictures that nothing was chosen on."""
+    one = stored[str(seed)].setdefault("labels", {})
     for name, cameras in {"five": DOMAINS, "six": tuple(sorted(CAMERAS))}.items():
-        parts = {camera: tests_of(camera) for camera in cameras}
+        if name in one:
+            continue
+        parts = {camera: tests_of(camera, seed) for camera in cameras}
         k, n = len(cameras), N_TEST
         truth = torch.arange(k).repeat_interleave(n)
         called = infer_domains(mixed(parts), k)
@@ -260,13 +278,13 @@ def labels(stored: dict) -> None:
         features = [statistics(part.batch()) for part in parts.values()]
         shares = confusion(features, features).real
         told = [torch.arange(k).repeat_interleave((row * n).round().long()) for row in shares]
-        stored.setdefault("labels", {})[name] = {
+        one[name] = {
             "rand": round(rand_index(truth, called), 3),
             "told": round(rand_index(truth, torch.cat(told)), 3),
             "called": torch.bincount(truth * k + called, minlength=k * k).view(k, k).tolist(),
         }
         save_json(STORED, stored)
-        print(name, stored["labels"][name], flush=True)
+        print(seed, name, one[name], flush=True)
 
 
 # ---- adaptation ----------------------------------------------------------------------------------
@@ -276,21 +294,21 @@ def gap(made: Tensor, real: Tensor) -> dict[str, Any]:
     return {"told_apart": [round(x, 3) for x in told[:3]], "kernel": round(kernel, 3)}
 
 
-def adaptations(stored: dict) -> None:
-    """The shipped law adapted to 50 pictures of each camera, judged on 200 others."""
-    rows = stored.setdefault("adapt", {})
+def adaptations(stored: dict, seed: int) -> None:
+    """The shipped law adapted to 50 pictures of each camera, of each seed others, and judged."""
+    rows = stored[str(seed)].setdefault("adapt", {})
     hi = load_faces("faces:train-hi")[:HALF]
     people = load_faces("faces:test:hi").batch(slice(0, N_TEST))
     shipped = cast(LearnedCamera, hl.load_weights("h2l"))
     for camera in ADAPTED:
         if camera in rows:
             continue
-        lo, real = lo_of(camera, N_FEW), tests_of(camera).batch()
+        lo, real = lo_of(camera, N_FEW, part=seed), tests_of(camera).batch()
         start = time.process_time()
-        found = adaptation.adapt(shipped, lo, hi=hi, device="cpu")
+        found = adaptation.adapt(shipped, lo, hi=hi, seed=seed, device="cpu")
         seconds = round(time.process_time() - start, 1)
         coded = adaptation.with_jpeg_of(lo, shipped)
-        moved = found.net if found.kept else adaptation.fitted(coded, hi, lo)
+        moved = found.net if found.kept else adaptation.fitted(coded, hi, lo, seed=seed)
         true = true_law(n=2_000) if camera == "shipped" else other_law(camera, people)
         laws = [learned_law(law, n=2_000) for law in (shipped, moved)]
         rows[camera] = {
@@ -298,66 +316,94 @@ def adaptations(stored: dict) -> None:
             "gain": round(found.gain, 3),
             "error": round(found.error, 3),
             "cpu_seconds": seconds,
-            "before": gap(shots(shipped, others())[0], real),
-            "coded": gap(shots(coded, others())[0], real),
-            "after": gap(shots(moved, others())[0], real),
+            "before": gap(shots(shipped, others(), seed=seed)[0], real),
+            "coded": gap(shots(coded, others(), seed=seed)[0], real),
+            "after": gap(shots(moved, others(), seed=seed)[0], real),
             "quality": [round(x) for x in found.quality],
             "law": {k: [*(_two(law[k]) for law in laws), _two(true.get(k))] for k in NUMBERS},
         }
         save_json(STORED, stored)
-        print(camera, {k: v for k, v in rows[camera].items() if k != "law"}, flush=True)
+        print(seed, camera, {k: v for k, v in rows[camera].items() if k != "law"}, flush=True)
 
 
 # ---- tables --------------------------------------------------------------------------------------
-def _cell(two: list[float] | None) -> str:
-    """Mean and spread, or a dash for what a camera does not have."""
-    return "–" if two is None else f"{_mean(two)} ± {two[1]:.2f}"
+def of_seeds(stored: dict, *keys: Any) -> list[Any]:
+    """What lies behind the keys, of each seed that has it."""
+    found = []
+    for one in stored.values():
+        for key in keys:
+            one = one.get(key) if isinstance(one, dict) else one[key]
+            if one is None:
+                break
+        else:
+            found.append(one)
+    return found
 
 
-def _mean(two: list[float] | None) -> str:
-    """The mean, never -0.00."""
-    return "–" if two is None else f"{round(two[0], 2) + 0.0:.2f}"
+def over(values: list[float], digits: int = 0) -> str:
+    """Mean and range over seeds, never -0."""
+    mean, low, high = (
+        f"{round(x, digits) + 0.0:.{digits}f}"
+        for x in (sum(values) / len(values), min(values), max(values))
+    )
+    return mean if low == high else f"{mean} ({low} to {high})"
+
+
+def percents(shares: list[float]) -> str:
+    """Mean and range of shares, in percent."""
+    return over([100 * share for share in shares])
+
+
+def head(*cells: str) -> list[str]:
+    """The two first lines of a table."""
+    return [markdown_row(cells), "|---" * len(cells) + "|"]
 
 
 def law_table(stored: dict) -> str:
-    """Each domain's learned law beside its truth."""
-    lines = [f"| number | {' | '.join(DOMAINS)} |", "|---" * (1 + len(DOMAINS)) + "|"]
+    """Each domain's learned law and its truth: mean, with its range over seeds, and spread."""
+    lines = head("number", "", *DOMAINS)
     for name in NUMBERS:
-        cells = []
+        learned, true = [], []
         for camera in DOMAINS:
-            learned, true = stored["laws"][camera][name]
-            cells.append(f"{_cell(learned)} ({_cell(true)})")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+            found = of_seeds(stored, "laws", camera, name)
+            (means, spreads), truth = zip(*(two for two, _ in found), strict=True), found[0][1]
+            learned.append(f"{over(means, 2)} ± {sum(spreads) / len(spreads):.2f}")
+            true.append("–" if truth is None else f"{over(truth[:1], 2)} ± {truth[1]:.2f}")
+        lines.append(markdown_row([name, "learned", *learned]))
+        lines.append(markdown_row(["", "true", *true]))
     return "\n".join(lines)
 
 
 def confusion_table(stored: dict) -> str:
     """Of the made pictures of each domain, how many are called what; of real ones behind."""
-    lines = [f"| pictures of | {' | '.join(f'called {c}' for c in DOMAINS)} | told apart |"]
-    lines.append("|---" * (2 + len(DOMAINS)) + "|")
+    lines = head("pictures of", "", *(f"called {c}" for c in DOMAINS), "told apart")
     for k, camera in enumerate(DOMAINS):
-        made, real = (stored["confusion"][kind][k] for kind in ("made", "real"))
-        cells = [f"{100 * m:.0f} ({100 * r:.0f})" for m, r in zip(made, real, strict=True)]
-        low, high = stored["told_apart"][camera][1:]
-        apart = f"{100 * stored['told_apart'][camera][0]:.0f} ({100 * low:.0f} to {100 * high:.0f})"
-        lines.append(f"| {camera} | {' | '.join(cells)} | {apart} |")
+        for kind in ("made", "real"):
+            shares = of_seeds(stored, "confusion", kind, k)
+            cells = [percents([share[j] for share in shares]) for j in range(len(DOMAINS))]
+            told = percents([told for told, *_ in of_seeds(stored, "told_apart", camera)])
+            row = [camera if kind == "made" else "", kind, *cells, told if kind == "made" else ""]
+            lines.append(markdown_row(row))
     return "\n".join(lines)
 
 
 def psnr_table(stored: dict) -> str:
-    """PSNR of each L2H on each camera, the best of the learned ones bold."""
-    rows = stored["psnr"]
+    """PSNR of each L2H on each camera, the best mean of the learned ones bold."""
+    rows = {name: of_seeds(stored, "psnr", name) for name in JUDGES}
+    rows = {name: found for name, found in rows.items() if found}
+    lines = head("pairs of", "seeds", *CAMERAS, "mean")
+    columns: dict[str, dict[str, list[float]]] = {}
+    for name, found in rows.items():
+        columns[name] = {camera: [row[camera] for row in found] for camera in CAMERAS}
+        columns[name]["mean"] = [sum(row.values()) / len(row) for row in found]
     best = {}
     for camera in CAMERAS:
-        best[camera] = max(row[camera] for name, row in rows.items() if "themselves" not in name)
-    lines = [f"| pairs of | {' | '.join(CAMERAS)} | mean |", "|---" * (2 + len(CAMERAS)) + "|"]
-    for name in JUDGES:
-        if name not in rows:
-            continue
-        row = rows[name]
-        cells = [f"**{row[c]:.2f}**" if row[c] == best[c] else f"{row[c]:.2f}" for c in CAMERAS]
-        mean = sum(row.values()) / len(row)
-        lines.append(f"| {name} | {' | '.join(cells)} | {mean:.2f} |")
+        means = {n: sum(c[camera]) / len(c[camera]) for n, c in columns.items()}
+        best[camera] = max((n for n in means if "themselves" not in n), key=means.__getitem__)
+    for name, column in columns.items():
+        cells = [over(values, 2) for values in column.values()]
+        bold = [f"**{x}**" if best.get(c) == name else x for c, x in zip(column, cells)]
+        lines.append(markdown_row([name, len(rows[name]), *bold]))
     return "\n".join([*lines, *not_run(JUDGES, rows)])
 
 
@@ -369,72 +415,88 @@ def not_run(planned: tuple[str, ...], rows: Collection[str]) -> list[str]:
 
 def adapt_table(stored: dict) -> str:
     """The gap before and after for each camera, and whether the law was kept."""
-    lines = [
-        "| 50 pictures of | median JPEG quality | told apart, before | JPEG | law too | "
-        "kernel distance, before | JPEG | law too | fall of the energy score | law kept |",
-        "|---" * 10 + "|",
-    ]
-    for camera, row in stored["adapt"].items():
-        gaps = [row[when] for when in ("before", "coded", "after")]
-        told = [f"{100 * g['told_apart'][0]:.0f} %" for g in gaps]
-        kernel = [f"{g['kernel']:.0f}" for g in gaps]
-        quality = " → ".join(str(q) for q in row["quality"])
-        fall = f"{row['gain']:.2f} ± {row['error']:.2f}"
-        cells = [camera, quality, *told, *kernel, fall, "yes" if row["kept"] else "no"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, *not_run(ADAPTED, stored["adapt"])])
+    lines = head(
+        "50 pictures of",
+        "median JPEG quality",
+        *("told apart, before", "JPEG", "law too"),
+        *("kernel distance, before", "JPEG", "law too"),
+        "fall of the energy score",
+        "law kept",
+    )
+    for camera in ADAPTED:
+        rows = of_seeds(stored, "adapt", camera)
+        if not rows:
+            continue
+        when = ("before", "coded", "after")
+        told = [f"{percents([row[w]['told_apart'][0] for row in rows])} %" for w in when]
+        kernel = [over([row[w]["kernel"] for row in rows]) for w in when]
+        quality = " → ".join(over([row["quality"][k] for row in rows]) for k in (0, 1))
+        error = sum(row["error"] for row in rows) / len(rows)
+        fall = f"{over([row['gain'] for row in rows], 2)} ± {error:.2f}"
+        n_kept = sum(row["kept"] for row in rows)
+        kept = f"{n_kept} of {len(rows)}" if len(rows) > 1 else ("yes" if n_kept else "no")
+        lines.append(markdown_row([camera, quality, *told, *kernel, fall, kept]))
+    return "\n".join([*lines, *not_run(ADAPTED, stored["0"]["adapt"])])
 
 
 def adapted_law_table(stored: dict) -> str:
-    """Means of the shipped law, the adapted one and the truth."""
-    rows = stored["adapt"]
-    lines = [f"| number | {' | '.join(rows)} |", "|---" * (1 + len(rows)) + "|"]
+    """Means of the shipped law, the adapted one and the truth; of all seeds together."""
+    lines = head("number", *ADAPTED)
     for name in NUMBERS:
         cells = []
-        for row in rows.values():
-            values = row["law"][name]
-            cells.append(" → ".join(_mean(two) for two in values))
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        for camera in ADAPTED:
+            laws = of_seeds(stored, "adapt", camera, "law", name)
+            cells.append(" → ".join(_mean([law[k] for law in laws]) for k in range(3)))
+        lines.append(markdown_row([name, *cells]))
     return "\n".join(lines)
 
 
+def _mean(seeds: list[list[float] | None]) -> str:
+    """The mean over seeds of means, or a dash for what a camera does not have."""
+    found = [two[0] for two in seeds if two is not None]
+    return f"{round(sum(found) / len(found), 2) + 0.0:.2f}" if found else "–"
+
+
 def label_table(stored: dict) -> str:
-    """Which cameras' pictures fall into which of six inferred domains, from dark to light."""
-    found = stored["labels"]["six"]
+    """Of two pictures of six cameras, how often they fall into one inferred domain, in percent."""
     cameras = sorted(CAMERAS)
-    lines = [f"| pictures of | {' | '.join(str(k + 1) for k in range(len(cameras)))} |"]
-    lines.append("|---" * (1 + len(cameras)) + "|")
-    for camera, row in zip(cameras, found["called"], strict=True):
-        lines.append(f"| {camera} | {' | '.join(str(n) for n in row)} |")
-    both = [stored["labels"][name] for name in ("five", "six")]
-    inferred = " and ".join(f"{x['rand']:.2f}" for x in both)
-    told = " and ".join(f"{x['told']:.2f}" for x in both)
+    lines = head("pictures of", *cameras)
+    found = [
+        torch.tensor(called) / N_TEST for called in of_seeds(stored, "labels", "six", "called")
+    ]
+    together = torch.stack([share @ share.T for share in found], -1)
+    for camera, row in zip(cameras, together.tolist(), strict=True):
+        lines.append(markdown_row([camera, *(percents(shares) for shares in row)]))
+    index = {}
+    for what in ("rand", "told"):
+        both = [over(of_seeds(stored, "labels", name, what), 2) for name in ("five", "six")]
+        index[what] = " and ".join(both)
     lines += [
         "",
-        f"Adjusted Rand index with the truth, of five and of six cameras: {inferred}; "
-        f"of a classifier that is told the cameras of other pictures: {told}.",
+        f"Adjusted Rand index with the truth, of five and of six cameras: {index['rand']}; "
+        f"of a classifier that is told the cameras of other pictures: {index['told']}.",
     ]
     return "\n".join(lines)
 
 
 def near_table(stored: dict) -> str:
     """Each camera's two wide degradations, as they come and drawn by nearness."""
-    lines = [
-        "| pairs of | for | told apart | kernel distance | PSNR of L2H, dB |",
-        "|---|---|---|---|---|",
-    ]
-    rows, planned = stored["near"], []
+    lines = head("pairs of", "for", "seeds", "told apart, %", "kernel distance", "L2H, PSNR in dB")
+    planned, run = [], []
     for camera in TOWARDS:
         for name in WIDE:
             for row, how in ((name, "as they come"), (f"{name}, near {camera}", "near")):
                 planned.append(row)
-                if row not in rows:
+                got = of_seeds(stored, "near", row, camera)
+                if not got:
                     continue
-                got = rows[row][camera]
-                cells = [f"{name}, {how}", camera, f"{100 * got['told_apart'][0]:.0f} %"]
-                cells += [f"{got['kernel']:.0f}", f"{got['psnr']:.2f}"]
-                lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, *not_run(tuple(dict.fromkeys(planned)), rows)])
+                run.append(row)
+                told = percents([one["told_apart"][0] for one in got])
+                kernel = over([one["kernel"] for one in got])
+                gained = over([one["psnr"] for one in got], 2)
+                cells = [f"{name}, {how}", camera, len(got), told, kernel, gained]
+                lines.append(markdown_row(cells))
+    return "\n".join([*lines, *not_run(tuple(dict.fromkeys(planned)), run)])
 
 
 TABLES: dict[str, tuple[str, Callable[[dict], str]]] = {
@@ -451,7 +513,7 @@ TABLES: dict[str, tuple[str, Callable[[dict], str]]] = {
 def write_page(stored: dict) -> None:
     """Put the tables between their marks; what was not run keeps its line."""
     for mark, (key, table) in TABLES.items():
-        if stored.get(key):
+        if of_seeds(stored, key):
             between_marks(PAGE, table(stored), mark)
 
 
@@ -476,19 +538,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=user_path, default=ROOT / "runs" / "domains")
     parser.add_argument("--only", nargs="*", default=["labels", "h2l", "judges", "near", "adapt"])
+    parser.add_argument("--seeds", nargs="*", type=int, default=list(SEEDS))
     args = parser.parse_args()
     stored = json.loads(STORED.read_text()) if STORED.is_file() else {}
-    with one_thread():
-        if "labels" in args.only and "labels" not in stored:
-            labels(stored)
-        if "adapt" in args.only:
-            adaptations(stored)
-        if "h2l" in args.only:
-            draw(h2l(stored, args.runs))
-        if "judges" in args.only:
-            judge(stored, args.runs)
-        if "near" in args.only:
-            near_pairs(stored, args.runs)
+    for seed in args.seeds:
+        stored.setdefault(str(seed), {})
+        runs = args.runs / f"seed-{seed}"
+        with one_thread():
+            if "labels" in args.only:
+                labels(stored, seed)
+            if "adapt" in args.only:
+                adaptations(stored, seed)
+            if "h2l" in args.only:
+                net = h2l(stored, seed, runs)
+                if seed == SEEDS[0]:
+                    draw(net)
+            if "judges" in args.only:
+                judge(stored, seed, runs)
+            if "near" in args.only:
+                near_pairs(stored, seed, runs)
     write_page(stored)
 
 
