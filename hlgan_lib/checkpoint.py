@@ -23,6 +23,7 @@ from .files import (
     append,
     atomic,
     check_zip,
+    is_empty,
     out_folder,
     save_json,
     save_png,
@@ -302,8 +303,7 @@ class RunFolder:
         """
         out_folder(self.path)
         if not self.config.is_file():
-            # Hidden files are left by a run that was killed while its config.json was written.
-            if self.path.is_dir() and any(not p.name.startswith(".") for p in self.path.iterdir()):
+            if self.path.is_dir() and not is_empty(self.path):
                 raise HLError(f"--out {self.path} holds other files: choose an empty or new folder")
             return
         if not resume:

@@ -199,9 +199,8 @@ def main(argv: list[str] | None = None) -> int:
         return int(end.code or 0)
     except KeyboardInterrupt:
         # What `prepare` has read stays beside its output.
-        again = f"; go on with: {shlex.join(['hlgan', *argv])}" if argv[:1] == ["prepare"] else ""
-        print(f"hlgan: stopped{again}", file=sys.stderr)
-        return 130
+        on = f"; go on with: {shlex.join(['hlgan', *argv])}" if argv[:1] == ["prepare"] else ""
+        return _end(f"stopped{on}", 130)
     except BrokenPipeError:  # `hlgan info | head`: nobody listens any more
         hush(sys.stdout)
         return code or 141
@@ -222,9 +221,14 @@ TOO_LITTLE_MEMORY = "the memory is used up: try a smaller --batch, smaller width
 
 
 def _refuse(message: str) -> int:
-    with contextlib.suppress(OSError):  # nobody listens
-        print(shown(f"hlgan: error: {message}"), file=sys.stderr)
-    return 2
+    return _end(f"error: {message}", 2)
+
+
+def _end(words: str, code: int) -> int:
+    """The exit code, with a last line where anybody listens: Ctrl-C ends a `tee` behind us too."""
+    with contextlib.suppress(OSError):
+        print(shown(f"hlgan: {words}"), file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":  # `python -m hlgan_lib` is the same

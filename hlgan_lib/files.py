@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import socket
 import zipfile
@@ -37,7 +38,9 @@ REASONS = {
     errno.ENOTDIR: "a part of the path is a file: choose another --out",
     errno.EEXIST: "a part of the path is a file: choose another --out",
 }
-PART = ".part"  # ending of files that are being written; their names begin with a dot
+PART = ".part"  # ending of files that are being written
+PART_NAME = re.compile(r"\.[0-9a-f]{16}" + re.escape(PART))
+LOCK = ".lock"
 
 
 # ---- writing -------------------------------------------------------------------------------------
@@ -80,9 +83,15 @@ def append(path: Path, line: str) -> None:
 
 def sweep(folder: Path) -> None:
     """Remove the parts that killed writers left in a folder in which nobody else writes."""
-    for part in folder.glob(f".*{PART}"):
-        with suppress(OSError):
-            part.unlink()
+    for path in folder.glob(f".*{PART}"):
+        if PART_NAME.fullmatch(path.name):
+            with suppress(OSError):
+                path.unlink()
+
+
+def is_empty(folder: Path) -> bool:
+    """Is nothing there but what a killed writer leaves, a lock and parts of files?"""
+    return all(path.name == LOCK or PART_NAME.fullmatch(path.name) for path in folder.iterdir())
 
 
 @contextmanager
@@ -153,7 +162,7 @@ class Lock:
 
     fd = -1
 
-    def __init__(self, folder: Path, name: str = ".lock", said: Path | None = None) -> None:
+    def __init__(self, folder: Path, name: str = LOCK, said: Path | None = None) -> None:
         _locks.add(self)
         with _in_one_line(folder):
             folder.mkdir(parents=True, exist_ok=True)

@@ -75,8 +75,8 @@ def checked(value: Any, kind: Any, at: str = "it") -> Any:
     Args:
         value: what `json.loads` gave, or the state of a checkpoint.
         kind: a TypedDict (more keys are fine), a dataclass (they are not), a Literal, a union, a
-            list, a dict with keys of strings, or a class. Numbers must be finite, True is no
-            number.
+            list, a tuple, a dict with keys of strings, or a class. Numbers must be finite, True is
+            no number.
         at: where the value was found.
 
     Returns:
@@ -105,6 +105,10 @@ def checked(value: Any, kind: Any, at: str = "it") -> Any:
         of_keys = all(isinstance(key, inner[0]) for key in value)
         _that(of_keys, "other keys", kind, at)
         return {key: checked(v, inner[1], f"{at}.{_key(key)}") for key, v in value.items()}
+    if origin is tuple:  # of JSON a list, of just so many
+        fits = isinstance(value, (list, tuple)) and len(value) == len(inner)
+        _that(fits, value, kind, at)
+        return tuple(checked(v, k, f"{at}[{i}]") for i, (v, k) in enumerate(zip(value, inner)))
     if origin is list:
         _that(isinstance(value, list), value, list, at)
         return [checked(v, inner[0], f"{at}[{i}]") for i, v in enumerate(value)]

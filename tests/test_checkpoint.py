@@ -135,6 +135,16 @@ def test_a_folder_that_holds_a_run_is_refused(tmp_path):
     assert json.loads(folder.config.read_text()) == ABOUT
 
 
+def test_a_home_folder_is_no_run_folder_and_what_a_killed_run_left_is(tmp_path):
+    for name in (".lock", ".0123456789abcdef.part"):  # killed while it wrote its config.json
+        (tmp_path / name).write_text("")
+    RunFolder(tmp_path).check(ABOUT, resume=False)
+    (tmp_path / ".profile").write_text("years")
+    with pytest.raises(HLError, match="holds other files: choose an empty or new folder"):
+        RunFolder(tmp_path).start(ABOUT, resume=False)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_other_peoples_files_are_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years")
     with pytest.raises(HLError, match="holds other files"):
@@ -145,7 +155,7 @@ def test_other_peoples_files_are_left_alone(tmp_path):
 
 
 def test_a_run_killed_before_its_configuration_was_written_can_start(tmp_path):
-    (tmp_path / ".config.json.part").write_text("{")
+    (tmp_path / ".0123456789abcdef.part").write_text("{")
     RunFolder(tmp_path).start(ABOUT, resume=True)
     assert json.loads(RunFolder(tmp_path).config.read_text()) == ABOUT
 

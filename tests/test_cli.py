@@ -1,5 +1,6 @@
 """Parsing and the program: help without torch, mistakes in one line, signals, memory."""
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -118,6 +119,19 @@ def test_ctrl_c_elsewhere_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr("hlgan_lib.commands.info.about_preset", interrupted)
     assert cli.main(["info", "--preset", "quick"]) == 130
     assert capsys.readouterr().err == "hlgan: stopped\n"
+
+
+def test_ctrl_c_elsewhere_with_nobody_listening_is_130_too(monkeypatch):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    reader, writer = os.pipe()
+    os.close(reader)
+    monkeypatch.setattr("hlgan_lib.commands.info.about_preset", interrupted)
+    monkeypatch.setattr(sys, "stderr", os.fdopen(writer, "w", buffering=1))
+    assert cli.main(["info", "--preset", "quick"]) == 130
+    with contextlib.suppress(BrokenPipeError):
+        sys.stderr.close()
 
 
 def test_ctrl_c_in_prepare_says_how_to_go_on(monkeypatch, capsys, tmp_path):

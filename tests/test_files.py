@@ -157,10 +157,11 @@ def test_a_name_of_255_bytes_can_be_written(tmp_path):
 
 
 def test_sweep_removes_what_killed_writers_left_and_nothing_else(tmp_path):
-    for name in (".1a2b.part", ".config.json.part", "mine.part", ".hidden"):
+    others = [".hidden", ".video.mp4.part", "mine.part"]
+    for name in (".0123456789abcdef.part", *others):
         (tmp_path / name).write_text("half")
     sweep(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".hidden", "mine.part"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == others
 
 
 def test_a_line_is_added_in_one_piece(tmp_path):

@@ -95,3 +95,11 @@ def test_a_value_is_shown_short_and_plain():
 def test_a_number_of_the_type_float_is_a_float_however_it_is_written():
     whole = checked({"a": 3, "b": 10**30}, dict[str, float])
     assert whole == {"a": 3.0, "b": 1e30} and {type(v) for v in whole.values()} == {float}
+
+
+def test_a_tuple_is_a_list_of_just_so_many():
+    assert checked([1, 2.5], tuple[float, float]) == (1.0, 2.5)
+    assert checked(None, tuple[float, float] | None) is None
+    for wrong in ([1.0], [1.0, 2.0, 3.0], ["1", 2.0], "12", {"0": 1.0}):
+        with pytest.raises(Misfit, match="it.* must be"):
+            checked(wrong, tuple[float, float])

@@ -85,6 +85,8 @@ def _walk(folder: Path, root: Path, listing: Listing, seen: set[str]) -> list[Pa
                 listing.n_hidden += 1
             elif (here / name).is_symlink():
                 links.append(here / name)
+            elif os.path.realpath(here / name) in seen:  # within a folder that was linked
+                listing.skipped.append((before + name, "a folder that is read already"))
             else:
                 own.append(name)
         folders[:] = own

@@ -95,7 +95,7 @@ class Measured(TypedDict):
     """A score, and its interval where one was taken."""
 
     value: Known
-    ci: list[float] | None
+    ci: tuple[float, float] | None
 
 
 Metrics = dict[str, Measured | dict[str, Known]]  # the latter: diversity
@@ -147,7 +147,7 @@ class Gap(TypedDict):
     """The share of a gap that is closed."""
 
     ratio: float | None
-    ratio_ci: list[float] | None
+    ratio_ci: tuple[float, float] | None
     low: Known
     mid: Known
     high: Known

@@ -67,7 +67,7 @@ def percent(gap: dict | None) -> str:
     """A closed gap in words: ratio and interval, or both ends where a ratio would mean nothing."""
     if gap is None:
         return "not run"
-    if gap["ratio"] is None:
+    if gap["ratio"] is None or gap["ratio_ci"] is None:
         return no_ratio(gap)
     low, high = gap["ratio_ci"]
     return f"{gap['ratio']:.0%} (95 % interval {low:.0%} to {high:.0%})"
@@ -168,8 +168,8 @@ def gap_table(stored: Stored) -> str:
 def _gap_cells(gap: dict) -> list[str]:
     """The last five cells of a row of `gap_table`."""
     scores = [written(gap[k]) for k in ("low", "mid", "high")]
-    if gap["ratio"] is None:
-        return [*scores, "no ratio", gap["note"].split(": ")[-1]]
+    if gap["ratio"] is None or gap["ratio_ci"] is None:
+        return [*scores, "no ratio", (gap["note"] or "").split(": ")[-1]]
     low, high = gap["ratio_ci"]
     return [*scores, f"{gap['ratio']:.0%}", f"{low:.0%} to {high:.0%}"]
 

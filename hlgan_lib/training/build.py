@@ -116,7 +116,8 @@ def _settled(
 
     `amp` is open where it is "auto", `channels_last` where it is True.
     """
-    amp, last = cfg.amp, cfg.channels_last
+    amp: str = cfg.amp
+    last = cfg.channels_last
     if stored := _stored(out):
         was = stored["config"]
         amp = was.get("amp", "off") if amp == "auto" else amp

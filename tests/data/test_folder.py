@@ -61,6 +61,16 @@ def test_links_are_followed_and_none_twice(tmp_path):
     ]
 
 
+def test_a_link_to_a_folder_above_reads_nothing_twice(tmp_path):
+    root = tmp_path / "set"
+    touch(root / "own.png")
+    touch(root / "sub" / "more.png")
+    touch(tmp_path / "beside" / "other.png")
+    (root / "up").symlink_to("..")
+    assert names(root) == ["own.png", "sub/more.png", "up/beside/other.png"]
+    assert input_files(root).skipped == [("up/set", "a folder that is read already")]
+
+
 def test_a_folder_that_is_a_link_is_read(tmp_path):
     touch(tmp_path / "elsewhere" / "x.png")
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
