@@ -118,7 +118,7 @@ class Upscale:
         Name, Doc("with --trust: the stage one that --weights goes with; else the shipped h2l")
     ] = None
     sheet: Annotated[
-        Switch, Doc("also write sheet.png, one page: LR, bicubic and result of up to 8 pictures")
+        Switch, Doc("also write hlgan-sheet.png, one page: LR, bicubic and result of 8 pictures")
     ] = False
     overwrite: Overwrite = False
     device: Device = None

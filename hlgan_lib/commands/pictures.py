@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ..data.faces import FaceSet, to_float, to_uint8
-from ..data.folder import check_apart
+from ..data.folder import OVERVIEW, check_apart
 from ..data.loading import load_faces, sizes_of
 from ..data.matching import without_ending
 from ..data.pictures import read_image, to_array
@@ -32,10 +32,10 @@ from . import outputs
 BATCH = 64
 N_SHOWN, N_SHOWN_Z = 8, 4
 TRUST = "trust.csv"
-SHEET, FACES_SHEET = "sheet.png", "-faces.png"
+SHEET, FACES_SHEET = OVERVIEW, f"-{OVERVIEW}"
 ADD_FIT = (
-    "add --fit to crop and reduce them (nothing is enlarged), or find their faces with --faces "
-    "PHOTOGRAPH"
+    "did you mix up HR and LR? Larger ones: add --fit to crop and reduce them (nothing is "
+    "enlarged), or find their faces with --faces PHOTOGRAPH"
 )
 Device = str | torch.device
 Progress = Callable[[Iterable], Iterable]  # wraps the batches, to show how far the work is

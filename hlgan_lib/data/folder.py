@@ -20,6 +20,9 @@ NOT_PICTURES = frozenset(
     + ("desktop.ini", "system volume information", "ehthumbs.db")
 )
 
+# The end of the names of what hlgan draws beside the pictures that it writes: no picture of them.
+OVERVIEW = "hlgan-sheet.png"
+
 
 @dataclass
 class Listing:
@@ -103,8 +106,8 @@ def _walk(folder: Path, root: Path, listing: Listing, seen: set[str]) -> list[Pa
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of that name is hidden, or of a program's own."""
-    return name.startswith(".") or name.lower() in NOT_PICTURES
+    """Whether a file or folder of that name is hidden, or of a program's own, such as ours."""
+    return name.startswith(".") or name.lower() in NOT_PICTURES or name.endswith(OVERVIEW)
 
 
 def _name(path: Path, root: Path) -> str:

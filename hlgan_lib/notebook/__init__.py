@@ -30,6 +30,7 @@ from .live_training import live as live
 from .reruns import fresh as fresh
 from .reruns import step_0 as step_0
 from .reruns import train as train
+from .tables import table as table
 
 if TYPE_CHECKING:
     from ..study.results import Stored
@@ -241,22 +242,34 @@ class Source:
         return f"<div><small><code>{html.escape(self.where)}</code></small>{code}</div>"
 
 
-def show_source(what: Any) -> Source:
-    """The library's own text of a function, class or method, highlighted.
+def show_source(*what: Any) -> Source:
+    """The library's own text of functions, classes or methods, highlighted.
 
-    Nothing is pasted into a notebook.
+    Nothing is pasted into a notebook. It is the last line of its cell, which shows it.
+
+    Args:
+        *what: of one file, in the order in which they are to be read.
+
+    Returns:
+        The text, with its file and names above.
+
+    Raises:
+        HLError: for what has no source.
     """
-    try:
-        text = textwrap.dedent(inspect.getsource(what))
-        file = Path(inspect.getsourcefile(what) or "")
-    except (TypeError, OSError) as error:
-        raise HLError(
-            f"show_source needs a function, class or module, got {type(what).__name__}"
-        ) from error
+    texts, names = [], []
+    for one in what:
+        try:
+            texts.append(textwrap.dedent(inspect.getsource(one)).rstrip() + "\n")
+            file = Path(inspect.getsourcefile(one) or "")
+        except (TypeError, OSError) as error:
+            raise HLError(
+                f"show_source needs a function, class or module, got {type(one).__name__}"
+            ) from error
+        names.append(getattr(one, "__qualname__", file.stem))
     above = Path(__file__).parents[2]
     where = (
         file.relative_to(above).as_posix()
         if file.is_relative_to(above)
         else f"{file.parent.name}/{file.name}"
     )
-    return Source(text.rstrip() + "\n", f"{where}: {getattr(what, '__qualname__', file.stem)}")
+    return Source("\n".join(texts), f"{where}: {', '.join(names)}")

@@ -149,7 +149,17 @@ def plane(stored: Stored, also: Mapping[str, tuple[Stored, str]] | None = None) 
     )
     for name, (own, cell) in (also or {}).items():
         x, y = (own.values(cell, test, metric) for test, metric in SHOWN)
-        ax.plot(x, y, marker="$me$", color="black", linestyle="none", markersize=16, label=name)
+        ax.plot(
+            x,
+            y,
+            marker="h",  # of no stored cell
+            color=COLOURS["black"],
+            markeredgecolor="white",
+            linestyle="none",
+            markersize=13,
+            label=name,
+            zorder=3,
+        )
         said.append(f"{name} {written(float(np.mean(x)))} dB, {written(float(np.mean(y)))}")
     floor = stored.about["floors"]["frechet_lite0"]
     ax.axhline(floor, color="black", linestyle="--", linewidth=1, label="floor")
@@ -169,7 +179,8 @@ def plane(stored: Stored, also: Mapping[str, tuple[Stored, str]] | None = None) 
 def sweep(stored: Stored, names: Sequence[str]) -> Figure:
     """Scores over the x of each axis, a row of two panels an axis.
 
-    The points are evenly spaced, since 0 has no logarithm.
+    The points are evenly spaced, since 0 has no logarithm. A hollow point is one seed, its whisker
+    the interval over faces; a full one the mean of several, its whisker their range.
 
     Args:
         stored: the results.
@@ -188,6 +199,7 @@ def sweep(stored: Stored, names: Sequence[str]) -> Figure:
             draw_sweep(ax, [bars[k] for bars in points.values()], CYCLE[k])
             ax.set_xticks(range(len(points)), [f"{x:g}" for x in points])
             quiet(ax, axis.xlabel, labels[k])
+            ax.set_title("hollow: one seed", fontsize=8)
         words = []
         for x, (psnr, distance) in points.items():
             words.append(f"{x:g} {written(psnr.value)} dB and {written(distance.value)}")

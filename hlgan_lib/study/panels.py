@@ -87,17 +87,30 @@ def draw_gap(ax: Axes, at: int, gap: dict) -> str:
 
 
 def draw_sweep(ax: Axes, bars: list[Bar], colour: str) -> None:
-    """Scores at x = 0, 1, ..., with intervals.
+    """Scores at x = 0, 1, ..., with intervals; of one seed as a hollow point.
 
     Args:
         ax: where to draw.
         bars: the scores in the order of x.
         colour: of the line.
     """
-    ax.plot(range(len(bars)), [b.value for b in bars], marker="o", color=colour, linestyle="-")
+    ax.plot(range(len(bars)), [b.value for b in bars], color=colour, linestyle="-")
     for i, b in enumerate(bars):
+        interval = None
         if b.low is not None and b.high is not None:
-            ax.plot([i, i], [b.low, b.high], color="black", linewidth=1.2)
+            interval = [[b.value - min(b.low, b.value)], [max(b.high, b.value) - b.value]]
+        ax.errorbar(
+            i,
+            b.value,
+            yerr=interval,
+            marker="o",
+            color=colour,
+            markerfacecolor="white" if len(b.seeds) == 1 else colour,
+            ecolor="black",
+            capsize=3,
+            elinewidth=1.2,
+            linestyle="none",
+        )
     ax.set_xlim(-0.5, len(bars) - 0.5)
 
 

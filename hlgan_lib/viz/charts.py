@@ -6,6 +6,7 @@ should know, and HLError is raised where it says nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -148,6 +149,7 @@ def bars(
     rows = [v if isinstance(v, tuple) else (v, None, None) for v in values.values()]
     ends = [value if high is None else high for value, _, high in rows]
     largest = max(abs(end) for end in ends)
+    digits = _digits(max(abs(value) for value, _, _ in rows))
     for i, (value, low, high) in enumerate(rows):
         ax.barh(i, value, color=CYCLE[i % len(CYCLE)], height=0.6)
         if low is not None and high is not None:
@@ -156,7 +158,7 @@ def bars(
         ax.text(
             max(ends[i], 0) + 0.02 * largest,
             i,
-            f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}",
+            f"{value:,.{digits}f}" if value else "0",
             va="center",
             zorder=3,  # over a line of `reference`
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
@@ -171,6 +173,15 @@ def bars(
     quiet(ax, xlabel, "", title)
     ax.grid(visible=False, axis="y")
     return with_alt(figure, alt)
+
+
+def _digits(largest: float) -> int:
+    """Digits behind the point that give the largest of some numbers three digits in all.
+
+    >>> _digits(0.0654), _digits(19.07), _digits(1689.0)
+    (4, 1, 0)
+    """
+    return max(0, 2 - math.floor(math.log10(largest))) if largest > 0 else 0
 
 
 def histograms(

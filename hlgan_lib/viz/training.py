@@ -81,6 +81,7 @@ def _panel(ax: Axes, ticks: Sequence, names: Mapping[str, str]) -> None:
     quiet(ax, "images seen", "")
     if not held:
         ax.text(0.5, 0.5, "none in this run", ha="center", transform=ax.transAxes)
+        ax.set(xticks=[], yticks=[], xlabel="")
 
 
 def _legend_below(column: Sequence[Axes]) -> None:

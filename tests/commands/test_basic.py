@@ -108,7 +108,8 @@ def test_other_sizes_are_refused_without_fit(runs, tmp_path, capsys):
     save_picture(source / "a.png", 16)
     save_picture(source / "b.png", 20, width=30)
     argv = ["upscale", "--weights", runs / "l2h", "--input", source, "--out", out]
-    assert "--fit" in refused(argv, capsys) and not out.exists()
+    said = refused(argv, capsys)
+    assert "did you mix up HR and LR?" in said and "--fit" in said and not out.exists()
     save_picture(source / "c.png", 9)
     assert cli.main([*map(str, argv), "--fit"]) == 0
     shown = capsys.readouterr()
@@ -336,8 +337,8 @@ def test_the_sheet_is_lr_bicubic_and_what_was_written(runs, tmp_path, capsys):
     argv = ["upscale", "--weights", runs / "l2h", "--input", "faces:val", "--out", out, "--sheet"]
     argv = [str(a) for a in argv]
     assert cli.main(argv) == 0
-    assert capsys.readouterr().out.endswith(f"wrote {out / 'sheet.png'}\n")
-    page = pixels(out / "sheet.png")
+    assert capsys.readouterr().out.endswith(f"wrote {out / 'hlgan-sheet.png'}\n")
+    page = pixels(out / "hlgan-sheet.png")
     tile, margin = 96, 84
     assert page.shape == (3, 3 * (tile + 2), margin + 8 * (tile + 2))
     lo = hl.load_faces("faces:val:lo")
@@ -353,14 +354,15 @@ def test_the_sheet_is_lr_bicubic_and_what_was_written(runs, tmp_path, capsys):
     wanted = hl.data.to_uint8(bicubic.clamp(-1, 1))[0][:, rows][:, :, rows]
     assert (at[1].int() - wanted.int()).abs().max() <= 1
     assert cli.main(argv) == 0, "its own outputs, again"
-    save_picture(tmp_path / "in" / "sheet.bmp", 16)
+    assert sorted(hl.load_faces(out).names) == sorted(lo.names), "the sheet is no picture of them"
+    save_picture(tmp_path / "in" / "hlgan-sheet.bmp", 16)
     argv[argv.index("faces:val")] = str(tmp_path / "in")
     argv[argv.index(str(out))] = str(tmp_path / "other")
-    assert "written as sheet.png, as is the overview" in refused(argv, capsys)
-    (tmp_path / "in" / "sheet.bmp").rename(tmp_path / "in" / "one.bmp")
+    assert "written as hlgan-sheet.png, as is the overview" in refused(argv, capsys)
+    (tmp_path / "in" / "hlgan-sheet.bmp").rename(tmp_path / "in" / "one.bmp")
     assert cli.main([*argv, "--trust", "--h2l", str(runs / "h2l")]) == 0
     made = sorted(p.name for p in (tmp_path / "other").glob("[!.]*"))
-    assert made == ["one.png", "sheet.png", "trust.csv"]
+    assert made == ["hlgan-sheet.png", "one.png", "trust.csv"]
 
 
 def test_metrics_are_named_in_any_case_with_spaces(tmp_path):
@@ -454,14 +456,14 @@ def test_the_faces_of_a_photograph_are_restored_numbered_and_on_one_sheet(
     assert cli.main([str(a) for a in argv]) == 0
     said = capsys.readouterr().out
     names = ["party-1.png", "party-2.png", "party-3.png"]
-    assert sorted(p.name for p in out.glob("*.png")) == [*names, "party-faces.png"]
+    assert sorted(p.name for p in out.glob("*.png")) == [*names, "party-hlgan-sheet.png"]
     found = hl.find_faces(group)
     restored = hl.data.to_uint8(hl.upscale(runs / "l2h", found.faces.batch())).numpy()
     for name, image in zip(names, restored):
         assert np.array_equal(pixels(out / name).numpy(), image)
     assert "found 3 faces in" in said and "wrote 3 pictures" in said
     assert "2 of 3 are much larger than 16x16" in said and ": party-1.png, party-3.png" in said
-    with Image.open(out / "party-faces.png") as sheet:
+    with Image.open(out / "party-hlgan-sheet.png") as sheet:
         assert sheet.height > 100 + 3 * 96 and sheet.width >= 300
     assert cli.main([str(a) for a in argv]) == 0, "the same command may write over its own files"
 

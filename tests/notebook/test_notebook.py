@@ -115,6 +115,9 @@ def test_show_source_is_the_library_s_own_text():
     assert notebook.show_source(hl.Camera.shoot).text.startswith("def shoot"), (
         "a method loses its indent"
     )
+    two = notebook.show_source(hl.Camera.draw, hl.Camera.shoot)
+    assert two.text.index("def draw") < two.text.index("\n\ndef shoot")
+    assert two.where == "hlgan_lib/degradations/camera.py: Camera.draw, Camera.shoot"
     with pytest.raises(HLError, match="needs a function"):
         notebook.show_source(3)
 

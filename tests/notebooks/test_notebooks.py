@@ -306,6 +306,39 @@ def test_outputs_are_kept_in_order_and_without_errors(path):
 
 
 @each
+def test_what_is_printed_is_a_sentence_or_a_table(path):
+    """No dictionary, tensor or warning as Python writes them; minutes where they are stored."""
+    printed = [o.text for _, o in outputs(read(path)) if o.output_type == "stream"]
+    raw = re.findall(r".*(?:\{'|\[\(|\('|tensor\(|array\(|Warning:).*", "".join(printed))
+    assert not raw, f"as Python writes it: {raw[:2]}"
+    stored = json.loads((ROOT / "results" / "timings.json").read_text())["notebooks"]
+    assert path.stem not in stored or "Run all, measured" in "".join(printed), "execute it again"
+
+
+@each
+def test_shown_source_is_the_library_s_and_ends_its_cell(path):
+    """In the middle of a cell nothing is shown; and what is stored must not be older."""
+    nb = read(path)
+    for cell in code(nb):
+        calls = [line for line in cell.source.splitlines() if "show_source(" in line]
+        assert not calls or calls == cell.source.splitlines()[-1:], f"not the last line: {calls}"
+    for _, o in outputs(nb):
+        text = o.get("data", {}).get("text/plain", "")
+        where = re.match(r"# (hlgan_lib/\S+\.py): (\S.*)\n", text)
+        if where:
+            library = bare((ROOT / where[1]).read_text())
+            shown = re.split(r"\n\n(?=def |class |@)", text[where.end() :])
+            assert all(bare(part) in library for part in shown), (
+                f"stored source of {where[2]} is older than the library: execute it again"
+            )
+
+
+def bare(source):
+    """Source without its indents: a method is shown without."""
+    return "\n".join(line.strip() for line in source.strip().splitlines())
+
+
+@each
 def test_every_picture_has_alt_text_and_opens(path):
     said = []
     for cell, o, kind in pictures(read(path)):

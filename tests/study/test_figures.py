@@ -63,11 +63,21 @@ def test_plane_draws_a_point_a_seed(stored):
     assert len({(m, f) for _, m, f in looks}) == len(looks), "told apart without colour"
 
 
+def test_plane_shows_a_reader_s_own_cell_by_a_marker_of_no_other(stored):
+    own = {"your cell: half": (stored, "learned-pixel")}
+    ax = figures.plane(stored, own).axes[0]
+    mine = next(line for line in ax.lines if line.get_label() == "your cell: half")
+    others = {line.get_marker() for line in ax.lines if line is not mine}
+    assert mine.get_marker() not in others and "$" not in mine.get_marker()
+    assert list(mine.get_xdata()) == stored.values("learned-pixel", "camera", "psnr")
+    assert "your cell: half" in ax.figure.alt
+
+
 @pytest.mark.parametrize("axis", ["beta", "n-lo", "n-hi"])
 def test_sweeps_draw_the_stored_points_at_their_places(stored, axis):
     for k, ax in enumerate(figures.sweep(stored, [axis]).axes):
         test, metric = numbers.SHOWN[k]
-        line = next(line for line in ax.lines if line.get_marker() == "o")
+        line = ax.lines[0]
         a = AXES[axis]
         run = [(x, c) for x, c in zip(a.x, a.cells, strict=True) if c in RUN]
         want = [np.mean(stored.values(c, test, metric)) for _, c in run]

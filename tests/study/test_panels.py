@@ -1,5 +1,8 @@
 """What figures are put together from: a bar with its interval, a gap, a line."""
 
+import matplotlib
+from cycler import cycler
+
 from hlgan_lib.study.numbers import Bar
 from hlgan_lib.study.panels import draw_bars, draw_gap, draw_sweep, finish, words_of
 from hlgan_lib.study.results import Stored
@@ -24,11 +27,19 @@ def test_a_gap_is_a_ratio_or_says_why_not():
     assert [p.get_width() for c in ax.containers for p in getattr(c, "patches", [])] == [0.4]
 
 
-def test_a_line_has_its_points_and_their_intervals():
+def test_a_line_has_its_points_and_their_intervals_all_of_one_style():
     ax = blank(4, 3).add_subplot()
-    draw_sweep(ax, list(BARS.values()), "black")
-    points, interval = ax.lines
-    assert list(points.get_ydata()) == [2, 3] and list(interval.get_ydata()) == [1, 4]
+    with matplotlib.rc_context({"axes.prop_cycle": cycler(linestyle=["--", ":", "-."])}):
+        draw_sweep(ax, [*BARS.values(), Bar(4.0, 3.5, 4.5, (4.0,))], "black")
+    assert list(ax.lines[0].get_ydata()) == [2, 3, 4] and ax.lines[0].get_linestyle() == "-"
+    points = [c.lines[0] for c in ax.containers]
+    assert [p.get_ydata()[0] for p in points] == [2, 3, 4]
+    assert [p.get_markerfacecolor() for p in points] == ["black", "white", "white"], "one seed"
+    whiskers = [bars for c in ax.containers for bars in c.lines[2]]
+    ends = [bars.get_segments()[0][:, 1].tolist() for bars in whiskers]
+    assert ends == [[1, 4], [3.5, 4.5]]
+    dashes = [dash for bars in whiskers for _, dash in bars.get_linestyle()]
+    assert dashes == [None, None], "solid, whatever the cycle says"
 
 
 def test_results_of_the_smoke_preset_are_marked_as_none():

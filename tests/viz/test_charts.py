@@ -34,7 +34,7 @@ def test_lines_bars_histograms_hold_the_numbers():
         {"a": (3.0, 2.0, 4.0), "b": 1.0}, xlabel="x", alt=ALT, reference={"floor": 0.5}
     )
     assert [p.get_width() for p in figure.axes[0].patches] == [3, 1]
-    assert [t.get_text() for t in figure.axes[0].texts] == ["3", "1"]
+    assert [t.get_text() for t in figure.axes[0].texts] == ["3.00", "1.00"], "alike"
     figure = viz.histograms({"a": np.arange(10.0)}, xlabel="x", alt=ALT, bins=[0, 5, 10])
     assert figure.axes[0].get_xlim()[0] <= 0
     figure = viz.panels({"whole": np.array([1, 2, 2, 3]), "real": np.arange(5.0)}, alt=ALT)
