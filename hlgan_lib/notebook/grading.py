@@ -97,10 +97,12 @@ def read(name: str, results: dict) -> Grade:
 
 
 def _got(output: str) -> str:
-    """What the doctest got: the hint, or that nothing was tried."""
+    """What the doctest got: the hint, that nothing was tried, or else the error that it met."""
     after = output.partition("\nGot:\n" if "\nGot:\n" in output else "Got:\n")[2]
     lines = [line.strip() for line in (after or output).splitlines() if line.strip()]
-    return lines[0] if lines else "no reason given"
+    if not lines:
+        return "no reason given"
+    return lines[0] if after else lines[-1]
 
 
 def table(grades: Sequence[Grade]) -> str:

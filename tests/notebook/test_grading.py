@@ -49,6 +49,22 @@ assert ANSWER == 4, "a cell that fails does not end the grading"
 """
 
 
+BROKEN = """exercise_03 results:
+    exercise_03 - 1 result:
+        Failed example:
+            from hlgan_lib import notebook
+        Exception raised:
+            Traceback (most recent call last):
+            ModuleNotFoundError: No module named 'hlgan_lib'
+"""
+
+
+def test_a_test_that_cannot_run_says_why_in_its_remark():
+    tests = [{"name": "exercise_03", "score": 0.0, "max_score": 4.0, "output": BROKEN}]
+    (remark,) = grading.read("a.ipynb", {"tests": tests}).remarks
+    assert remark == "exercise_03: ModuleNotFoundError: No module named 'hlgan_lib'"
+
+
 @pytest.fixture
 def archive(tmp_path):
     """An autograder of one exercise."""
