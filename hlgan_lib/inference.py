@@ -51,6 +51,7 @@ BUILDERS: dict[str, Callable[[RunConfig], nn.Module]] = {
 ROLES = {kind: "h2l" if kind == "h2l" else "l2h" for kind in NETWORKS}
 AUTHORS = (".pkl", ".pth", ".pt")  # endings of files in the authors' format
 SHIPPED = Path(__file__).parent / "weights"
+LARGEST_BUFFERS = 100_000_000  # bytes; a hundred times what the learned camera makes of its z
 BATCH = 64  # images that go through a network at once
 SCALE = 4  # HR pixels a side that become one LR pixel, where nothing else says so
 Weights = str | Path | nn.Module
@@ -160,12 +161,16 @@ def _read_network(path: Path) -> tuple[str, nn.Module]:
     try:
         cfg = stored_config(metadata)
         with torch.device("meta"):
-            expected = BUILDERS[kind](cfg).state_dict()
+            claimed = BUILDERS[kind](cfg)
+            expected = claimed.state_dict()
     except HLError as error:
         raise HLError(f"weights {path} cannot be read: {error}") from error
     except Exception as error:  # a network of absurd sizes fails in many ways
         raise _misfit(path, kind) from error
     if shapes != {name: tuple(value.shape) for name, value in expected.items()}:
+        raise _misfit(path, kind)
+    made = sum(buffer.nbytes for buffer in claimed.buffers())  # some of which no file holds
+    if made > LARGEST_BUFFERS:
         raise _misfit(path, kind)
     net = BUILDERS[kind](cfg)
     try:

@@ -149,6 +149,15 @@ def test_a_name_that_is_shipped_and_here_is_refused(h2l, tmp_path, monkeypatch):
     assert hl.load_weights("./h2l").cfg == h2l.cfg != hl.load_weights("shipped:h2l").cfg
 
 
+@pytest.mark.parametrize("claim", [{"z_dim": 1_000_000_000}, {"size_lo": 4096, "size_hi": 8192}])
+def test_what_no_file_holds_is_bounded_too(claim, tmp_path):
+    cfg = hl.preset("smoke").replace(h2l_model="camera")
+    state = inference.high_to_low(cfg).state_dict()
+    save_weights(tmp_path / "w.safetensors", state, "h2l", cfg.replace(**claim))
+    with pytest.raises(hl.HLError, match="do not fit this version's h2l network"):
+        hl.load_weights(tmp_path / "w.safetensors")
+
+
 def test_what_weights_claim_is_compared_before_memory_is_taken(h2l, tmp_path, monkeypatch):
     path = tmp_path / "w.safetensors"
     save_weights(path, h2l.state_dict(), "h2l", h2l.cfg.replace(h2l_width=2048))
