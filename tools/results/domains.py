@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -340,7 +340,7 @@ def of_seeds(stored: dict, *keys: Any) -> list[Any]:
     return found
 
 
-def over(values: list[float], digits: int = 0) -> str:
+def over(values: Sequence[float], digits: int = 0) -> str:
     """Mean and range over seeds, never -0."""
     mean, low, high = (
         f"{round(x, digits) + 0.0:.{digits}f}"
@@ -349,7 +349,7 @@ def over(values: list[float], digits: int = 0) -> str:
     return mean if low == high else f"{mean} ({low} to {high})"
 
 
-def percents(shares: list[float]) -> str:
+def percents(shares: Sequence[float]) -> str:
     """Mean and range of shares, in percent."""
     return over([100 * share for share in shares])
 
