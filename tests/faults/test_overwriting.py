@@ -152,6 +152,7 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         evaluation, "evaluate", lambda x, *a, **k: psnr if len(x) == 8 else measured(x, *a, **k)
     )
+    monkeypatch.setattr(paper, "plan_of", lambda *a, **k: None)
     monkeypatch.setattr(paper, "make_part", part)
     monkeypatch.setattr(audit, "audit", lambda files: Found())
     monkeypatch.setattr(audit_page, "save_page", lambda _, path: write(path.parent, [path.name]))

@@ -84,7 +84,7 @@ def stored():
     s.gaps = {
         "psnr/pixel/learned": {
             "ratio": 0.4,
-            "ratio_ci": [0.3, 0.5],
+            "ratio_ci": (0.3, 0.5),
             "low": 19.0,
             "mid": 19.6,
             "high": 20.5,
