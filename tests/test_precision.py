@@ -116,9 +116,19 @@ def test_channels_last_is_left_where_nchw_is_clearly_faster(monkeypatch, nchw, k
     precision._layout_probe.cache_clear()
 
 
-def test_the_probe_of_the_layout_runs_on_this_machine():
-    assert channels_last_pays(CPU, ((precision.WIDE, 4),)) in (True, False)
-    precision._layout_probe.cache_clear()
+def test_the_probe_computes_in_the_layout_that_it_measures(monkeypatch):
+    seen = []
+    forward = nn.Conv2d.forward
+
+    def watched(conv, x):
+        seen.extend((conv.weight, x))
+        return forward(conv, x)
+
+    monkeypatch.setattr(nn.Conv2d, "forward", watched)
+    for layout in (torch.channels_last, torch.contiguous_format):
+        assert precision._seconds(CPU, LAYERS, 2, "off", layout) > 0
+        assert seen and all(x.is_contiguous(memory_format=layout) for x in seen)
+        seen.clear()
 
 
 def test_the_layout_is_stored_and_a_resume_keeps_it(monkeypatch, tmp_path):
