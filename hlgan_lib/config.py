@@ -114,13 +114,13 @@ class RunConfig:
     flow_width: Annotated[
         int,
         Spec(
-            "channels of the flow's U-Net at full size; four times as many at a quarter of it",
+            "channels of the flow's U-Net at the size of `lo`; twice as many at half of it",
             "channels",
             "ours",
             low=1,
             readers=("flow",),
         ),
-    ] = 64
+    ] = 128
     n_euler: Annotated[
         int,
         Spec(
@@ -130,7 +130,7 @@ class RunConfig:
             low=2,
             readers=("flow",),
         ),
-    ] = 8
+    ] = 12
     z_dim: Annotated[
         int,
         Spec(

@@ -255,26 +255,31 @@ def wavelet_loss(made: Tensor, wanted: Tensor) -> Tensor:
 
 # ---- flow matching -------------------------------------------------------------------------------
 def flow_matching(
-    velocity: Callable[[Tensor, Tensor], Tensor], noise: Tensor, hi: Tensor, t: Tensor
+    velocity: Callable[[Tensor, Tensor], Tensor],
+    noise: Tensor,
+    hi: Tensor,
+    t: Tensor,
+    unit: Tensor | float = 1.0,
 ) -> Tensor:
     """A straight path from noise to a face, and the speed along it.
 
-    x_t = (1 - t) noise + t hi,  L = || v(x_t, t) - (hi - noise) ||^2 / N
+    x_t = (1 - t) noise + t hi,  L = || (v(x_t, t) - (hi - noise)) / unit ||^2 / N
 
     Args:
         velocity: v, (x_t (B, 3, S, S), t (B,)) -> (B, 3, S, S).
         noise: (B, 3, S, S) of N(0, 1).
-        hi: the faces, of the same shape, in [-1, 1].
-        t: (B,) in [0, 1).
+        hi: where the path ends, of the same shape: faces, or what they are told by.
+        t: (B,) in [0, 1].
+        unit: in which the error is measured, broadcast to (B, 3, S, S).
 
     Returns:
         A scalar, 0 or more.
 
-    Source: 2210.02747 with straight paths, 2209.03003.
+    Source: 2210.02747 with straight paths, 2209.03003; the unit is ours.
     """
     at = t[:, None, None, None]
     x = (1 - at) * noise + at * hi
-    return F.mse_loss(velocity(x, t), hi - noise)
+    return ((velocity(x, t) - (hi - noise)) / unit).square().mean()
 
 
 # ---- what steadies a discriminator ---------------------------------------------------------------

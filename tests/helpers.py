@@ -91,7 +91,16 @@ def train(stage: str, cfg=TINY, **more):
         data["degradation"] = "bilinear"
     if stage not in training.PAIRED or cfg.n_near > 1:
         data["lo"] = LO
+    if stage == "flow":
+        data["l2h"] = restorer(cfg)
     return hl.train(cfg, stage, **(data | {"device": "cpu"} | more))
+
+
+def restorer(cfg=TINY) -> hl.LowToHigh:
+    """An L2H of first weights, always the same, for a flow to draw around."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        return hl.LowToHigh(cfg).eval()
 
 
 def loop_of(stage: str, cfg=TINY, degrade=None) -> Loop:
@@ -99,7 +108,8 @@ def loop_of(stage: str, cfg=TINY, degrade=None) -> Loop:
     rng = torch.Generator().manual_seed(cfg.seed)
     if stage in training.OF_PAIRS:
         degrade = degrade or "bilinear"
-    task = build._task(stage, cfg, HI, LO, degrade, rng, CPU)
+    mean = restorer(cfg) if stage == "flow" else None
+    task = build._task(stage, cfg, HI, LO, degrade, rng, CPU, mean)
     return Loop(cfg, task, cfg.h2l_steps)
 
 

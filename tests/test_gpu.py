@@ -75,6 +75,8 @@ def train(stage, cfg, runs, device=DEVICE, **more):
     data = runs if stage == "joint" else {}
     if stage in OF_PAIRS:
         data = {"degradation": f"learned:{runs['h2l']}"}
+    if stage == "flow":
+        data["l2h"] = runs["l2h"]
     return hl.train(cfg, stage, device=device, **(data | more))
 
 

@@ -169,6 +169,8 @@ def test_flow_matching_is_zero_for_the_straight_speed():
     assert losses.flow_matching(right, noise, hi, t).item() == 0 and seen == [[-1.0, 0.0]]
     still = losses.flow_matching(lambda x, t: 0 * x, noise, hi, t)
     assert still.item() == pytest.approx(4)
+    in_halves = losses.flow_matching(lambda x, t: 0 * x, noise, hi, t, unit=torch.tensor(0.5))
+    assert in_halves.item() == pytest.approx(16)
 
 
 def test_perceptual_is_relative_and_teaches_the_fake_alone():

@@ -296,9 +296,9 @@ def test_the_set_up_cell_alone_installs_in_each_of_three_ways(way, wheel, copy, 
 
 def test_sizes():
     size = {p.relative_to(ROOT).as_posix(): p.stat().st_size / 1e6 for p in tracked()}
-    assert sum(size.values()) < 63
+    assert sum(size.values()) < 67
     assert sum(mb for name, mb in size.items() if name.startswith("hlgan_lib/faces/")) <= 20
-    assert sum(mb for name, mb in size.items() if name.startswith("hlgan_lib/weights/")) <= 30
+    assert sum(mb for name, mb in size.items() if name.startswith("hlgan_lib/weights/")) <= 35
 
 
 def test_no_checkpoint_is_tracked():

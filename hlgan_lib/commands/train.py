@@ -170,11 +170,15 @@ class TrainCycleGAN(TrainH2L):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainFlow(TrainL2H):
-    """A successor: a conditional flow, which draws several faces that fit an LR image."""
+    """A successor: a conditional flow, which draws several faces around that of a restorer."""
 
     stage: ClassVar[str] = "flow"
+    l2h: Annotated[str, Doc(f"the restorer, an L2H, best of --w-gan 0: {WEIGHTS}")]
     steps: Annotated[Number, Doc("short for --flow-steps [generator updates]")] = None
     width: Annotated[Number, Doc("short for --flow-width [channels]")] = None
+
+    def sources(self) -> dict[str, str]:
+        return {**super().sources(), "l2h": self.l2h}
 
 
 @dataclass(frozen=True, kw_only=True)

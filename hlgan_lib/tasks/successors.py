@@ -12,27 +12,48 @@ import torch
 from torch import Tensor, nn
 
 from ..config import RunConfig
+from ..data.faces import FaceSet
+from ..degradations import Degradation
 from ..losses import flow_matching
 from ..networks.flow import FlowLowToHigh
+from ..networks.paper import LowToHigh
 from .base import N_PREVIEW, Batch, Logs, grid
 from .two_stage import L2HTask
 
 N_PREVIEW_NOISE = 3  # faces an image in a preview
-N_MEASURED = 512  # training pairs whose residual gives the noise its power
+N_MEASURED = 512  # training pairs of which the power of the residual is measured
 
 
 class FlowTask(L2HTask):
     """Stage two as a conditional flow: it learns all faces that fit an LR image, not one.
 
-    loss = || v(x_t, t, degrade(hi)) - (hi - x_0) ||^2 / N,  x_t = (1 - t) x_0 + t hi,
+    loss = || (v(x_t, t, lo) - (r - x_0)) / u ||^2 / N,  x_0 = s noise,  x_t = (1 - t) x_0 + t r,
 
-    x_0 = enlarged degrade(hi) + noise, t uniform. The noise has the power of hi - enlarged lo,
-    measured of N_MEASURED training pairs at the start. No discriminator, no pixel loss: alpha and
-    beta are not read. Source: `losses.flow_matching`, `networks.flow`. Args as `L2HTask`.
+    with lo = degrade(hi), r the spectrum of hi - mean(lo), the logit of t normal, and s, u as in
+    `networks.flow`. The mean is a restorer's that is there already, and stays as it is. No
+    discriminator, no pixel loss: alpha and beta are not read.
+
+    Args:
+        cfg, hi, degrade, rng, device: as `L2HTask`.
+        restorer: what says the mean.
+
+    Source: `losses.flow_matching`, `networks.flow`; the law of t, 2403.03206.
     """
 
     product = "flow"
     network = FlowLowToHigh
+
+    def __init__(
+        self,
+        cfg: RunConfig,
+        hi: FaceSet,
+        degrade: Degradation,
+        rng: torch.Generator,
+        device: torch.device,
+        restorer: LowToHigh,
+    ) -> None:
+        self.restorer = restorer
+        super().__init__(cfg, hi, degrade, rng, device)
 
     def settings(self, cfg: RunConfig) -> RunConfig:
         """Without a discriminator."""
@@ -40,19 +61,30 @@ class FlowTask(L2HTask):
 
     @torch.no_grad()
     def prepare(self) -> None:
-        """Give the noise its power."""
-        flow = cast(FlowLowToHigh, self.generators[self.product]).to(self.device)
+        """Take the restorer, and measure what it leaves."""
+        flow = self.flow.to(self.device)
+        flow.mean.load_state_dict(self.restorer.state_dict())
         hi = self.hi.batch(self.hi_rows[:N_MEASURED], self.device)
         flow.measure(hi, self.degrade(hi, self.fixed_rng()))
 
+    @property
+    def flow(self) -> FlowLowToHigh:
+        """The network that is trained."""
+        return cast(FlowLowToHigh, self.generators[self.product])
+
     def g_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         """The flow matching loss."""
-        hi, lo = batch["hi"], batch["lo_fake"]
+        hi, lo, flow = batch["hi"], batch["lo_fake"], self.flow
+        mean = flow.mean(lo)
         noise = torch.randn(hi.shape, generator=self.rng, device=self.device)
-        t = torch.rand(len(hi), generator=self.rng, device=self.device)
-        flow = cast(FlowLowToHigh, self.generators[self.product])
-        start = flow.start(lo, noise)
-        loss = flow_matching(lambda x, t: flow.velocity(x, t, lo), start, hi, t)
+        t = torch.randn(len(hi), generator=self.rng, device=self.device).sigmoid()
+        loss = flow_matching(
+            lambda x, t: flow.velocity(x, t, lo, mean),
+            flow.spread * noise,
+            flow.spectrum(hi - mean),
+            t,
+            unit=flow.sizes(t)[2],
+        )
         return loss, {"flow": loss}
 
     def preview(self, nets: nn.ModuleDict) -> Tensor:

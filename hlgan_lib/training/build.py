@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .. import parallel
 from ..analysis.clusters import infer_domains, with_domains
@@ -20,8 +20,9 @@ from ..data.faces import FaceSet
 from ..data.loading import load_faces
 from ..degradations import DEGRADATIONS, Degradation
 from ..errors import HLError
-from ..inference import load_weights, resolve_degradation
+from ..inference import Weights, load_weights, resolve_degradation
 from ..loop import Loop
+from ..networks.paper import LowToHigh
 from ..precision import channels_last_pays, what_pays
 from ..runtime import pick_device
 from ..tasks.base import Task
@@ -38,7 +39,7 @@ UNPAIRED: dict[str, Callable[..., Task]] = {  # stages that learn of hi and lo
 PAIRED: dict[str, Callable[..., Task]] = {  # stages that learn of hi and a degradation
     "l2h": L2HTask,
     "srgan": SRGANTask,
-    "flow": FlowTask,
+    "flow": FlowTask,  # and of the restorer around which it draws
 }
 L2HS: dict[str, Callable[..., Task]] = {  # the stage l2h by its `l2h_model`
     "paper": L2HTask,
@@ -53,6 +54,7 @@ OF_PAIRS = (*PAIRED, *MIXED)
 WITH_H2L = ("h2l", "joint")  # stages that train an H2L
 SMALLEST = 16  # side of an LR image, pixels, in which a JPEG can be measured
 N_MEASURED = 5_000  # LR images, at most, of which the JPEG is measured: seconds
+OF_MEAN = ("l2h_width", "norm", "order", "skip")  # fields that a flow takes of its restorer
 # Fields that decide a network and do not show in the shapes of its weights.
 HIDDEN = ("norm", "order", "down", "down_first", "d_pool", "skip", "h2l_model", "z_input")
 
@@ -65,7 +67,7 @@ def new_loop(
     lo: str | Path | FaceSet = "faces:train-lo",
     degradation: str | Degradation | None = None,
     h2l: str | Path | None = None,
-    l2h: str | Path | None = None,
+    l2h: Weights | None = None,
     device: str | torch.device | None = None,
     out: str | Path | None = None,
 ) -> tuple[Loop, About]:
@@ -96,12 +98,17 @@ def new_loop(
     lo_set = _faces(lo, cfg.size_lo, "lo", n_lo) if sees_lo else None
     if stage in OF_PAIRS:
         degradation = _degradation_of(stage, degradation)
+    mean = _mean_of(cfg, l2h, place) if stage == "flow" else None
+    if mean is not None:
+        known = {k: getattr(mean.cfg, k) for k in OF_MEAN}
+        cfg, part = cfg.replace(**known), part.replace(**known)
 
     # Networks, whose first weights torch draws from its global stream: seeded, then put back.
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(cfg.seed)
         rng = torch.Generator(place).manual_seed(parallel.own_seed(cfg.seed))
-        task = _task(stage, part, hi_set, _labelled(lo_set, cfg), degradation, rng, place)
+        labelled = _labelled(lo_set, cfg)
+        task = _task(stage, part, hi_set, labelled, degradation, rng, place, mean)
         loop = Loop(cfg, task, getattr(cfg, f"{stage}_steps"))
     if stage == "joint":
         _start_from(task, {"h2l": h2l, "l2h": l2h})
@@ -178,6 +185,25 @@ def _degradation_of(stage: str, given: str | Degradation | None) -> str | Degrad
     )
 
 
+def _mean_of(cfg: RunConfig, l2h: Weights | None, place: torch.device) -> LowToHigh:
+    """The restorer around which a flow draws. Raises HLError where it cannot be one."""
+    if l2h is None:
+        raise HLError(
+            "a flow draws around what a restorer says: l2h is missing; give weights of an L2H, "
+            "best of one without a GAN loss (w_gan 0), such as l2h-pixel"
+        )
+    net = load_weights(l2h, stage="l2h", device=place)
+    if not isinstance(net, LowToHigh):
+        raise HLError(f"l2h must be weights of the paper's L2H, got {type(net).__name__}")
+    own = net.cfg.size_hi, net.cfg.size_lo
+    if own != (cfg.size_hi, cfg.size_lo):
+        raise HLError(
+            f"l2h must restore {cfg.size_lo} to {cfg.size_hi} pixels, got one of "
+            f"{own[1]} to {own[0]}"
+        )
+    return net
+
+
 def _name_of(degradation: str | Degradation) -> str:
     if isinstance(degradation, str):
         return degradation
@@ -192,7 +218,7 @@ def _about(
     lo: FaceSet | None,
     degradation: str | Degradation | None,
     h2l: str | Path | None,
-    l2h: str | Path | None,
+    l2h: Weights | None,
     stored: About | None,
 ) -> About:
     """What config.json says of a run: names for people, digests by which the run is known again."""
@@ -209,9 +235,13 @@ def _about(
         names["degradation"] = _name_of(degradation)
     if stage == "joint":
         names |= {"h2l": str(h2l), "l2h": str(l2h)}
+    if stage == "flow":
+        names["l2h"] = type(l2h).__name__ if isinstance(l2h, nn.Module) else str(l2h)
     for key, name in names.items():
         weights = name.removeprefix("learned:")
-        if key in ("h2l", "l2h") or weights != name:
+        if key == "l2h" and l2h is not None:
+            data[key] = {"n": 1, "digest": fingerprint(load_weights(l2h, device=place))}
+        elif key == "h2l" or weights != name:
             data[key] = {"n": 1, "digest": fingerprint(load_weights(weights))}
     threads = torch.get_num_threads()
     machine: dict[str, int | str] = {"device": place.type, "torch": torch.__version__}
@@ -230,14 +260,17 @@ def _task(
     degradation: str | Degradation | None,
     rng: torch.Generator,
     device: torch.device,
+    mean: LowToHigh | None = None,
 ) -> Task:
-    """The task of a stage, untrained."""
+    """The task of a stage, untrained; a flow draws around `mean`."""
     if stage in OF_PAIRS:
         assert degradation is not None
         degrade = resolve_degradation(degradation, cfg, device)
         if cfg.n_near > 1:
             assert lo is not None
             degrade = nearer(degrade, hi, lo, cfg.n_near, device, cfg.seed)
+        if mean is not None:
+            return FlowTask(cfg, hi, degrade, rng, device, mean)
         if stage in PAIRED:
             made = L2HS[cfg.l2h_model] if stage == "l2h" else PAIRED[stage]
             return made(cfg, hi, degrade, rng, device)
@@ -263,11 +296,13 @@ def jpeg_of(lo: FaceSet) -> tuple[Tensor, float]:
     return measured_jpeg(lo.batch(slice(None, None, 1 + len(lo) // N_MEASURED)))
 
 
-def _start_from(task: Task, runs: dict[str, str | Path | None]) -> None:
+def _start_from(task: Task, runs: dict[str, Weights | None]) -> None:
     """Put the networks (discriminators too) of finished runs into the joint task."""
     for stage, path in runs.items():
         if path is None:
             raise HLError(f"joint needs the run folders of both stages: --{stage} is missing")
+        if isinstance(path, nn.Module):
+            raise HLError(f"joint needs a run folder as --{stage}, got {type(path).__name__}")
         folder = RunFolder(path)
         if not folder.finished:
             raise HLError(f"--{stage} {path} is not the folder of a finished {stage} run")

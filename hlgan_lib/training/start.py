@@ -15,7 +15,7 @@ from ..checkpoint import About, RunFolder, save_weights
 from ..config import RunConfig
 from ..data.faces import FaceSet
 from ..degradations import Degradation
-from ..inference import NETWORKS
+from ..inference import NETWORKS, Weights
 from ..loop import Loop, Tick
 from .build import new_loop
 from .ticks import run
@@ -29,7 +29,7 @@ def train(
     lo: str | Path | FaceSet = "faces:train-lo",
     degradation: str | Degradation | None = None,
     h2l: str | Path | None = None,
-    l2h: str | Path | None = None,
+    l2h: Weights | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     device: str | torch.device | None = None,
@@ -39,8 +39,8 @@ def train(
 
     "h2l" learns from unpaired `hi` and `lo`; "l2h" from `hi` and a `degradation`; "joint"
     fine-tunes finished runs of both together. The baselines: "srgan" learns as "l2h", by default on
-    bilinear pairs, "cyclegan" as "h2l". Successors: "flow" learns as "l2h"; "semicycle" and
-    "pseudo" as "l2h", and of real `lo` beside.
+    bilinear pairs, "cyclegan" as "h2l". Successors: "flow" learns as "l2h", around a restorer
+    `l2h`; "semicycle" and "pseudo" as "l2h", and of real `lo` beside.
 
     Args:
         cfg: the configuration; its `<stage>_steps` is the length.
@@ -51,7 +51,8 @@ def train(
             (W as in `load_weights`), "bilinear", "bicubic", "blur", "handmade", "camera", or a
             function (hi, generator) -> lo.
         h2l: folder of a finished h2l run (stage joint).
-        l2h: folder of a finished l2h run (stage joint).
+        l2h: folder of a finished l2h run (stage joint); weights of an L2H, as in `load_weights`,
+            whose width and switches the flow takes over (stage flow).
         out: the run folder; nothing is stored without one.
         resume: go on from the last checkpoint in `out`.
         device: "cpu", "cuda" or "cuda:N"; by default CUDA where there is one.

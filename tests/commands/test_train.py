@@ -58,7 +58,7 @@ def test_flags_make_the_configuration():
         ("h2l", [], {"h2l_steps": 7, "h2l_width": 8}),
         ("l2h", ["--degradation", "camera"], {"l2h_steps": 7, "l2h_width": 8}),
         ("srgan", [], {"srgan_steps": 7, "srgan_width": 8}),
-        ("flow", ["--degradation", "bilinear"], {"flow_steps": 7, "flow_width": 8}),
+        ("flow", ["--degradation", "bilinear", "--l2h", "a"], {"flow_steps": 7, "flow_width": 8}),
         ("cyclegan", [], {"cyclegan_steps": 7, "cyclegan_width": 8}),
     ],
 )
@@ -70,6 +70,13 @@ def test_short_flags_set_the_stages_own_length_and_width(stage, more, short):
 def test_joint_has_a_length_of_its_own():
     argv = ["train", "joint", "--out", "x", "--h2l", "a", "--l2h", "b", "--steps", "7"]
     assert cli.parse(argv).config() == hl.preset(flags.DEFAULT_PRESET).replace(joint_steps=7)
+
+
+def test_a_flow_is_told_its_restorer():
+    argv = ["train", "flow", "--out", "x", "--degradation", "camera", "--l2h", "l2h-pixel"]
+    assert cli.parse(argv).sources()["l2h"] == "l2h-pixel"
+    with pytest.raises(hl.HLError, match="missing: --l2h"):
+        cli.parse(argv[:-2])
 
 
 @pytest.mark.parametrize("stage", ["semicycle", "pseudo"])

@@ -5,10 +5,9 @@ import torch
 
 import hlgan_lib as hl
 from hlgan_lib.losses import RELATIVISTIC, colour_h2l, low_frequencies
-from hlgan_lib.networks.paper import enlarge
 from hlgan_lib.tasks import FlowTask, SRGANTask
 from hlgan_lib.tasks.base import d_terms, g_terms
-from tests.helpers import HI, LO, TINY, bilinear, loop_of, train
+from tests.helpers import HI, LO, TINY, bilinear, loop_of, restorer, same, train
 
 R3GAN = TINY.replace(
     gan_loss="relativistic", w_r1=1.0, w_r2=2.0, penalty_every=4, d_norm="none", h2l_model="camera"
@@ -111,37 +110,55 @@ def test_kernel_and_noise_train_as_an_h2l(tmp_path):
 
 
 # ---- flow ----------------------------------------------------------------------------------------
-def test_the_flow_learns_the_speed_along_a_straight_path():
+def test_the_flow_learns_the_speed_along_a_straight_path_around_its_restorer():
     task = loop_of("flow", FLOW, bilinear).task
     assert isinstance(task, FlowTask) and not task.discriminators
+    assert same(task.flow.mean.state_dict(), restorer(FLOW).state_dict()) == []
     batch = task.batch()
-    state = task.rng.get_state()
+    flow, state = task.flow, task.rng.get_state()
     loss, logs = task.g_loss(batch)
     task.rng.set_state(state)
     hi, lo = batch["hi"], batch["lo_fake"]
     noise = torch.randn(hi.shape, generator=task.rng)
-    t = torch.rand(len(hi), generator=task.rng)
-    flow = task.generators["flow"]
-    start = flow.start(lo, noise)
-    x = start + t.view(-1, 1, 1, 1) * (hi - start)
-    v = flow.velocity(x, t, lo)
-    assert loss.item() == pytest.approx((v - hi + start).square().mean().item(), rel=1e-4)
+    t = torch.randn(len(hi), generator=task.rng).sigmoid()
+    start, r = flow.spread * noise, flow.spectrum(hi - flow.mean(lo))
+    v = flow.velocity(start + t.view(-1, 1, 1, 1) * (r - start), t, lo)
+    speed = ((v - (r - start)) / flow.sizes(t)[2]).square().mean()
+    assert loss.item() == pytest.approx(speed.item(), rel=1e-4)
     assert logs.keys() == {"flow"}
 
 
-def test_an_untrained_flow_draws_with_the_spread_of_the_residual():
+def test_an_untrained_flow_draws_with_the_spread_of_what_its_restorer_leaves():
     task = loop_of("flow", FLOW, bilinear).task
-    flow = task.generators["flow"]
     hi = HI[:4].batch()
     lo = bilinear(hi, task.rng)
-    r = hi - enlarge(lo, 32)
     with torch.no_grad():
-        drawn = torch.stack([flow(lo, flow.noise(4, seed)) for seed in range(8)])
+        r = hi - task.flow.mean(lo)
+        drawn = torch.stack([task.flow(lo, task.flow.noise(4, seed)) for seed in range(8)])
     assert 0.6 < (drawn.std(0).square().mean() / r.square().mean()).sqrt() < 1.4
 
 
+def test_a_flow_is_of_its_restorers_width_and_refuses_what_cannot_be_one():
+    *_, tick = train("flow", FLOW, l2h=restorer(TINY.replace(l2h_width=4)))
+    assert tick.step == 3
+    with pytest.raises(hl.HLError, match="l2h is missing; give weights of an L2H"):
+        train("flow", FLOW, l2h=None)
+    with pytest.raises(hl.HLError, match="l2h must be weights of the paper's L2H, got SRResNet"):
+        train("flow", FLOW, l2h="srgan")
+    with pytest.raises(hl.HLError, match="l2h must restore 8 to 32 pixels, got one of 16 to 64"):
+        train("flow", FLOW, l2h="l2h-pixel")
+
+
+def test_a_flow_does_not_go_on_around_another_restorer(tmp_path):
+    list(train("flow", FLOW, out=tmp_path, stop=lambda: True))
+    with pytest.raises(hl.HLError, match="l2h"):
+        train(
+            "flow", FLOW, out=tmp_path, resume=True, l2h=loop_of("l2h", FLOW).task.generators["l2h"]
+        )
+
+
 def test_the_flow_learns_one_batch_by_heart():
-    task = loop_of("flow", FLOW.replace(flow_width=8, lr=3e-3), bilinear).task
+    task = loop_of("flow", FLOW.replace(flow_width=16, lr=3e-3), bilinear).task
     hi = HI[:4].batch()
     batch = {"hi": hi, "lo_fake": LO[:4].batch()}
     flow = task.generators["flow"]
@@ -152,7 +169,7 @@ def test_the_flow_learns_one_batch_by_heart():
             return (flow(batch["lo_fake"]) - hi).square().mean().item()
 
     before = error()
-    for _ in range(200):
+    for _ in range(500):
         opt.zero_grad()
         task.g_loss(batch)[0].backward()
         opt.step()

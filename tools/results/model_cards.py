@@ -22,6 +22,7 @@ PAGE = ROOT / "docs" / "models.md"
 
 WHAT = {
     "cyclegan": "CycleGAN, both directions at once without pairs; a baseline",
+    "flow": "a flow around `l2h-pixel`, on pairs of the learned camera; draws many faces",
     "h2l": "H2L, the learned camera; degrades",
     "h2l-paper": "H2L, the paper's network and its two loss terms; degrades",
     "l2h": "L2H, GAN-led, on pairs of the learned camera; restores",
@@ -49,7 +50,7 @@ def scores_of(name: str) -> dict:
     Those of the study's table are of the same configurations, trained anew on a GPU.
     """
     large, small = read("gpu-weights"), read("study_on_cpu")["shipped"]
-    return (large | small)[name]["scores"]
+    return (large | small | {"flow": read("flow-weights")})[name]["scores"]
 
 
 def machine(name: str) -> str:
@@ -57,6 +58,8 @@ def machine(name: str) -> str:
     large = read("gpu-weights")
     if name in large:
         return f"one {large['card']}, {large['beside']}"
+    if name == "flow":
+        return "one CPU core with other work beside it"
     return "CPU cores of a machine with other work on it, so an upper bound"
 
 
@@ -97,6 +100,12 @@ def failures(name: str, scores: dict, bicubic: dict) -> list[str]:
         said.append(
             f"Of a difference in the lightness of skin it keeps {kept}: the dark third of faces "
             f"comes out {lighter(skin['dark'])}, the light third {lighter(skin['light'])}, of 100."
+        )
+    if name == "flow":
+        spread = read(f"{name}-weights")["spread"]
+        said.append(
+            f"The spread of its draws explains {100 * spread['explained']:.0f} % of the squared "
+            "error of their mean: the truth lies outside of what it draws too often."
         )
     trust = read("trust")
     if name in trust["about"]["networks"]:

@@ -6,15 +6,14 @@
 The first trains and scores rows, each in files of its own under DIR: several processes may work on
 one DIR at once, one may be stopped, and what is there is not done again. The second puts all of
 them into results/successors.json, rewrites the tables of docs/successors.md and draws
-figures/flow.png. Presets: `quick`, 1,200 images a restorer, about ten minutes of an idle core;
-`study`, which is meant for a GPU. `--updates` and `--h2l-updates` set other lengths, for all rows.
+figures/flow.png; with `--only` it renews those rows and leaves the others as they are stored.
+Presets: `quick`, 1,200 images a restorer, about ten minutes of an idle core; `study`, the table's.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,12 +39,13 @@ from hlgan_lib.viz import face_grid, save_figure
 
 ROOT = Path(__file__).resolve().parents[2]
 STORED = ROOT / "results" / "successors.json"
+FLOW_WEIGHTS = ROOT / "results" / "flow-weights.json"
 PAGE = ROOT / "docs" / "successors.md"
-LENGTHS = {"quick": (300, 75), "study": (3_000, 6_000)}  # updates of H2L and of a restorer
+LENGTHS = {"quick": (300, 75), "study": (1_500, 1_200)}  # updates of H2L and of a restorer
 N_TEST = 200  # faces of faces:test
 N_DRAWN, N_FACES = 8, 50  # faces of a picture, and test faces, of which the flow's spread is taken
-# Spatial frequencies in 1/128 of a cycle a pixel, and where in its quarter turn a flow is asked.
-BANDS, ANGLES = (4, 8, 16, 32, 91), (25, 65)
+# Spatial frequencies in 1/128 of a cycle a pixel, and where on its path a flow is asked.
+BANDS, TIMES = (4, 8, 16, 32, 91), (0.25, 0.5, 0.75)
 WAIT_S = 2  # between two looks at a run that another process trains
 
 # What H2L is, by the name of its row; the other degradations need no training.
@@ -63,15 +63,16 @@ class Row(NamedTuple):
     stage: str
     pairs: str
     changes: dict[str, Any]
+    around: str = ""  # of a flow, the row whose restorer says the mean
 
 
 PIXEL: dict[str, Any] = {"w_gan": 0.0}
 # A flow's loss is noisy, and nothing plays against it: Adam with a longer memory.
-FLOW = {"lr": 2e-3, "beta1": 0.9, "beta2": 0.99, "n_euler": 16}
+FLOW = {"beta1": 0.9, "beta2": 0.99}
 R3GAN = {"gan_loss": "relativistic", "w_r1": 1.0, "w_r2": 1.0, "d_norm": "none"}
 ROWS = {  # in the order of training: what answers most for its minutes first
     "pixel only": Row("l2h", "learned camera", PIXEL),
-    "flow": Row("flow", "learned camera", FLOW),
+    "flow": Row("flow", "learned camera", FLOW, around="pixel only"),
     "hinge": Row("l2h", "learned camera", {}),
     "relativistic, R1 and R2 each eighth": Row(
         "l2h", "learned camera", R3GAN | {"penalty_every": 8}
@@ -202,19 +203,20 @@ def degradation(study: Study, name: str) -> str:
 def score(study: Study, name: str) -> None:
     """Train and score a row of the table."""
     row, place = ROWS[name], study.place(name)
-    trained(study, name, row.stage, row.changes, degradation=degradation(study, row.pairs))
+    sources = {"degradation": degradation(study, row.pairs)}
+    if row.around:
+        score(study, row.around)
+        sources["l2h"] = str(study.place(row.around) / "run")
+    trained(study, name, row.stage, row.changes, **sources)
     if (place / "scores.json").is_file():
         return
     net = hl.load_weights(place / "run", device=study.device)
 
-    @torch.no_grad()
     def restore(lo: Tensor) -> Tensor:
         given = lo.to(study.device)
-        if not isinstance(net, FlowLowToHigh):
-            return hl.upscale(net, given).cpu()
-        noise = net.noise(len(lo))  # of each face its own, for distances between sets
-        pairs = zip(given.split(64), noise.split(64), strict=True)
-        return torch.cat([net(a, b) for a, b in pairs]).cpu()
+        if isinstance(net, FlowLowToHigh):
+            return drawn_one(net, given).cpu()
+        return hl.upscale(net, given).cpu()
 
     scores: dict[str, Any] = {"scores": score_restorer(restore, N_TEST).scores}
     if isinstance(net, FlowLowToHigh):
@@ -224,6 +226,13 @@ def score(study: Study, name: str) -> None:
 
 
 # ---- what a flow invents -------------------------------------------------------------------------
+@torch.no_grad()
+def drawn_one(net: FlowLowToHigh, lo: Tensor) -> Tensor:
+    """A face of each LR image, of a noise of its own: for distances between sets."""
+    pairs = zip(lo.split(64), net.noise(len(lo)).split(64), strict=True)
+    return torch.cat([net(a, b) for a, b in pairs])
+
+
 @torch.no_grad()
 def spread_of(net: FlowLowToHigh) -> dict[str, Any]:
     """Several faces of each LR image: how far apart they lie, and how far from the truth."""
@@ -258,41 +267,46 @@ def spread_of(net: FlowLowToHigh) -> dict[str, Any]:
 
 @torch.no_grad()
 def unexplained(net: FlowLowToHigh) -> dict[str, Any]:
-    """What a flow's network has learned at each spatial frequency, of grey.
+    """What a flow has learned at each spatial frequency, of grey.
 
-    On the way from noise to the residual r, y = cos(a) noise + sin(a) r, the best linear guess of
-    dy/da is 0. Of the square of dy/da the network leaves a share unexplained: 1 learned nothing.
+    The best linear guess of the speed is wrong by b. Of the square of that the flow leaves a share.
+    1: its network has learned nothing.
 
     Returns:
-        For each band of BANDS its share of the power of r, and what is left at each of ANGLES.
+        For each band of BANDS its share of the power of hi - enlarged lo; of that what the mean
+        leaves; and what the flow leaves at each of TIMES.
     """
     pairs = load_faces("faces:test")
     hi, lo = (side.batch(slice(0, N_FACES)) for side in pairs)
-    large = enlarged(lo, hi.shape[-1])
-    r, noise = hi - large, net.start(lo, net.noise(len(lo))) - large
     axis = torch.arange(hi.shape[-1])
     frequency = (axis.square() + axis[:, None].square()).sqrt()
     band = torch.bucketize(frequency, torch.tensor(BANDS), right=True)
 
     def power(x: Tensor) -> Tensor:
         """Of grey, in each band."""
-        waves = net.cosines @ torch.einsum("c,nchw->nhw", net.opponent[0], x) @ net.cosines.T
-        squares = waves.square().mean(0)
+        squares = x[:, 0].square().mean(0)
         return torch.stack([squares[band == i].sum() for i in range(len(BANDS))])
 
-    s = net.power.mean().sqrt()
-    found = {"of the residual": power(r) / power(r).sum()}
-    for degrees in ANGLES:
-        noisy, clear = (f(math.radians(degrees)) for f in (math.cos, math.sin))
-        t = torch.full((len(lo),), clear / (noisy + clear))
-        wanted = noisy * r - clear * noise
-        said = s * net._network((noisy * noise + clear * r) / s, large, t)
-        found[str(degrees)] = power(wanted - said) / power(wanted)
+    mean = net.mean(lo)
+    lacks, r = (net.spectrum(hi - x) for x in (enlarged(lo, hi.shape[-1]), mean))
+    found = {
+        "of what LR lacks": power(lacks) / power(lacks).sum(),
+        "not in the mean": power(r) / power(lacks),
+    }
+    noise = net.noise(len(lo))
+    for at in TIMES:
+        t = torch.full((len(lo),), at)
+        a, b, _ = net.sizes(t)
+        x = (1 - at) * net.spread * noise + at * r
+        speed = r - net.spread * noise
+        linear = (at * net.power - (1 - at) * net.spread.square()) / a.square() * x
+        left = speed - net.velocity(x, t, lo, mean)
+        found[str(at)] = power(left / b) / power((speed - linear) / b)
     return {name: [round(v, 3) for v in shares.tolist()] for name, shares in found.items()}
 
 
 @torch.no_grad()
-def draw(net: FlowLowToHigh, preset: str) -> None:
+def draw(net: FlowLowToHigh) -> None:
     """LR, four draws, their mean and their spread, the truth."""
     pairs = load_faces("faces:test")
     hi, lo = (side.batch(slice(0, 8)) for side in pairs)
@@ -308,7 +322,7 @@ def draw(net: FlowLowToHigh, preset: str) -> None:
         "Eight test faces in rows: the LR image, four faces that a flow draws for it, the mean of "
         "eight draws, their standard deviation as brightness, ground truth"
     )
-    made: dict[str, Any] = {"command": "python tools/results/successors.py", "preset": preset}
+    made: dict[str, Any] = {"command": "python tools/results/successors.py", "preset": "study"}
     save_figure(face_grid(rows, alt=alt, cell=64), ROOT / "figures" / "flow.png", seed=0, **made)
 
 
@@ -377,29 +391,41 @@ def _not_run(stored: dict, names: tuple[str, ...]) -> list[str]:
     return ["", f"Not run: {'; '.join(missing)}."] if missing else []
 
 
+def shipped_flow() -> dict:
+    """What `flow_weights.py` measured of the shipped flow."""
+    return json.loads(FLOW_WEIGHTS.read_text())
+
+
 def flow_table(stored: dict) -> str:
-    """What the flow's draws of one LR image are worth."""
+    """What draws of one LR image are worth, of the table's flow and of the shipped one."""
     lines = [
-        f"| flow | PSNR of one draw | of the mean of {N_DRAWN} | spread | error of the mean | "
-        "variance explained |",
-        "|---|---|---|---|---|---|",
+        f"| flow | images | PSNR of one draw | of the mean of {N_DRAWN} | spread | "
+        "error of the mean | variance explained |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for name, found in stored.get("flow", {}).items():
-        cells = [name, *(_cell(found[k], 2) for k in ("psnr_one", "psnr_mean"))]
+    shipped = shipped_flow()
+    rows = {
+        "the table's": (stored["cost"]["flow"]["images"], stored["flow"]["flow"]),
+        "shipped, `flow`": (int(shipped["notes"]["images"]), shipped["spread"]),
+    }
+    for name, (images, found) in rows.items():
+        cells = [name, f"{images:,}", *(_cell(found[k], 2) for k in ("psnr_one", "psnr_mean"))]
         cells += [_cell(found[k], 3) for k in ("spread", "missing")]
-        lines.append(f"| {' | '.join(cells)} | {100 * found['explained']:.1f} % |")
+        lines.append(f"| {' | '.join(cells)} | {100 * found['explained']:.0f} % |")
     return "\n".join(lines)
 
 
 def band_table(stored: dict) -> str:
-    """What the flow has learned at each spatial frequency."""
+    """What the shipped flow has learned at each spatial frequency."""
+    bands = shipped_flow()["bands"]
     ends = ["0", *(f"1/{128 // end}" for end in BANDS[:-1])]
-    bands = [f"{a} to {b}" for a, b in zip(ends, [*ends[1:], "1/2"], strict=True)]
-    lines = [f"| cycles a pixel | {' | '.join(bands)} |", "|---" * (1 + len(bands)) + "|"]
-    names = {"of the residual": "share of what LR lacks, %"}
-    names |= {str(a): f"not learned at {a} of 90 degrees, %" for a in ANGLES}
+    titles = [f"{a} to {b}" for a, b in zip(ends, [*ends[1:], "1/2"], strict=True)]
+    lines = [f"| cycles a pixel | {' | '.join(titles)} |", "|---" * (1 + len(titles)) + "|"]
+    names = {"of what LR lacks": "share of what LR lacks, %"}
+    names["not in the mean"] = "of that not in the mean, %"
+    names |= {str(t): f"not learned at t = {t}, %" for t in TIMES}
     for key, name in names.items():
-        shares = [f"{100 * share:.0f}" for share in stored["bands"][key]]
+        shares = [f"{100 * share:.0f}" for share in bands[key]]
         lines.append(f"| {name} | {' | '.join(shares)} |")
     return "\n".join(lines)
 
@@ -419,11 +445,18 @@ def write_page(stored: dict) -> None:
 
 
 # ---- all seeds together --------------------------------------------------------------------------
-def merged(folder: Path) -> dict[str, Any]:
-    """What all processes and seeds left in a folder, a mean over seeds for each number."""
+def merged(folder: Path, only: list[str] | None = None) -> dict[str, Any]:
+    """What all processes and seeds left in a folder, a mean over seeds for each number.
+
+    Args:
+        folder: of the runs.
+        only: rows, by default all; pairs belong to the first row that uses them.
+    """
     stored: dict[str, Any] = {}
-    pairs = dict.fromkeys(row.pairs for row in ROWS.values())
-    for name in (*(f"pairs {p}" for p in pairs), *ROWS):
+    wanted = list(ROWS) if only is None else only
+    first_with = {row.pairs: name for name, row in reversed(ROWS.items())}
+    pairs = [p for p, name in first_with.items() if name in wanted]
+    for name in (*(f"pairs {p}" for p in pairs), *wanted):
         # Rows, not run folders, say which seeds count: a degradation may be there without a row.
         short = Study("", "", folder).place(name).name.removesuffix("-0")
         found = [p.parent for p in folder.glob(f"{short}-*/scores.json")]
@@ -460,19 +493,14 @@ def over_seeds(found: list[Any]) -> Any:
     return mean if isinstance(first, float) else round(mean)
 
 
-def publish(folder: Path, preset: str) -> None:
-    """Store what a folder holds, rewrite the page, draw the flow of the first seed."""
-    stored = {"preset": preset, **merged(folder)}
-    place = Study(preset, "cpu", folder).place("flow") / "run"
-    if RunFolder(place).finished:
-        net = cast(FlowLowToHigh, hl.load_weights(place))
-        stored["bands"] = unexplained(net)
-        draw(net, preset)
-    else:
-        stored["bands"] = json.loads(STORED.read_text())["bands"]
-        print(f"figures/flow.png and what its flow has learned are left: no weights in {place}")
+def publish(folder: Path, only: list[str]) -> None:
+    """Store what a folder holds of some rows, rewrite the page, draw the shipped flow."""
+    stored = json.loads(STORED.read_text())
+    for part, of_rows in merged(folder, only).items():
+        stored[part] |= of_rows
     save_json(STORED, stored)
     write_page(stored)
+    draw(cast(FlowLowToHigh, hl.load_weights("flow")))
 
 
 def main() -> None:
@@ -490,7 +518,7 @@ def main() -> None:
     folder = args.runs / args.preset
     with one_thread():
         if args.publish:
-            publish(folder, args.preset)
+            publish(folder, args.only)
             return
         study = Study(args.preset, args.device, folder, args.seed, args.h2l_updates, args.updates)
         for name in args.only:
