@@ -151,7 +151,7 @@ def test_a_flow_is_of_its_restorers_width_and_refuses_what_cannot_be_one():
 
 def test_a_flow_does_not_go_on_around_another_restorer(tmp_path):
     list(train("flow", FLOW, out=tmp_path, stop=lambda: True))
-    with pytest.raises(hl.HLError, match="l2h"):
+    with pytest.raises(hl.HLError, match="started with another l2h"):
         train(
             "flow", FLOW, out=tmp_path, resume=True, l2h=loop_of("l2h", FLOW).task.generators["l2h"]
         )
